@@ -1,0 +1,9 @@
+"""What can go wrong in ways a user can mend. Every message says what to do next."""
+
+
+class PreparationError(Exception):
+    """An archive is missing, damaged or of another form, or the result cannot be written."""
+
+
+class PictureError(Exception):
+    """One picture cannot be used; the others can."""

@@ -1,0 +1,95 @@
+"""What a checkpoint holds, and how runs and translators come back from one."""
+
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+
+from discogan_tf.errors import CheckpointError
+
+
+class Checkpoints:
+    """The checkpoints of a run: networks with their statistics, optimizers, and the step.
+
+    TensorFlow writes each under a temporary name and lists it last, so that a crash at any moment
+    leaves the one before.
+
+    Args:
+      folder: Where they lie.
+      model: A model of `MODELS`, as is `optimizers` those of `create_optimizers`.
+      keep: How many of the last to keep.
+    """
+
+    def __init__(self, folder: Path, model, optimizers: dict, keep: int):
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        self._checkpoint = tf.train.Checkpoint(
+            generators=model.generators,
+            discriminators=model.discriminators,
+            optimizers=optimizers,
+            step=self.step,
+        )
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, str(folder), max_to_keep=keep, checkpoint_name="step"
+        )
+
+    def restore_last(self) -> int:
+        """Goes back to the last checkpoint, where there is one. Returns the step: 0 for none.
+
+        Raises:
+          CheckpointError: if there are checkpoints but none can be read.
+        """
+        path = last_checkpoint(Path(self._manager.directory), required=False)
+        if path:
+            _restore(self._checkpoint, path)
+        return int(self.step)
+
+    def save(self, step: int) -> None:
+        """Writes a checkpoint of this moment, as that of `step` completed steps."""
+        self.step.assign(step)
+        self._manager.save(checkpoint_number=step)
+
+    def remove_leftovers(self) -> None:
+        """Removes what a crash while saving left behind."""
+        for folder in Path(self._manager.directory).glob("*_temp"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def restore_generators(workdir: Path, model) -> int:
+    """Fills `model.generators` from the last checkpoint of a run, and returns its step.
+
+    Raises:
+      CheckpointError: if the run has no checkpoint, or one of other networks.
+    """
+    path = last_checkpoint(workdir / "checkpoints")
+    step = tf.Variable(0, dtype=tf.int64)
+    _restore(tf.train.Checkpoint(generators=model.generators, step=step), path)
+    return int(step)
+
+
+def last_checkpoint(folder: Path, required: bool = True) -> str | None:
+    """The prefix of the last checkpoint in `folder`, or None where there is none.
+
+    Raises:
+      CheckpointError: if there is none and `required`, or if files of checkpoints lie there but
+        TensorFlow's list of them is unreadable: starting afresh would then lose a run.
+    """
+    path = tf.train.latest_checkpoint(str(folder))
+    if path:
+        return path
+    if any(folder.glob("*.index")):
+        raise CheckpointError(
+            f"{folder} holds checkpoints, but its list of them (the file `checkpoint`) is missing or "
+            "damaged, or names files that are gone. Restore it, or move the folder away to start anew."
+        )
+    if required:
+        raise CheckpointError(f"no checkpoint in {folder}: train first")
+    return None
+
+
+def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
+    try:
+        # What the checkpoint holds beyond these objects is left out on purpose: a translator
+        # needs no optimizer. The reverse, a variable that the checkpoint lacks, is an error.
+        checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
+    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        raise CheckpointError(f"cannot restore {path}: {error}") from error

@@ -1,0 +1,216 @@
+"""The settings of a run: one frozen dataclass, validated once, and its text form.
+
+The fields below are the single source of the command-line flags (`flags.py` defines one per field),
+of the defaults, and of `config.cfg` in a workdir. The defaults are the chapter's recipe. TensorFlow
+is not imported here, so that `--help` answers at once.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from discogan_tf.errors import ConfigError
+
+_IMAGE_SIZES = (32, 64, 128, 256)
+
+
+def _setting(
+    default: Any,
+    help: str,  # noqa: A002 - reads as the flag's help where it is used.
+    *,
+    choices: tuple[str, ...] | None = None,
+    check: tuple[Callable[[Any], bool], str] | None = None,
+    may_change: bool = False,
+) -> Any:
+    """A field with what flags and validation need to know of it.
+
+    Args:
+      default: Default value; its type is the type of the flag.
+      help: One sentence for `--help`.
+      choices: The values allowed, for an enumeration.
+      check: A predicate on the value and the words for what it demands.
+      may_change: Whether a resumed run may have another value than the run had before: true only
+        for settings that no weight depends on.
+    """
+    metadata = {"help": help, "choices": choices, "check": check, "may_change": may_change}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+_POSITIVE = (lambda value: value > 0, "must be greater than 0")
+_NOT_NEGATIVE = (lambda value: value >= 0, "must be 0 or greater")
+_NOT_EMPTY = (lambda value: bool(value.strip()), "must not be empty")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """All settings of a training run.
+
+    Raises:
+      ConfigError: if a setting is out of range.
+    """
+
+    data_dir: str = _setting(
+        "data", "Folder of prepared domains and of archives.", check=_NOT_EMPTY, may_change=True
+    )
+    workdir: str = _setting(
+        "runs/bags_shoes",
+        "Folder of this run; training again in it resumes the run.",
+        check=_NOT_EMPTY,
+        may_change=True,
+    )
+    domain_a: str = _setting(
+        "edges2handbags/photo", "First domain, as prepared by data_prep.", check=_NOT_EMPTY
+    )
+    domain_b: str = _setting(
+        "edges2shoes/photo", "Second domain, as prepared by data_prep.", check=_NOT_EMPTY
+    )
+    name_a: str = _setting("", "Name of domain a for people; by default taken from --domain_a.")
+    name_b: str = _setting("", "Name of domain b for people; by default taken from --domain_b.")
+    image_size: int = _setting(
+        64,
+        "Height and width of the pictures in pixels: 32, 64, 128 or 256.",
+        check=(_IMAGE_SIZES.__contains__, "must be 32, 64, 128 or 256"),
+    )
+    flip: bool = _setting(False, "Mirror half of the training pictures left to right, at random.")
+    model: str = _setting("discogan", "Which model to train, a name in discogan_tf.models.MODELS.")
+    num_steps: int = _setting(
+        100_000, "Steps to train in all, those before a resume included.", check=_POSITIVE,
+        may_change=True,
+    )  # fmt: skip
+    batch_size: int = _setting(
+        256, "Pictures of each domain per update, over all replicas together.", check=_POSITIVE
+    )
+    learning_rate: float = _setting(2e-4, "Learning rate of Adam.", check=_POSITIVE)
+    beta_1: float = _setting(
+        0.5,
+        "Decay of Adam's first moment.",
+        check=(lambda value: 0 <= value < 1, "must be in [0, 1)"),
+    )
+    generator_updates_per_step: int = _setting(
+        2,
+        "Updates of the generators per step, each on a fresh batch; the discriminators get one.",
+        check=_POSITIVE,
+    )
+    reconstruction_loss: str = _setting(
+        "mse", "Distance between a picture and its reconstruction.", choices=("mse", "l1")
+    )
+    reconstruction_weight: float = _setting(
+        1.0, "Weight of the reconstruction losses beside the adversarial ones.", check=_NOT_NEGATIVE
+    )
+    seed: int = _setting(
+        0,
+        "Seed of the initial weights, the order of the pictures and the flips.",
+        check=(lambda value: 0 <= value < 2**31, "must be in [0, 2**31)"),
+    )
+    precision: str = _setting(
+        "auto",
+        "Number format of convolutions and activations; auto is bfloat16 where the hardware has it "
+        "and float32 elsewhere. Weights, statistics, losses and pictures shown are always float32.",
+        choices=("auto", "float32", "bfloat16", "float16"),
+    )
+    distribute: str = _setting(
+        "none",
+        "Spread each batch over the devices of this machine (mirrored) or of several "
+        "(multi_worker, configured by TF_CONFIG).",
+        choices=("none", "mirrored", "multi_worker"),
+        may_change=True,
+    )
+    log_every_steps: int = _setting(
+        10, "Steps between the losses written to TensorBoard.", check=_POSITIVE, may_change=True
+    )
+    sample_every_steps: int = _setting(
+        1000, "Steps between sample sheets and histograms.", check=_POSITIVE, may_change=True
+    )
+    save_every_steps: int = _setting(
+        1000, "Steps between checkpoints.", check=_POSITIVE, may_change=True
+    )
+    keep_checkpoints: int = _setting(
+        3, "How many of the last checkpoints to keep.", check=_POSITIVE, may_change=True
+    )
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value, choices = getattr(self, field.name), field.metadata["choices"]
+            if choices and value not in choices:
+                raise ConfigError(
+                    f"--{field.name}={value}: must be one of {', '.join(choices)}"
+                )
+            predicate, demand = field.metadata["check"] or (None, None)
+            if predicate and not predicate(value):
+                raise ConfigError(f"--{field.name}={value}: {demand}")
+        names = default_names(self.domain_a, self.domain_b)
+        for field_name, name in zip(("name_a", "name_b"), names, strict=True):
+            # A frozen dataclass can complete itself only this way.
+            object.__setattr__(self, field_name, getattr(self, field_name).strip() or name)
+        if self.name_a == self.name_b:
+            raise ConfigError(
+                f"both domains are named {self.name_a!r}: tell them apart with --name_a and --name_b"
+            )
+
+    @property
+    def directions(self) -> dict[str, str]:
+        """The two translations: a person's name of each -> the model's own (`a_to_b`, `b_to_a`)."""
+        return {
+            f"{self.name_a}2{self.name_b}": "a_to_b",
+            f"{self.name_b}2{self.name_a}": "b_to_a",
+        }
+
+
+def default_names(domain_a: str, domain_b: str) -> tuple[str, str]:
+    """Names for people from the names of two domains.
+
+    >>> default_names("edges2handbags/photo", "sample_edges2shoes/photo")
+    ('handbags', 'shoes')
+    >>> default_names("edges2shoes/edges", "edges2shoes/photo")
+    ('edges', 'photo')
+    >>> default_names("boots", "clogs")
+    ('boots', 'clogs')
+    """
+    dataset_a, _, half_a = domain_a.partition("/")
+    dataset_b, _, half_b = domain_b.partition("/")
+    if dataset_a == dataset_b and half_a and half_b:
+        return half_a, half_b
+    return dataset_a.rpartition("2")[2], dataset_b.rpartition("2")[2]
+
+
+def to_flagfile(config: Config) -> str:
+    """The text of a flagfile that reproduces `config`."""
+    lines = ["# Written by train.py. Trains this run again: python train.py --flagfile=THIS_FILE"]
+    for name, value in dataclasses.asdict(config).items():
+        lines.append(f"--{name}={str(value).lower() if isinstance(value, bool) else value}")
+    return "\n".join(lines) + "\n"
+
+
+def from_flagfile(text: str) -> Config:
+    """Reads back what `to_flagfile` wrote.
+
+    Settings that the text lacks take their defaults, so that runs outlive new settings.
+
+    Raises:
+      ConfigError: if a line is no known setting.
+    """
+    types = {field.name: type(field.default) for field in dataclasses.fields(Config)}
+    values = {}
+    for line in text.splitlines():
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.removeprefix("--").partition("=")
+        if not equals or name not in types:
+            raise ConfigError(f"not a setting of this version: {line!r}")
+        try:
+            values[name] = value == "true" if types[name] is bool else types[name](value)
+        except ValueError as error:
+            raise ConfigError(f"not a {types[name].__name__}: {line!r}") from error
+    return Config(**values)
+
+
+def differing_settings(recorded: Config, wanted: Config) -> list[str]:
+    """Lines naming each setting that keeps `wanted` from resuming the run of `recorded`."""
+    return [
+        f"--{field.name}: the run has {getattr(recorded, field.name)}, "
+        f"you asked for {getattr(wanted, field.name)}"
+        for field in dataclasses.fields(Config)
+        if not field.metadata["may_change"]
+        and getattr(recorded, field.name) != getattr(wanted, field.name)
+    ]

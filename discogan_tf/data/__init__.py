@@ -1,0 +1,1 @@
+"""From a prepared domain on disk to batches for the training step."""

@@ -1,0 +1,50 @@
+"""Which pictures a batch holds and which are mirrored: pure functions of the seed and the position.
+
+Every domain is a stream of positions 0, 1, 2, ... Positions [e * n, (e + 1) * n) are epoch e of a
+domain of n pictures, and each epoch is a permutation of all of them. Nothing is remembered from one
+batch to the next, so a resumed run needs only its step number, and any worker can make any batch.
+"""
+
+import tensorflow as tf
+
+# Separate the random numbers of one seed by what they are for.
+_FLIP_SALT = 7919
+
+
+def picture_indices(positions: tf.Tensor, num_pictures: int, seed: int, stream: int) -> tf.Tensor:
+    """The pictures at some positions of a domain's stream.
+
+    Args:
+      positions: int64 [n], not negative.
+      num_pictures: Size of the domain.
+      seed: The run's seed.
+      stream: Number of the domain: each has an order of its own, so that domains never align.
+
+    Returns:
+      int64 [n] in 0 .. num_pictures - 1.
+    """
+    epochs = positions // num_pictures
+    constants = tf.constant([[seed, stream]], tf.int64)
+    seeds = tf.concat([tf.repeat(constants, tf.size(epochs), axis=0), epochs[:, tf.newaxis]], axis=1)
+    # The public wrapper of this operation takes one seed for all indices, but a batch may span
+    # two epochs.
+    return tf.raw_ops.RandomIndexShuffle(
+        index=positions % num_pictures,
+        seed=tf.cast(seeds, tf.int32),
+        max_index=tf.constant(num_pictures - 1, tf.int64),
+    )
+
+
+def flips(first_position: tf.Tensor, count: int, seed: int, stream: int) -> tf.Tensor:
+    """Whether the pictures at `count` positions from `first_position` on are mirrored: bool [count].
+
+    Args:
+      first_position: Scalar int64, a multiple of `count`.
+      count: How many positions.
+      seed: The run's seed.
+      stream: Number of the domain.
+    """
+    numbers = tf.random.stateless_uniform(
+        [count], seed=tf.stack([tf.cast(seed * 2 + stream + _FLIP_SALT, tf.int64), first_position])
+    )
+    return numbers < 0.5

@@ -1,0 +1,21 @@
+"""What can go wrong in ways a user can mend. Every message says what to do next."""
+
+
+class DiscoganError(Exception):
+    """Base of the errors that an entry point prints without a traceback."""
+
+
+class ConfigError(DiscoganError):
+    """A setting is out of range, or differs from those of the run being resumed."""
+
+
+class DataError(DiscoganError):
+    """A domain is missing, empty or not of the expected form."""
+
+
+class CheckpointError(DiscoganError):
+    """A checkpoint that was asked for is missing or does not fit the networks."""
+
+
+class NonFiniteLossError(DiscoganError):
+    """A loss became NaN or infinite; training on would only spread it."""

@@ -1,0 +1,90 @@
+"""The only owner of pixel ranges: files and uint8 in 0 .. 255 on one side, float32 in [0, 1] on the
+other; and the drawing of sheets.
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+_WHITE = (255, 255, 255)
+_INK = (60, 60, 60)
+
+
+def to_float(images: tf.Tensor) -> tf.Tensor:
+    """uint8 in 0 .. 255 to float32 in [0, 1], any shape."""
+    return tf.cast(images, tf.float32) / 255.0
+
+
+def to_uint8(images) -> np.ndarray:
+    """float in [0, 1] to uint8 in 0 .. 255, any shape: rounded, and clipped rather than wrapped."""
+    return np.clip(np.rint(np.asarray(images, np.float32) * 255.0), 0, 255).astype(np.uint8)
+
+
+def read_picture(path: Path, size: int) -> np.ndarray:
+    """A person's picture as the networks want it: uint8 [size, size, 3].
+
+    Transparency becomes white, as does what a picture that is not square lacks of a square. Scaling
+    is by the mean over the area of each new pixel, as in the prepared domains, or bicubic upwards.
+
+    Args:
+      path: A picture in any format that Pillow reads; of an animation the first frame.
+      size: Height and width of the result.
+
+    Raises:
+      OSError: if the file is no picture, is damaged, or claims an absurd number of pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                picture = ImageOps.exif_transpose(picture).convert("RGBA")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise OSError(f"too many pixels: {error}") from error
+    except (ValueError, SyntaxError, EOFError) as error:
+        # What Pillow's decoders raise beside OSError on damaged files.
+        raise OSError(str(error)) from error
+    square = Image.new("RGBA", (max(picture.size),) * 2, _WHITE + (255,))
+    offset = ((square.width - picture.width) // 2, (square.height - picture.height) // 2)
+    square.alpha_composite(picture, offset)
+    method = Image.Resampling.BOX if square.width > size else Image.Resampling.BICUBIC
+    return np.asarray(square.convert("RGB").resize((size, size), method))
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Writes uint8 [height, width, 3] as a PNG, by way of a temporary name."""
+    temporary = path.with_name(path.name + ".part")
+    Image.fromarray(image).save(temporary, "PNG")
+    temporary.replace(path)
+
+
+def draw_sheet(rows: dict[str, np.ndarray], cell_size: int = 96) -> np.ndarray:
+    """A labelled sheet of pictures, one row for each entry.
+
+    Args:
+      rows: Label -> images, float in [0, 1] or uint8, [n, size, size, 3]; n alike for all.
+      cell_size: Pictures are enlarged by the smallest whole factor that makes them this large.
+
+    Returns:
+      uint8 [height, width, 3].
+    """
+    size = next(iter(rows.values())).shape[1]
+    factor = max(1, -(-cell_size // size))
+    cell, gap = size * factor, 4
+    font = ImageFont.load_default(size=15)
+    label_width = 16 + int(max(font.getlength(label) for label in rows))
+    columns = max(len(images) for images in rows.values())
+    sheet = Image.new(
+        "RGB", (label_width + columns * (cell + gap), len(rows) * (cell + gap) + gap), _WHITE
+    )
+    draw = ImageDraw.Draw(sheet)
+    for row, (label, images) in enumerate(rows.items()):
+        top = gap + row * (cell + gap)
+        draw.text((8, top + cell // 2), label, fill=_INK, font=font, anchor="lm")
+        pictures = images if images.dtype == np.uint8 else to_uint8(images)
+        for column, picture in enumerate(pictures):
+            enlarged = Image.fromarray(picture).resize((cell, cell), Image.Resampling.NEAREST)
+            sheet.paste(enlarged, (label_width + column * (cell + gap), top))
+    return np.asarray(sheet)

@@ -1,0 +1,60 @@
+"""The losses, as pure functions from tensors to one float32 scalar.
+
+D is the discriminator of the target domain: its output here is a logit, and its probability that a
+picture is real is sigmoid(logit). Means are over the batch, and over pixels and channels.
+"""
+
+import tensorflow as tf
+
+
+def adversarial(fake_logits: tf.Tensor) -> tf.Tensor:
+    """What the generator pays for fakes that are found out: mean of -log D(G(x)).
+
+    Kim et al. 2017, equation 4, and the chapter: sigmoid cross-entropy against 1.
+
+    Args:
+      fake_logits: Logits of translated pictures, float32 [batch].
+    """
+    return _cross_entropy(fake_logits, 1.0)
+
+
+def discriminator_real(real_logits: tf.Tensor) -> tf.Tensor:
+    """First half of the discriminator's loss: mean of -log D(x) over real x, float32 [batch].
+
+    Kim et al. 2017, equation 6, first term: sigmoid cross-entropy against 1.
+    """
+    return _cross_entropy(real_logits, 1.0)
+
+
+def discriminator_fake(fake_logits: tf.Tensor) -> tf.Tensor:
+    """Second half of the discriminator's loss: mean of -log(1 - D(G(x))), float32 [batch].
+
+    Kim et al. 2017, equation 6, second term: sigmoid cross-entropy against 0.
+    """
+    return _cross_entropy(fake_logits, 0.0)
+
+
+def mse_reconstruction(real: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
+    """Mean squared error between x and G_ba(G_ab(x)), images [batch, h, w, 3] in [0, 1].
+
+    Kim et al. 2017, equation 3, with d the mean squared error; the chapter's choice.
+    """
+    return tf.reduce_mean(tf.math.squared_difference(real, reconstructed))
+
+
+def l1_reconstruction(real: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
+    """Mean absolute error between x and G_ba(G_ab(x)), images [batch, h, w, 3] in [0, 1].
+
+    Kim et al. 2017, equation 3, with d the absolute error, as in CycleGAN (Zhu et al. 2017, eq. 2).
+    """
+    return tf.reduce_mean(tf.abs(real - reconstructed))
+
+
+# By the value of --reconstruction_loss.
+RECONSTRUCTION = {"mse": mse_reconstruction, "l1": l1_reconstruction}
+
+
+def _cross_entropy(logits: tf.Tensor, label: float) -> tf.Tensor:
+    return tf.reduce_mean(
+        tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.fill(tf.shape(logits), label), logits=logits)
+    )

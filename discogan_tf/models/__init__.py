@@ -1,0 +1,28 @@
+"""The models, named for their papers. A new one is a file here and a line in `MODELS`.
+
+A model is any class made as `Model(config, compute_dtype)` with
+
+- `generators`, `discriminators`: `dict[str, keras.Model]`, built;
+- `forward(batch)`: everything that the losses of one batch share, as named tensors, so that no
+  network runs twice on the same pictures;
+- `generator_losses(tensors)`, `discriminator_losses(tensors)`: `dict[str, scalar]`, unweighted, of
+  what `forward` gave;
+- `sample(batch)`: named image batches, in the order in which a sample sheet shows them;
+- `signatures()`: name -> (function on images, specification of its input), for use after training.
+"""
+
+from discogan_tf.errors import ConfigError
+from discogan_tf.models.discogan import DiscoGAN
+
+MODELS = {"discogan": DiscoGAN}
+
+
+def create_model(config, compute_dtype):
+    """The model that `config` names, built and with fresh weights.
+
+    Raises:
+      ConfigError: if there is no model of that name.
+    """
+    if config.model not in MODELS:
+        raise ConfigError(f"--model={config.model}: must be one of {', '.join(MODELS)}")
+    return MODELS[config.model](config, compute_dtype)

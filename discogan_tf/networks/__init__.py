@@ -1,0 +1,1 @@
+"""The networks, named for their architecture. They know nothing of losses or of training."""

@@ -1,0 +1,47 @@
+"""Generators: picture in, picture of the same size out."""
+
+import keras
+import tensorflow as tf
+
+from discogan_tf.networks.layers import BatchNorm, Conv
+
+# The chapter's sizes.
+_ENCODER_FILTERS = (32, 64, 128, 256)
+_DECODER_FILTERS = (128, 64, 32, 16)
+
+
+class Generator(keras.Model):
+    """The chapter's generator: four strided convolutions down, four depth-to-space upsamplings up.
+
+    Images [batch, size, size, 3] in [0, 1], in the dtype to compute in, to images of the same shape
+    in [0, 1], always float32. `size` is a multiple of 16. At 64 pixels the picture passes through
+    32x32x32, 16x16x64, 8x8x128, 4x4x256 and back through 8x8x128, 16x16x64, 32x32x32, 64x64x16.
+    """
+
+    def __init__(self, name: str = "generator"):
+        super().__init__(name=name, autocast=False)
+        self.encoder = [
+            Conv(filters, 2, use_bias=index == 0, name=f"encode_{index + 1}")
+            for index, filters in enumerate(_ENCODER_FILTERS)
+        ]
+        self.encoder_norms = [
+            BatchNorm(f"encode_{index + 1}_norm") for index in range(1, len(_ENCODER_FILTERS))
+        ]
+        # Differs from the chapter: its printed code enlarges by tf.reshape, which scrambles space.
+        self.decoder = [
+            Conv(4 * filters, 1, use_bias=False, name=f"decode_{index + 1}")
+            for index, filters in enumerate(_DECODER_FILTERS)
+        ]
+        self.decoder_norms = [
+            BatchNorm(f"decode_{index + 1}_norm") for index in range(len(_DECODER_FILTERS))
+        ]
+        self.to_image = Conv(3, 1, use_bias=True, name="to_image")
+
+    def call(self, images, training=False):
+        x = tf.nn.leaky_relu(self.encoder[0](images), 0.2)
+        for conv, norm in zip(self.encoder[1:], self.encoder_norms, strict=True):
+            x = tf.nn.leaky_relu(norm(conv(x), training=training), 0.2)
+        for conv, norm in zip(self.decoder, self.decoder_norms, strict=True):
+            x = tf.nn.depth_to_space(tf.nn.relu(norm(conv(x), training=training)), 2)
+        # Differs from the chapter, whose last activation is a ReLU: colours above 1 wrapped around.
+        return tf.sigmoid(tf.cast(self.to_image(x), tf.float32))

@@ -1,0 +1,145 @@
+"""The two layers that every network here is made of.
+
+A layer computes in the dtype of its input and keeps its variables in float32, so the same network
+trains in bfloat16 and is shown, judged and exported in float32, with nothing to convert.
+"""
+
+import contextlib
+
+import keras
+import tensorflow as tf
+
+# TensorFlow's own default, and so the chapter's.
+_EPSILON = 1e-3
+
+# Where `BatchNorm` layers note the statistics of their batches; None when nobody asks.
+_record: list | None = None
+
+
+def _initializer() -> keras.initializers.Initializer:
+    """Truncated normal with deviation 0.02, as in the chapter, for every kernel."""
+    return keras.initializers.TruncatedNormal(stddev=0.02)
+
+
+class Conv(keras.layers.Layer):
+    """4x4 convolution with SAME padding: [batch, h, w, c] -> [batch, h/stride, w/stride, filters].
+
+    Args:
+      filters: Number of output channels.
+      stride: Step of the kernel, in both directions.
+      use_bias: False before batch norm: the bias would have no gradient but rounding noise, which
+        Adam turns into drift.
+    """
+
+    def __init__(self, filters: int, stride: int, use_bias: bool, name: str):
+        super().__init__(name=name, autocast=False)
+        self.filters, self.stride, self.use_bias = filters, stride, use_bias
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            name="kernel", shape=(4, 4, input_shape[-1], self.filters), initializer=_initializer()
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+
+    def call(self, x):
+        x = tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), self.stride, "SAME")
+        return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
+
+
+class Dense(keras.layers.Layer):
+    """Fully connected layer: [batch, features] -> [batch, units]. `use_bias` as in `Conv`."""
+
+    def __init__(self, units: int, use_bias: bool, name: str):
+        super().__init__(name=name, autocast=False)
+        self.units, self.use_bias = units, use_bias
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            name="kernel", shape=(input_shape[-1], self.units), initializer=_initializer()
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+
+    def call(self, x):
+        x = tf.matmul(x, tf.cast(self.kernel, x.dtype))
+        return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
+
+
+class BatchNorm(keras.layers.Layer):
+    """Batch normalization over all axes but the last (Ioffe and Szegedy 2015).
+
+    In training it normalizes with the statistics of the batch: of the global batch, where several
+    replicas share one. Otherwise it normalizes with `mean` and `variance`, which no training step
+    touches: `recompute_statistics` sets them from training pictures before anything is shown,
+    judged or exported.
+
+    Differs from the chapter: its moving averages are never updated and it always normalizes with
+    the batch, so that a picture's translation depends on the pictures beside it.
+    """
+
+    def __init__(self, name: str):
+        super().__init__(name=name, autocast=False)
+
+    def build(self, input_shape):
+        def vector(name, initializer, trainable):
+            return self.add_weight(
+                name=name, shape=(input_shape[-1],), initializer=initializer, trainable=trainable
+            )
+
+        self.scale = vector("scale", "ones", True)
+        self.offset = vector("offset", "zeros", True)
+        self.mean = vector("mean", "zeros", False)
+        self.variance = vector("variance", "ones", False)
+
+    def call(self, x, training=False):
+        shape = tf.shape(x)
+        # The fused kernel takes pictures only; features are pictures of one pixel to it.
+        pictures = x if x.shape.rank == 4 else x[:, tf.newaxis, tf.newaxis, :]
+        if not training:
+            y, _, _ = self._fused(pictures, self.mean, self.variance)
+        else:
+            replica = tf.distribute.get_replica_context()
+            if replica is not None and replica.num_replicas_in_sync > 1:
+                y, mean, variance = self._synchronized(pictures, replica)
+            else:
+                y, mean, variance = self._fused(pictures)
+            if _record is not None:
+                _record.append((self, mean, variance))
+        return tf.reshape(y, shape)
+
+    def _fused(self, x, mean=None, variance=None):
+        """One kernel instead of a dozen operations; statistics are float32 whatever x is."""
+        return tf.compat.v1.nn.fused_batch_norm(
+            x,
+            tf.convert_to_tensor(self.scale),
+            tf.convert_to_tensor(self.offset),
+            mean=None if mean is None else tf.convert_to_tensor(mean),
+            variance=None if variance is None else tf.convert_to_tensor(variance),
+            epsilon=_EPSILON,
+            is_training=mean is None,
+        )
+
+    def _synchronized(self, x, replica):
+        """Normalizes with the statistics of all replicas' batches together."""
+        x_float = tf.cast(x, tf.float32)
+        mean, mean_square = replica.all_reduce(
+            tf.distribute.ReduceOp.MEAN,
+            [tf.reduce_mean(x_float, [0, 1, 2]), tf.reduce_mean(tf.square(x_float), [0, 1, 2])],
+        )
+        variance = mean_square - tf.square(mean)
+        y = tf.nn.batch_normalization(
+            x_float, mean, variance, self.offset, self.scale, _EPSILON
+        )
+        return tf.cast(y, x.dtype), mean, variance
+
+
+@contextlib.contextmanager
+def recorded_statistics():
+    """Within it, every `BatchNorm` called in training mode appends (layer, mean, variance)."""
+    global _record
+    _record = record = []
+    try:
+        yield record
+    finally:
+        _record = None

@@ -1,0 +1,1 @@
+"""Training: who updates what (schedules), one update (step), and time (loop)."""

@@ -1,0 +1,74 @@
+"""Where a run is computed: on one device, on several of this machine, or on several machines."""
+
+import numpy as np
+import tensorflow as tf
+
+from discogan_tf.config import Config
+from discogan_tf.data.pipeline import BatchPlan, training_batches
+from discogan_tf.errors import ConfigError
+
+
+def create_strategy(config: Config) -> tf.distribute.Strategy:
+    """The strategy of `--distribute`.
+
+    Raises:
+      ConfigError: if the batch cannot be shared out evenly among the replicas.
+    """
+    if config.distribute == "mirrored":
+        strategy = tf.distribute.MirroredStrategy(_local_devices())
+    elif config.distribute == "multi_worker":
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    else:
+        strategy = tf.distribute.get_strategy()
+    if config.batch_size % strategy.num_replicas_in_sync:
+        raise ConfigError(
+            f"--batch_size={config.batch_size}: must be a multiple of the "
+            f"{strategy.num_replicas_in_sync} replicas"
+        )
+    return strategy
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes to the workdir."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return True
+    if resolver.task_type == "chief":
+        return True
+    has_chief = "chief" in resolver.cluster_spec().jobs
+    return resolver.task_type == "worker" and resolver.task_id == 0 and not has_chief
+
+
+def distributed_batches(
+    strategy: tf.distribute.Strategy,
+    config: Config,
+    images_a: np.ndarray,
+    images_b: np.ndarray,
+    updates_per_step: int,
+    first_step: int,
+):
+    """An endless iterable over the steps' batches, each shared out among the replicas.
+
+    Every worker makes its own parts of the global batches, which are the same for any number of
+    replicas. See `training_batches` for the arguments and for what an element holds.
+    """
+
+    def local_batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        local_replicas = context.num_replicas_in_sync // context.num_input_pipelines
+        plan = BatchPlan(
+            batch_size=config.batch_size,
+            updates_per_step=updates_per_step,
+            flip=config.flip,
+            seed=config.seed,
+            num_replicas=context.num_replicas_in_sync,
+            first_replica=context.input_pipeline_id * local_replicas,
+            local_replicas=local_replicas,
+        )
+        return training_batches(images_a, images_b, plan, first_step)
+
+    return strategy.distribute_datasets_from_function(local_batches)
+
+
+def _local_devices() -> list[str]:
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    return [device.name for device in tf.config.list_logical_devices(kind)]

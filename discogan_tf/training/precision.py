@@ -1,0 +1,29 @@
+"""Which number format to compute in."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+
+def resolve(precision: str) -> str:
+    """`precision` itself, or for "auto" bfloat16 where this machine computes in it, else float32."""
+    if precision != "auto":
+        return precision
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return "bfloat16" if all(_gpu_has_bfloat16(gpu) for gpu in gpus) else "float32"
+    return "bfloat16" if _cpu_has_bfloat16() else "float32"
+
+
+def _gpu_has_bfloat16(gpu) -> bool:
+    """Whether it is of compute capability 8.0 (Ampere) or later."""
+    return tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) >= (8, 0)
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 (AVX512-BF16 or AMX); known on Linux only."""
+    try:
+        features = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in features or "amx_bf16" in features

@@ -1,0 +1,27 @@
+"""Ctrl-C and SIGTERM as a wish to stop after the step in hand, instead of in the middle of it."""
+
+import signal
+
+
+class StopSignals:
+    """A context manager: within it, `signal` is None until one arrives, then its number.
+
+    A second one is not held back: it ends the process as if nobody had listened.
+    """
+
+    def __init__(self):
+        self.signal: int | None = None
+
+    def __enter__(self):
+        self._previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in self._previous:
+            signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *unused):
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number, frame):
+        self.signal = number
+        self.__exit__()

@@ -1,0 +1,90 @@
+"""One training step: losses -> weighted sums -> gradients -> optimizers. Nothing else knows gradients."""
+
+import keras
+import tensorflow as tf
+
+from discogan_tf.config import Config
+from discogan_tf.training import schedules
+
+
+def create_optimizers(model, config: Config) -> dict[str, keras.optimizers.Optimizer]:
+    """Adam for each side, its slots built: under a strategy they cannot be made within a step.
+
+    Differs from the chapter, which leaves beta_1 at 0.9: 0.5 by default, as in the paper's code.
+    """
+    optimizers = {}
+    for side, variables in _variables(model).items():
+        optimizer = keras.optimizers.Adam(config.learning_rate, config.beta_1, name=f"adam_{side}")
+        if config.precision == "float16":
+            # Small gradients vanish in float16's range unless the loss is scaled up.
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer.build(variables)
+        optimizers[side] = optimizer
+    return optimizers
+
+
+def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strategy):
+    """The compiled step.
+
+    Args:
+      model: A model of `MODELS`.
+      optimizers: What `create_optimizers` gave.
+      config: The run's settings.
+      strategy: Where the step runs.
+
+    Returns:
+      A function from one element of `distributed_batches` to the losses of its first batch: float32
+      scalars by name, the unweighted losses of both sides and the weighted `generator_total` and
+      `discriminator_total`, each the mean over the replicas.
+    """
+    variables = _variables(model)
+    losses_of = {
+        schedules.GENERATOR: model.generator_losses,
+        schedules.DISCRIMINATOR: model.discriminator_losses,
+    }
+
+    def update(batch, sides) -> dict[str, tf.Tensor]:
+        reported, objectives = {}, {}
+        with tf.GradientTape(persistent=True) as tape:
+            tensors = model.forward(batch)
+            for side in sides:
+                losses = losses_of[side](tensors)
+                total = tf.add_n([schedules.loss_weight(config, k) * v for k, v in losses.items()])
+                # The optimizers add up the replicas' gradients, and the loss is their mean.
+                objectives[side] = optimizers[side].scale_loss(
+                    total / strategy.num_replicas_in_sync
+                )
+                reported |= losses | {f"{side}_total": total}
+        # All gradients before any update: both sides see the same weights.
+        gradients = {side: tape.gradient(objectives[side], variables[side]) for side in sides}
+        for side in sides:
+            optimizers[side].apply(gradients[side], variables[side])
+        return reported
+
+    def replica_step(batches) -> dict[str, tf.Tensor]:
+        first, *more = [
+            update(batch, sides)
+            for batch, sides in zip(batches, schedules.updates(config), strict=True)
+        ]
+        return first
+
+    @tf.function
+    def step(batches) -> dict[str, tf.Tensor]:
+        losses = strategy.run(replica_step, args=(batches,))
+        return {
+            name: strategy.reduce(tf.distribute.ReduceOp.MEAN, loss, axis=None)
+            for name, loss in losses.items()
+        }
+
+    return step
+
+
+def _variables(model) -> dict[str, list]:
+    """The trainable variables of each side."""
+    return {
+        side: [v for network in networks.values() for v in network.trainable_variables]
+        for side, networks in (
+            (schedules.GENERATOR, model.generators),
+            (schedules.DISCRIMINATOR, model.discriminators),
+        )
+    }

@@ -1,0 +1,59 @@
+"""The settings of the run in a folder, and whether another may go on in it."""
+
+import dataclasses
+from pathlib import Path
+
+from discogan_tf import config as configs
+from discogan_tf.config import Config
+from discogan_tf.errors import ConfigError
+from discogan_tf.training import precision
+
+_CONFIG_NAME = "config.cfg"
+
+
+def read_config(workdir: Path) -> Config:
+    """The settings of the run in `workdir`, with `workdir` itself put right if it was moved.
+
+    Raises:
+      ConfigError: if there is no run there.
+    """
+    path = workdir / _CONFIG_NAME
+    if not path.is_file():
+        raise ConfigError(f"no run in {workdir}: {path} is missing")
+    recorded = configs.from_flagfile(path.read_text())
+    return dataclasses.replace(recorded, workdir=str(workdir))
+
+
+def settle_config(wanted: Config) -> Config:
+    """The settings to train with: those wanted, with the precision decided.
+
+    A run decides `--precision=auto` once: resumed on other hardware it stays as it was.
+
+    Raises:
+      ConfigError: if the workdir holds a run that differs in a setting its weights depend on.
+    """
+    workdir = Path(wanted.workdir)
+    if not (workdir / _CONFIG_NAME).exists():
+        if any(workdir.glob("checkpoints/*.index")):
+            raise ConfigError(f"{workdir} holds checkpoints but no {_CONFIG_NAME}: take another")
+        return dataclasses.replace(wanted, precision=precision.resolve(wanted.precision))
+    recorded = read_config(workdir)
+    if wanted.precision == "auto":
+        wanted = dataclasses.replace(wanted, precision=recorded.precision)
+    differences = configs.differing_settings(recorded, wanted)
+    if differences:
+        raise ConfigError(
+            f"{workdir} holds a run with other settings:\n  "
+            + "\n  ".join(differences)
+            + "\nGive these as the run has them to resume it, or another --workdir for a new run."
+        )
+    return wanted
+
+
+def write_config(config: Config) -> None:
+    """Records the settings in the workdir, which it makes, by way of a temporary name."""
+    path = Path(config.workdir) / _CONFIG_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(_CONFIG_NAME + ".part")
+    temporary.write_text(configs.to_flagfile(config))
+    temporary.replace(path)

@@ -1,0 +1,29 @@
+"""Installs discogan_tf and data_prep: `pip install .`, or `pip install .[gpu]`, `.[dev]`."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+_HERE = Path(__file__).parent
+
+
+def _requirements() -> list[str]:
+    lines = (_HERE / "requirements.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+setup(
+    name="discogan-tf",
+    version="0.1.0",
+    description="DiscoGAN on TensorFlow 2: unpaired image-to-image translation",
+    long_description=(_HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(include=["discogan_tf*", "data_prep*"]),
+    install_requires=_requirements(),
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        "dev": ["pytest>=8,<10", "ruff>=0.14,<0.18", "dill>=0.3.8,<0.5"],
+    },
+)

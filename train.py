@@ -1,0 +1,39 @@
+"""Trains a translator between two domains: `python train.py --flagfile=bags_shoes.cfg`.
+
+Running the same command again resumes the run. `--help` lists the settings.
+
+Exit status: 0 when trained, 1 on an error that the message explains, 128 + the signal's number when
+Ctrl-C or SIGTERM stopped it; it has saved then.
+"""
+
+import sys
+
+from absl import app
+
+from discogan_tf.errors import DiscoganError
+from discogan_tf.flags import config_from_flags, define_training_flags, quiet_libraries
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
+    quiet_libraries()
+    # Imported only now, so that --help need not wait for TensorFlow.
+    from data_prep.errors import PreparationError
+    from data_prep.prepare import prepare_missing
+
+    try:
+        config = config_from_flags()
+        prepare_missing(config.data_dir, (config.domain_a, config.domain_b), config.image_size)
+        from discogan_tf.training.loop import train
+
+        stopped_by = train(config)
+    except (DiscoganError, PreparationError) as error:
+        sys.exit(f"error: {error}")
+    if stopped_by:
+        sys.exit(128 + stopped_by)
+
+
+if __name__ == "__main__":
+    define_training_flags()
+    app.run(main)
