@@ -23,9 +23,9 @@ class Checkpoints:
     def __init__(self, folder: Path, model, optimizers: dict, keep: int):
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self._checkpoint = tf.train.Checkpoint(
-            generators=model.generators,
-            discriminators=model.discriminators,
-            optimizers=optimizers,
+            generators=_by_path(model.generators),
+            discriminators=_by_path(model.discriminators),
+            optimizers=_by_path(optimizers),
             step=self.step,
         )
         self._manager = tf.train.CheckpointManager(
@@ -62,7 +62,7 @@ def restore_generators(workdir: Path, model) -> int:
     """
     path = last_checkpoint(workdir / "checkpoints")
     step = tf.Variable(0, dtype=tf.int64)
-    _restore(tf.train.Checkpoint(generators=model.generators, step=step), path)
+    _restore(tf.train.Checkpoint(generators=_by_path(model.generators), step=step), path)
     return int(step)
 
 
@@ -84,6 +84,19 @@ def last_checkpoint(folder: Path, required: bool = True) -> str | None:
     if required:
         raise CheckpointError(f"no checkpoint in {folder}: train first")
     return None
+
+
+def _by_path(owners: dict) -> dict[str, tf.Variable]:
+    """Every variable of some networks or optimizers by its path, such as `generator/conv_1/kernel`.
+
+    TensorFlow would find variables by walking the objects, but it does not look into the lists of
+    layers that Keras keeps, and says nothing.
+    """
+    variables = [variable for owner in owners.values() for variable in owner.variables]
+    by_path = {variable.path: variable.value for variable in variables}
+    if len(by_path) != len(variables):
+        raise ValueError("two variables of the same path: a checkpoint would keep one of them")
+    return by_path
 
 
 def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:

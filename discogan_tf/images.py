@@ -40,7 +40,10 @@ def read_picture(path: Path, size: int) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
-                picture = ImageOps.exif_transpose(picture).convert("RGBA")
+                picture = ImageOps.exif_transpose(picture)
+                if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip, not scale.
+                    picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+                picture = picture.convert("RGBA")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise OSError(f"too many pixels: {error}") from error
     except (ValueError, SyntaxError, EOFError) as error:
@@ -58,6 +61,26 @@ def write_png(path: Path, image: np.ndarray) -> None:
     temporary = path.with_name(path.name + ".part")
     Image.fromarray(image).save(temporary, "PNG")
     temporary.replace(path)
+
+
+def draw_pairs(upper: list[np.ndarray], lower: list[np.ndarray], columns: int) -> np.ndarray:
+    """A sheet of pictures over their counterparts, `columns` of them beside each other.
+
+    Args:
+      upper: uint8 [size, size, 3] each.
+      lower: As many, of the same form.
+      columns: How many before a new line begins.
+
+    Returns:
+      uint8 [height, width, 3].
+    """
+    rows = {}
+    for start in range(0, len(upper), columns):
+        line = slice(start, start + columns)
+        number = f"{start + 1}-{start + len(upper[line])}"
+        rows[f"input {number}"] = np.stack(upper[line])
+        rows[f"output {number}"] = np.stack(lower[line])
+    return draw_sheet(rows)
 
 
 def draw_sheet(rows: dict[str, np.ndarray], cell_size: int = 96) -> np.ndarray:

@@ -7,10 +7,6 @@ batch to the next, so a resumed run needs only its step number, and any worker c
 
 import tensorflow as tf
 
-# Separate the random numbers of one seed by what they are for.
-_FLIP_SALT = 7919
-
-
 def picture_indices(positions: tf.Tensor, num_pictures: int, seed: int, stream: int) -> tf.Tensor:
     """The pictures at some positions of a domain's stream.
 
@@ -24,14 +20,16 @@ def picture_indices(positions: tf.Tensor, num_pictures: int, seed: int, stream: 
       int64 [n] in 0 .. num_pictures - 1.
     """
     epochs = positions // num_pictures
-    constants = tf.constant([[seed, stream]], tf.int64)
-    seeds = tf.concat([tf.repeat(constants, tf.size(epochs), axis=0), epochs[:, tf.newaxis]], axis=1)
+    key = _mixed(_mixed(tf.constant(seed, tf.int64)) + stream)
+    key = _mixed(key + epochs)
     # The public wrapper of this operation takes one seed for all indices, but a batch may span
-    # two epochs.
+    # two epochs. More rounds than its default, and mixed seeds: with plain small numbers for seeds
+    # most pictures stay in place.
     return tf.raw_ops.RandomIndexShuffle(
         index=positions % num_pictures,
-        seed=tf.cast(seeds, tf.int32),
+        seed=tf.cast(tf.stack([_mixed(key + word) for word in (1, 2, 3)], axis=1), tf.uint32),
         max_index=tf.constant(num_pictures - 1, tf.int64),
+        rounds=8,
     )
 
 
@@ -45,6 +43,18 @@ def flips(first_position: tf.Tensor, count: int, seed: int, stream: int) -> tf.T
       stream: Number of the domain.
     """
     numbers = tf.random.stateless_uniform(
-        [count], seed=tf.stack([tf.cast(seed * 2 + stream + _FLIP_SALT, tf.int64), first_position])
+        [count], seed=tf.stack([tf.constant(2 * seed + stream, tf.int64), first_position])
     )
     return numbers < 0.5
+
+
+def _mixed(x: tf.Tensor) -> tf.Tensor:
+    """A 32-bit hash of int64 numbers, as int64: every input bit moves every output bit.
+
+    The multipliers are those of C. Wellons' "lowbias32".
+    """
+    low = tf.constant(0xFFFFFFFF, tf.int64)
+    x = x & low
+    x = ((x ^ tf.bitwise.right_shift(x, 16)) * 0x7FEB352D) & low
+    x = ((x ^ tf.bitwise.right_shift(x, 15)) * 0x846CA68B) & low
+    return x ^ tf.bitwise.right_shift(x, 16)

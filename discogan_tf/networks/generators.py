@@ -9,6 +9,11 @@ from discogan_tf.networks.layers import BatchNorm, Conv
 _ENCODER_FILTERS = (32, 64, 128, 256)
 _DECODER_FILTERS = (128, 64, 32, 16)
 
+# Where no feature speaks, the untrained generator draws this logit: dark, as the chapter's ReLU
+# does. From 0, a middle grey, every feature first learns to brighten, for most of the pictures is
+# white, and none is left to draw what is dark: hundreds of steps later all is still white or grey.
+_DARK = -2.0
+
 
 class Generator(keras.Model):
     """The chapter's generator: four strided convolutions down, four depth-to-space upsamplings up.
@@ -35,7 +40,7 @@ class Generator(keras.Model):
         self.decoder_norms = [
             BatchNorm(f"decode_{index + 1}_norm") for index in range(len(_DECODER_FILTERS))
         ]
-        self.to_image = Conv(3, 1, use_bias=True, name="to_image")
+        self.to_image = Conv(3, 1, use_bias=True, name="to_image", initial_bias=_DARK)
 
     def call(self, images, training=False):
         x = tf.nn.leaky_relu(self.encoder[0](images), 0.2)

@@ -29,18 +29,26 @@ class Conv(keras.layers.Layer):
       stride: Step of the kernel, in both directions.
       use_bias: False before batch norm: the bias would have no gradient but rounding noise, which
         Adam turns into drift.
+      initial_bias: What the bias starts at.
     """
 
-    def __init__(self, filters: int, stride: int, use_bias: bool, name: str):
+    def __init__(
+        self, filters: int, stride: int, use_bias: bool, name: str, initial_bias: float = 0.0
+    ):
         super().__init__(name=name, autocast=False)
         self.filters, self.stride, self.use_bias = filters, stride, use_bias
+        self.initial_bias = initial_bias
 
     def build(self, input_shape):
         self.kernel = self.add_weight(
             name="kernel", shape=(4, 4, input_shape[-1], self.filters), initializer=_initializer()
         )
         if self.use_bias:
-            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.filters,),
+                initializer=keras.initializers.Constant(self.initial_bias),
+            )
 
     def call(self, x):
         x = tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), self.stride, "SAME")
@@ -104,6 +112,10 @@ class BatchNorm(keras.layers.Layer):
                 y, mean, variance = self._synchronized(pictures, replica)
             else:
                 y, mean, variance = self._fused(pictures)
+                # The kernel normalizes with the variance of the batch itself, but gives the
+                # estimate for what the batch was drawn from: larger by n / (n - 1).
+                count = tf.cast(tf.size(pictures) // tf.shape(pictures)[-1], tf.float32)
+                variance *= (count - 1) / count
             if _record is not None:
                 _record.append((self, mean, variance))
         return tf.reshape(y, shape)

@@ -10,14 +10,14 @@ def statistics_function(network: keras.Model):
     """A compiled function that measures the statistics of each batch norm layer of `network`.
 
     It takes one batch of images, float32 [batch, size, size, 3] in [0, 1], normalizes every layer
-    with that batch, as training does, and gives {layer name: (mean, variance)}. Nothing is changed.
+    with that batch, as training does, and gives {layer path: (mean, variance)}. Nothing is changed.
     """
 
     @tf.function
     def measure(images):
         with recorded_statistics() as record:
             network(images, training=True)
-        return {layer.name: (mean, variance) for layer, mean, variance in record}
+        return {layer.path: (mean, variance) for layer, mean, variance in record}
 
     return measure
 
@@ -34,10 +34,9 @@ def recompute_statistics(network: keras.Model, measure, batches) -> None:
       batches: Batches of images, float32 [batch, size, size, 3] in [0, 1].
     """
     measured = [measure(images) for images in batches]
-    for layer in network.layers:
-        if layer.name not in measured[0]:
-            continue
-        means = tf.stack([statistics[layer.name][0] for statistics in measured])
-        variances = tf.stack([statistics[layer.name][1] for statistics in measured])
-        layer.mean.assign(tf.reduce_mean(means, 0))
-        layer.variance.assign(tf.reduce_mean(variances, 0) + tf.math.reduce_variance(means, 0))
+    layers = {layer.path: layer for layer in network.layers}
+    for path in measured[0]:
+        means = tf.stack([statistics[path][0] for statistics in measured])
+        variances = tf.stack([statistics[path][1] for statistics in measured])
+        layers[path].mean.assign(tf.reduce_mean(means, 0))
+        layers[path].variance.assign(tf.reduce_mean(variances, 0) + tf.math.reduce_variance(means, 0))

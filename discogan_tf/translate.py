@@ -1,0 +1,143 @@
+"""Translates a person's own pictures with a trained run.
+
+    python -m discogan_tf.translate --workdir=runs/bags_shoes --direction=handbags2shoes \\
+        --images=DIR --output_dir=DIR
+
+Every picture under --images gives one PNG in --output_dir, and a contact sheet shows all beside
+their originals. Exit status: 0 when every file was translated, 1 when some could not be read or on
+an error that the message explains.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from discogan_tf.errors import CheckpointError, DataError, DiscoganError
+from discogan_tf.flags import quiet_libraries
+
+_BATCH_SIZE = 64
+_CONTACT_SHEET = "contact_sheet.png"
+_SHEET_COLUMNS = 10
+
+
+def translate(workdir: Path, direction: str, images: Path, output_dir: Path) -> list[str]:
+    """Translates every picture under `images`.
+
+    Args:
+      workdir: Folder of a trained run.
+      direction: A key or value of the run's `Config.directions`, such as "handbags2shoes".
+      images: A picture, or a folder that is searched with its subfolders. Hidden files are passed over.
+      output_dir: Where `STEM.png` goes for each, under the same subfolders, and the contact sheet.
+
+    Returns:
+      A line for each file that could not be read.
+
+    Raises:
+      ConfigError: if there is no run in `workdir`.
+      CheckpointError: if it has no readable checkpoint, or no such direction.
+      DataError: if there are no pictures, or the output would overwrite them.
+    """
+    import numpy as np
+    import tensorflow as tf
+    from tqdm import tqdm
+
+    from discogan_tf import images as pixels
+    from discogan_tf.checkpoints import restore_generators
+    from discogan_tf.models import create_model
+    from discogan_tf.training.workdir import read_config
+
+    config = read_config(workdir)
+    direction = config.directions.get(direction, direction)
+    model = create_model(config, tf.float32)
+    signatures = model.signatures()
+    if direction not in signatures:
+        raise CheckpointError(
+            f"--direction={direction}: this run translates {' and '.join(config.directions)}"
+        )
+    targets = _targets(images, output_dir)
+    step = restore_generators(workdir, model)
+    print(f"Translating {len(targets)} file(s) with {workdir}, step {step}.")
+    network, specification = signatures[direction]
+    run = tf.function(network, input_signature=[specification])
+
+    unreadable, shown = [], {"input": [], "output": []}
+    sources = list(targets)
+    for start in tqdm(range(0, len(sources), _BATCH_SIZE), unit="batch", delay=1):
+        batch = []
+        for source in sources[start : start + _BATCH_SIZE]:
+            try:
+                batch.append((source, pixels.read_picture(source, config.image_size)))
+            except OSError as error:
+                unreadable.append(f"{source}: {error}")
+        if not batch:
+            continue
+        inputs = np.stack([picture for _, picture in batch])
+        outputs = pixels.to_uint8(run(pixels.to_float(inputs)))
+        for (source, _), picture in zip(batch, outputs, strict=True):
+            targets[source].parent.mkdir(parents=True, exist_ok=True)
+            pixels.write_png(targets[source], picture)
+        shown["input"] += list(inputs)
+        shown["output"] += list(outputs)
+    if shown["input"]:
+        sheet = pixels.draw_pairs(shown["input"], shown["output"], _SHEET_COLUMNS)
+        pixels.write_png(output_dir / _CONTACT_SHEET, sheet)
+        print(f"Wrote {len(shown['input'])} picture(s) and {output_dir / _CONTACT_SHEET}.")
+    return unreadable
+
+
+def _targets(images: Path, output_dir: Path) -> dict[Path, Path]:
+    """Every picture file -> the PNG to write for it.
+
+    Raises:
+      DataError: if there are no files, or the output would land among them.
+    """
+    if images.is_dir():
+        root, files = images, sorted(path for path in images.rglob("*") if path.is_file())
+        files = [f for f in files if not any(p.startswith(".") for p in f.relative_to(root).parts)]
+        if output_dir.resolve().is_relative_to(images.resolve()):
+            raise DataError(
+                f"--output_dir={output_dir} lies within --images={images}: take another, so that "
+                "no original is overwritten and no translation translated again"
+            )
+    elif images.is_file():
+        root, files = images.parent, [images]
+    else:
+        raise DataError(f"--images={images}: no such file or folder")
+    if not files:
+        raise DataError(f"--images={images}: there are no files in it")
+    targets, taken = {}, {output_dir / _CONTACT_SHEET}
+    for file in files:
+        relative = file.relative_to(root)
+        target = output_dir / relative.with_suffix(".png")
+        if target in taken:  # bag.jpg and bag.png side by side.
+            target = output_dir / relative.with_name(relative.name + ".png")
+        if target.resolve() == file.resolve():
+            raise DataError(f"{target} would overwrite the original: take another --output_dir")
+        taken.add(target)
+        targets[file] = target
+    return targets
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
+    quiet_libraries()
+    values = flags.FLAGS
+    try:
+        unreadable = translate(
+            Path(values.workdir), values.direction, Path(values.images), Path(values.output_dir)
+        )
+    except (DiscoganError, OSError) as error:
+        sys.exit(f"error: {error}")
+    if unreadable:
+        print(*unreadable, sep="\n", file=sys.stderr)
+        sys.exit(f"error: {len(unreadable)} file(s) could not be read and were skipped")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("workdir", None, "Folder of a trained run.", required=True)
+    flags.DEFINE_string("direction", None, "For example handbags2shoes.", required=True)
+    flags.DEFINE_string("images", None, "A picture, or a folder of pictures.", required=True)
+    flags.DEFINE_string("output_dir", "translated", "Folder for the translations.")
+    app.run(main)

@@ -1,0 +1,128 @@
+"""What every model of MODELS must do."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from discogan_tf.checkpoints import Checkpoints, restore_generators
+from discogan_tf.config import Config
+from discogan_tf.errors import CheckpointError, ConfigError
+from discogan_tf.models import MODELS, create_model
+from discogan_tf.training import schedules
+from discogan_tf.training.step import create_optimizers, create_step
+
+_STRATEGY = tf.distribute.get_strategy()
+
+
+@pytest.fixture(params=MODELS)
+def config(request):
+    return Config(model=request.param, image_size=32, batch_size=4, precision="float32")
+
+
+@pytest.fixture
+def model(config):
+    return create_model(config, tf.float32)
+
+
+def _values(networks):
+    return [v.numpy() for network in networks.values() for v in network.variables]
+
+
+def _trainables(networks):
+    return [v for network in networks.values() for v in network.trainable_variables]
+
+
+def _same(before, after):
+    return all(np.array_equal(x, y) for x, y in zip(before, after, strict=True))
+
+
+def test_losses_are_finite_scalars_of_distinct_names(model, batch):
+    tensors = model.forward(batch)
+    generator, discriminator = model.generator_losses(tensors), model.discriminator_losses(tensors)
+    assert not generator.keys() & discriminator.keys()
+    for value in (generator | discriminator).values():
+        assert value.shape == () and value.dtype == tf.float32 and np.isfinite(value)
+
+
+def test_every_variable_learns(model, batch):
+    for networks, losses_of in (
+        (model.generators, model.generator_losses),
+        (model.discriminators, model.discriminator_losses),
+    ):
+        variables = _trainables(networks)
+        with tf.GradientTape() as tape:
+            total = tf.add_n(list(losses_of(model.forward(batch)).values()))
+        for variable, gradient in zip(variables, tape.gradient(total, variables), strict=True):
+            assert gradient is not None and np.abs(gradient).max() > 0, variable.path
+
+
+@pytest.mark.parametrize("side", [schedules.GENERATOR, schedules.DISCRIMINATOR])
+def test_a_sides_update_leaves_the_other_untouched(model, config, batch, side, monkeypatch):
+    monkeypatch.setattr(schedules, "updates", lambda config: ((side,),))
+    step = create_step(model, create_optimizers(model, config), config, _STRATEGY)
+    before = {"generator": _values(model.generators), "discriminator": _values(model.discriminators)}
+    step((batch,))
+    after = {"generator": _values(model.generators), "discriminator": _values(model.discriminators)}
+    for name in before:
+        assert _same(before[name], after[name]) == (name != side)
+
+
+def test_sample_and_signatures_are_pictures_in_range(model, batch):
+    for images in model.sample(batch).values():
+        assert images.shape == (4, 32, 32, 3)
+        assert 0 <= float(tf.reduce_min(images)) and float(tf.reduce_max(images)) <= 1
+    for function, specification in model.signatures().values():
+        assert specification.shape.as_list() == [None, 32, 32, 3]
+        assert function(batch["a"]).shape == (4, 32, 32, 3)
+
+
+def test_checkpoint_round_trip(model, config, batch, tmp_path):
+    optimizers = create_optimizers(model, config)
+    create_step(model, optimizers, config, _STRATEGY)((batch, batch))
+    Checkpoints(tmp_path / "checkpoints", model, optimizers, keep=2).save(7)
+
+    other = create_model(config, tf.float32)
+    other_optimizers = create_optimizers(other, config)
+    checkpoints = Checkpoints(tmp_path / "checkpoints", other, other_optimizers, keep=2)
+    assert checkpoints.restore_last() == 7
+    for ours, theirs in (
+        (model.generators, other.generators),
+        (model.discriminators, other.discriminators),
+        (optimizers, other_optimizers),
+    ):
+        assert _same(_values(ours), _values(theirs))
+
+    translator = create_model(config, tf.float32)
+    assert restore_generators(tmp_path, translator) == 7
+    assert _same(_values(model.generators), _values(translator.generators))
+
+
+def test_a_checkpoint_of_other_networks_is_refused(model, config, tmp_path):
+    Checkpoints(tmp_path / "checkpoints", model, create_optimizers(model, config), keep=1).save(1)
+    larger = dataclasses.replace(config, image_size=64)
+    other = create_model(larger, tf.float32)
+    checkpoints = Checkpoints(tmp_path / "checkpoints", other, create_optimizers(other, larger), 1)
+    with pytest.raises(CheckpointError, match="cannot restore"):
+        checkpoints.restore_last()
+
+
+@pytest.mark.parametrize(
+    "precision", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)]
+)
+def test_low_precision_steps_are_finite_and_keep_float32_weights(config, batch, precision):
+    config = dataclasses.replace(config, precision=precision, generator_updates_per_step=1)
+    model = create_model(config, tf.as_dtype(precision))
+    step = create_step(model, create_optimizers(model, config), config, _STRATEGY)
+    before = _values(model.generators)
+    for _ in range(3):
+        losses = step((batch,))
+    assert all(np.isfinite(value) for value in losses.values())
+    assert all(v.dtype == "float32" for v in _trainables(model.generators))
+    assert not _same(before, _values(model.generators))
+
+
+def test_an_unknown_model_is_refused():
+    with pytest.raises(ConfigError, match="discogan"):
+        create_model(Config(model="vae"), tf.float32)

@@ -1,0 +1,63 @@
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from discogan_tf.data.domains import load_domain
+from discogan_tf.errors import DataError
+
+
+@pytest.mark.parametrize(("split", "count"), [("train", 14), ("val", 6)])
+def test_loads_whole_and_in_one_order(data_dir, split, count):
+    first = load_domain(str(data_dir), "sample_edges2shoes/photo", split, 32)
+    again = load_domain(str(data_dir), "sample_edges2shoes/photo", split, 32)
+    assert first.images.shape == (count, 32, 32, 3) and first.images.dtype == np.uint8
+    assert first.names == again.names
+    np.testing.assert_array_equal(first.images, again.images)
+    expected = {f"sample_edges2shoes/{split}/{number + 1}_AB.jpg" for number in range(count)}
+    assert set(first.names) == expected
+
+
+def test_halves_are_those_of_the_archive(data_dir):
+    """Pixel for pixel near a plain crop and area mean of the archive's JPEG."""
+    archive = tarfile.open(data_dir / "sample_edges2shoes.tar.gz")
+    for half, left in (("edges", 0), ("photo", 256)):
+        domain = load_domain(str(data_dir), f"sample_edges2shoes/{half}", "val", 32)
+        for name, image in zip(domain.names, domain.images, strict=True):
+            pair = Image.open(io.BytesIO(archive.extractfile(name).read())).convert("RGB")
+            crop = np.asarray(pair, np.float64)[:, left : left + 256]
+            reference = crop.reshape(32, 8, 32, 8, 3).mean((1, 3))
+            assert np.abs(image - reference).mean() < 1.5
+
+
+def test_names_lead_to_the_true_attributes(data_dir):
+    truth = json.loads((data_dir / "sample_edges2handbags.json").read_text())
+    domain = load_domain(str(data_dir), "sample_edges2handbags/photo", "train", 32)
+    assert {truth[name]["kind"] for name in domain.names} <= {
+        "tote", "clutch", "shoulder bag", "satchel", "hobo", "bucket bag",
+    }  # fmt: skip
+
+
+def test_a_missing_domain_says_how_to_get_it(data_dir):
+    with pytest.raises(DataError) as error:
+        load_domain(str(data_dir), "edges2boots/photo", "train", 32)
+    for words in ("Looked for", "edges2boots.tar.gz", "python -m data_prep pix2pix", "make quickstart"):
+        assert words in str(error.value)
+
+
+def test_another_size_is_missing_too(data_dir):
+    with pytest.raises(DataError, match="64 pixels"):
+        load_domain(str(data_dir), "sample_edges2shoes/photo", "train", 64)
+
+
+def test_an_unknown_half_names_those_there_are(data_dir):
+    with pytest.raises(DataError, match="sample_edges2shoes/edges"):
+        load_domain(str(data_dir), "sample_edges2shoes/sketch", "train", 32)
+
+
+def test_an_unknown_split_is_an_error(data_dir):
+    with pytest.raises(DataError, match="no test pictures"):
+        load_domain(str(data_dir), "sample_edges2shoes/photo", "test", 32)

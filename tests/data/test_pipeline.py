@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from discogan_tf.data.pipeline import BatchPlan, training_batches
+
+
+def _numbered(count, size=4):
+    """Pictures whose value is their number, and whose left column is 255."""
+    images = np.repeat(np.arange(count, dtype=np.uint8), size * size * 3).reshape(count, size, size, 3)
+    images[:, :, 0] = 255
+    return images
+
+
+_A, _B = _numbered(5), _numbered(7)
+
+
+def _numbers(pictures):
+    return np.rint(np.asarray(pictures)[:, 0, 1] * 255)[:, 0].astype(int).tolist()
+
+
+def _take(count, plan, first_step=0):
+    return list(training_batches(_A, _B, plan, first_step).take(count).as_numpy_iterator())
+
+
+def test_batches_are_float_and_unaligned():
+    ((batch,),) = _take(1, BatchPlan(batch_size=5))
+    assert batch["a"].shape == (5, 4, 4, 3) and batch["a"].dtype == np.float32
+    assert batch["a"].max() == 1.0
+    assert sorted(_numbers(batch["a"])) == [0, 1, 2, 3, 4]
+    assert _numbers(batch["a"]) != _numbers(batch["b"])
+
+
+def test_nothing_is_lost_across_epochs_of_unequal_size():
+    steps = _take(35, BatchPlan(batch_size=2, updates_per_step=1))
+    for domain, count in (("a", 5), ("b", 7)):
+        seen = [n for (batch,) in steps for n in _numbers(batch[domain])]
+        for epoch in range(70 // count):
+            assert sorted(seen[epoch * count : (epoch + 1) * count]) == list(range(count))
+
+
+def test_updates_of_a_step_get_fresh_batches():
+    twos = _take(3, BatchPlan(batch_size=2, updates_per_step=2))
+    ones = _take(6, BatchPlan(batch_size=2, updates_per_step=1))
+    flat = [batch for step in twos for batch in step]
+    for two, (one,) in zip(flat, ones, strict=True):
+        np.testing.assert_array_equal(two["a"], one["a"])
+
+
+def test_resume_needs_only_the_step():
+    plan = BatchPlan(batch_size=3, updates_per_step=2, flip=True, seed=5)
+    for late, early in zip(_take(2, plan, first_step=4), _take(6, plan)[4:], strict=True):
+        for late_batch, early_batch in zip(late, early, strict=True):
+            for domain in ("a", "b"):
+                np.testing.assert_array_equal(late_batch[domain], early_batch[domain])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_replicas_share_the_global_batch(workers):
+    (whole,) = _take(1, BatchPlan(batch_size=4, flip=True), first_step=3)
+    local = 4 // workers
+    parts = [
+        element
+        for worker in range(workers)
+        for element in _take(
+            local,
+            BatchPlan(
+                batch_size=4, flip=True, num_replicas=4, first_replica=worker * local, local_replicas=local
+            ),
+            first_step=3,
+        )
+    ]
+    np.testing.assert_array_equal(whole[0]["a"], np.concatenate([part[0]["a"] for part in parts]))
+
+
+def test_flip_mirrors_about_half_and_only_when_asked():
+    def mirrored(flip):
+        steps = _take(40, BatchPlan(batch_size=5, flip=flip))
+        return np.mean([(batch["a"][:, 0, -1, 0] == 1.0).mean() for (batch,) in steps])
+
+    assert mirrored(False) == 0
+    assert 0.35 < mirrored(True) < 0.65

@@ -1,0 +1,77 @@
+"""Shapes, sizes and ranges of the networks, and that their gradients are right."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from discogan_tf.networks.discriminators import Discriminator
+from discogan_tf.networks.generators import Generator
+
+
+def _trainable(network):
+    return sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
+
+
+def _norms(channels):
+    return 2 * sum(channels)
+
+
+def test_generator_has_the_chapters_parameters():
+    generator = Generator()
+    generator(tf.zeros((1, 64, 64, 3)))
+    kernels = 16 * (
+        3 * 32 + 32 * 64 + 64 * 128 + 128 * 256  # Down.
+        + 256 * 512 + 128 * 256 + 64 * 128 + 32 * 64  # Up.
+        + 16 * 3
+    )  # fmt: skip
+    norms = _norms([64, 128, 256, 512, 256, 128, 64])
+    assert _trainable(generator) == kernels + norms + 32 + 3 == 3_478_563
+
+
+def test_discriminator_has_the_chapters_parameters():
+    discriminator = Discriminator()
+    discriminator(tf.zeros((1, 64, 64, 3)))
+    kernels = 16 * (3 * 32 + 32 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 2048 * 512 + 512
+    norms = _norms([64, 128, 256, 512, 512])
+    assert _trainable(discriminator) == kernels + norms + 32 + 1 == 3_838_881
+
+
+@pytest.mark.parametrize("size", [32, 64, 128, 256])
+def test_every_image_size(size):
+    images = tf.random.stateless_uniform((2, size, size, 3), [1, 2])
+    for training in (False, True):
+        translated = Generator()(images, training=training)
+        assert translated.shape == images.shape and translated.dtype == tf.float32
+        assert 0 <= float(tf.reduce_min(translated)) and float(tf.reduce_max(translated)) <= 1
+        logits = Discriminator()(images, training=training)
+        assert logits.shape == (2,) and logits.dtype == tf.float32
+
+
+def test_kernels_start_as_truncated_normal():
+    generator = Generator()
+    generator(tf.zeros((1, 64, 64, 3)))
+    kernel = generator.decoder[0].kernel.numpy()
+    assert np.abs(kernel).max() <= 0.04 + 1e-6
+    assert kernel.std() == pytest.approx(0.02 * 0.8796, rel=0.01)  # Cut off at two deviations.
+    assert np.abs(kernel.mean()) < 1e-4
+
+
+def test_upsampling_keeps_space():
+    """What changes at one corner of the input changes that corner of the output most."""
+    generator = Generator()
+    images = np.zeros((1, 256, 256, 3), np.float32)
+    before = generator(tf.constant(images)).numpy()
+    images[0, :32, :32] = 1
+    change = np.abs(generator(tf.constant(images)).numpy() - before)[0].mean(-1)
+    assert change[:64, :64].mean() > 10 * change[128:, 128:].mean()
+
+
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
+def test_low_precision_is_near_float32(dtype):
+    generator, discriminator = Generator(), Discriminator()
+    images = tf.random.stateless_uniform((4, 64, 64, 3), [1, 2])
+    for network, tolerance in ((generator, 0.01), (discriminator, 0.15)):
+        exact = network(images, training=True)
+        rounded = network(tf.cast(images, dtype), training=True)
+        assert rounded.dtype == tf.float32
+        np.testing.assert_allclose(rounded, exact, atol=tolerance)

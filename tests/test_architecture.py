@@ -1,0 +1,64 @@
+"""The house's rules: imports run downward, and only entry points and flags.py read FLAGS."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[1]
+# From the bottom up: a module may import its own room and those before it.
+_ROOMS = (
+    ("errors",),
+    ("config", "images"),
+    ("losses", "networks", "data", "checkpoints"),
+    ("models",),
+    ("training",),
+    ("flags", "translate"),
+)
+_MAY_READ_FLAGS = {"train.py", "discogan_tf/flags.py", "discogan_tf/translate.py"}
+_SOURCES = sorted(
+    path
+    for pattern in ("*.py", "discogan_tf/**/*.py", "data_prep/**/*.py")
+    for path in _ROOT.glob(pattern)
+)
+
+
+def _imports(path: Path) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def _level(room: str) -> int:
+    return next(level for level, rooms in enumerate(_ROOMS) if room in rooms)
+
+
+@pytest.mark.parametrize("path", _SOURCES, ids=lambda path: str(path.relative_to(_ROOT)))
+def test_imports_run_downward(path):
+    parts = path.relative_to(_ROOT).with_suffix("").parts
+    for name in _imports(path):
+        package, *inner = name.split(".")
+        if parts[0] == "data_prep":
+            assert package != "discogan_tf", name
+        if parts[0] == "discogan_tf" and len(parts) > 1 and parts[1] != "__init__":
+            assert package != "data_prep", name
+            if package == "discogan_tf" and inner[0] != parts[1]:
+                assert _level(inner[0]) <= _level(parts[1]), name
+
+
+@pytest.mark.parametrize("path", _SOURCES, ids=lambda path: str(path.relative_to(_ROOT)))
+def test_flags_are_read_in_entry_points_only(path):
+    if str(path.relative_to(_ROOT)) not in _MAY_READ_FLAGS:
+        assert not any(name.startswith("absl.flags") for name in _imports(path))
+
+
+@pytest.mark.parametrize("path", _SOURCES, ids=lambda path: str(path.relative_to(_ROOT)))
+def test_only_images_converts_pixel_ranges(path):
+    allowed = {"images.py", "canvas.py", "edges.py", "style.py"}
+    if path.name not in allowed:
+        constants = [n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)]
+        assert not {255, 255.0} & {c for c in constants if isinstance(c, int | float)}

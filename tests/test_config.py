@@ -1,0 +1,56 @@
+import dataclasses
+import doctest
+
+import pytest
+
+from discogan_tf import config as configs
+from discogan_tf.config import Config
+from discogan_tf.errors import ConfigError
+
+
+def test_doctests():
+    results = doctest.testmod(configs)
+    assert results.attempted and not results.failed
+
+
+def test_defaults_are_the_chapters():
+    config = Config()
+    assert (config.batch_size, config.learning_rate, config.num_steps) == (256, 2e-4, 100_000)
+    assert (config.generator_updates_per_step, config.reconstruction_loss) == (2, "mse")
+    assert config.directions == {"handbags2shoes": "a_to_b", "shoes2handbags": "b_to_a"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("image_size", 48), ("batch_size", 0), ("learning_rate", -1.0), ("beta_1", 1.0), ("seed", -1),
+        ("reconstruction_loss", "l3"), ("reconstruction_weight", -0.1), ("precision", "int8"),
+        ("domain_a", " "), ("num_steps", 0), ("save_every_steps", 0), ("distribute", "some"),
+    ],
+)  # fmt: skip
+def test_a_setting_out_of_range_is_named(setting, value):
+    with pytest.raises(ConfigError, match=f"--{setting}="):
+        Config(**{setting: value})
+
+
+def test_two_domains_of_one_name_are_refused():
+    with pytest.raises(ConfigError, match="--name_a"):
+        Config(domain_a="boots", domain_b="boots")
+
+
+def test_flagfile_round_trip():
+    config = Config(flip=True, learning_rate=1.5e-5, name_a="bags", reconstruction_loss="l1")
+    assert configs.from_flagfile(configs.to_flagfile(config)) == config
+
+
+@pytest.mark.parametrize("line", ["--colour=red", "--batch_size", "--batch_size=many"])
+def test_a_foreign_flagfile_is_refused(line):
+    with pytest.raises(ConfigError):
+        configs.from_flagfile(line)
+
+
+def test_differences_name_what_the_weights_depend_on():
+    recorded = Config()
+    wanted = dataclasses.replace(recorded, num_steps=5, workdir="moved", batch_size=8, beta_1=0.9)
+    lines = configs.differing_settings(recorded, wanted)
+    assert [line.split(":")[0] for line in lines] == ["--batch_size", "--beta_1"]

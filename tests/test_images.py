@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from discogan_tf import images
+
+
+def test_uint8_round_trip_keeps_every_value():
+    values = np.arange(256, dtype=np.uint8)
+    as_float = images.to_float(tf.constant(values)).numpy()
+    assert as_float.dtype == np.float32 and as_float[0] == 0 and as_float[-1] == 1
+    np.testing.assert_array_equal(images.to_uint8(as_float), values)
+
+
+def test_to_uint8_clips_instead_of_wrapping():
+    np.testing.assert_array_equal(images.to_uint8([-0.5, 1.5, 0.5]), [0, 255, 128])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "LA", "CMYK", "1", "I;16"])
+def test_read_picture_takes_every_mode(tmp_path, mode):
+    path = tmp_path / ("picture.tif" if mode == "CMYK" else "picture.png")
+    if mode == "I;16":
+        picture = Image.fromarray(np.full((40, 40), 0x8000, np.uint16))
+    else:
+        picture = Image.new("RGB", (40, 40), (128, 128, 128)).convert(mode)
+    picture.save(path)
+    read = images.read_picture(path, 16)
+    assert read.shape == (16, 16, 3) and read.dtype == np.uint8
+    if mode != "1":
+        assert abs(int(read.mean()) - 128) <= 2
+
+
+def test_transparency_and_margins_become_white(tmp_path):
+    path = tmp_path / "wide.png"
+    picture = Image.new("RGBA", (40, 20), (255, 0, 0, 255))
+    picture.paste((0, 0, 255, 0), (0, 0, 20, 20))
+    picture.save(path)
+    read = images.read_picture(path, 40)
+    assert (read[0] == 255).all() and (read[-1] == 255).all()  # Above and below.
+    assert (read[20, 5] == 255).all()  # The transparent half.
+    assert tuple(read[20, 30]) == (255, 0, 0)
+
+
+def test_exif_orientation_is_followed(tmp_path):
+    path = tmp_path / "turned.jpg"
+    picture = Image.new("RGB", (32, 32), (0, 0, 0))
+    picture.paste((255, 255, 255), (0, 0, 32, 16))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # Upside down.
+    picture.save(path, exif=exif)
+    read = images.read_picture(path, 32)
+    assert read[4].mean() < 30 and read[-4].mean() > 225
+
+
+def test_scaling_down_is_antialiased(tmp_path):
+    path = tmp_path / "fine.png"
+    stripes = np.tile(np.array([0, 255], np.uint8), (64, 32))
+    Image.fromarray(stripes).save(path)
+    assert abs(images.read_picture(path, 16).astype(int) - 128).max() <= 1
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n\x00\x00"])
+def test_what_is_no_picture_raises_oserror(tmp_path, content):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(content)
+    with pytest.raises(OSError):
+        images.read_picture(path, 16)
+
+
+def test_absurd_sizes_are_refused_before_decoding(tmp_path):
+    path = tmp_path / "bomb.png"
+    Image.new("1", (20_000, 20_000)).save(path)
+    with pytest.raises(OSError, match="too many pixels"):
+        images.read_picture(path, 16)
+
+
+def test_draw_sheet_places_and_enlarges():
+    rows = {"one": np.zeros((2, 32, 32, 3)), "two": np.full((1, 32, 32, 3), 200, np.uint8)}
+    sheet = images.draw_sheet(rows, cell_size=64)
+    assert sheet.shape[0] == 2 * 68 + 4
+    assert (sheet[4 + 32, -4 - 32] == 0).all()  # Second picture of row one.
+    assert (sheet[4 + 68 + 32, -4 - 68 - 32] == 200).all()  # First of row two.
+
+
+def test_draw_pairs_breaks_lines():
+    pictures = [np.zeros((32, 32, 3), np.uint8)] * 5
+    assert images.draw_pairs(pictures, pictures, columns=2).shape[0] == 6 * 100 + 4

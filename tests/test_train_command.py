@@ -1,0 +1,64 @@
+"""`python train.py` as a user runs it, in processes of its own."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[1]
+
+
+def _command(data_dir, workdir, *more):
+    return [
+        sys.executable, "train.py", f"--data_dir={data_dir}", f"--workdir={workdir}",
+        "--domain_a=sample_edges2handbags/photo", "--domain_b=sample_edges2shoes/photo",
+        "--image_size=32", "--batch_size=4", "--generator_updates_per_step=1",
+        "--save_every_steps=3", "--sample_every_steps=1000", "--log_every_steps=1", *more,
+    ]  # fmt: skip
+
+
+def _run(*arguments):
+    return subprocess.run(arguments, capture_output=True, text=True, cwd=_ROOT)
+
+
+def test_killed_in_the_middle_it_goes_on_from_the_last_checkpoint(data_dir, tmp_path):
+    command = _command(data_dir, tmp_path / "run")
+    process = subprocess.Popen([*command, "--num_steps=100000"], cwd=_ROOT, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)  # fmt: skip
+    checkpoints, deadline = tmp_path / "run" / "checkpoints", time.monotonic() + 120
+    while len(list(checkpoints.glob("*.index"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    saved = max(int(path.stem.removeprefix("step-")) for path in checkpoints.glob("*.index"))
+
+    done = _run(*command, f"--num_steps={saved + 5}")
+    assert done.returncode == 0, done.stderr
+    resumed = int(done.stdout.partition("from its checkpoint of step ")[2].partition(".")[0])
+    assert saved - 3 <= resumed <= saved  # The newest may have been in writing.
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, saved + 6))
+
+
+def test_bad_settings_and_missing_data_are_plain_errors(data_dir, tmp_path):
+    missing = _run(*_command(data_dir, tmp_path / "run", "--domain_a=edges2boots/photo"))
+    assert missing.returncode == 1
+    assert "make quickstart" in missing.stderr and "Traceback" not in missing.stderr
+    bad = _run(*_command(data_dir, tmp_path / "run", "--learning_rate=-1"))
+    assert bad.returncode == 1
+    assert "--learning_rate=-1.0: must be greater than 0" in bad.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("flagfile", ["bags_shoes.cfg", "quickstart.cfg"])
+def test_flagfiles_are_valid(flagfile):
+    """Every line is a known setting, and --help is quick enough not to load TensorFlow."""
+    started = time.monotonic()
+    done = _run(sys.executable, "train.py", f"--flagfile={flagfile}", "--help")
+    assert "--reconstruction_weight" in done.stdout
+    assert "unknown" not in done.stderr.lower()
+    assert time.monotonic() - started < 3

@@ -1,0 +1,180 @@
+"""Whole runs: what they leave, how they resume, how they refuse and how they stop."""
+
+import dataclasses
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from discogan_tf.errors import CheckpointError, ConfigError, DataError, NonFiniteLossError
+from discogan_tf.training import loop
+from discogan_tf.training.loop import train
+from discogan_tf.training.workdir import read_config
+
+
+def _checkpoint(workdir, step):
+    reader = tf.train.load_checkpoint(str(Path(workdir) / "checkpoints" / f"step-{step}"))
+    names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
+    # How often a process saved is no part of what it learned.
+    return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
+
+
+def _metrics(workdir):
+    return [json.loads(line) for line in (Path(workdir) / "metrics.jsonl").read_text().splitlines()]
+
+
+def _tags(workdir):
+    """TensorBoard tag -> steps."""
+    found = {}
+    for path in sorted((Path(workdir) / "logs").iterdir()):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append(event.step)
+    return found
+
+
+@pytest.fixture(scope="module")
+def workdirs(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def config(tiny_config, workdirs):
+    return dataclasses.replace(tiny_config, workdir=str(workdirs / "straight"), num_steps=5)
+
+
+@pytest.fixture
+def straight(config):
+    """The folder of a run of five steps; trained once, then found complete."""
+    train(config)
+    return config.workdir
+
+
+def test_a_run_leaves_what_it_should(straight, config):
+    assert [line["step"] for line in _metrics(straight)] == [1, 2, 3, 4, 5]
+    assert sorted(path.name for path in (Path(straight) / "samples").iterdir()) == [
+        "step_000002.png", "step_000004.png", "step_000005.png",
+    ]  # fmt: skip
+    sheet = np.asarray(Image.open(Path(straight) / "samples" / "step_000005.png"))
+    assert sheet.shape[0] == 6 * (96 + 4) + 4
+    names = sorted(path.name for path in (Path(straight) / "checkpoints").glob("*.index"))
+    assert names == ["step-2.index", "step-4.index", "step-5.index"]
+    assert read_config(Path(straight)) == config
+
+
+def test_tensorboard_gets_curves_histograms_and_sheets(straight):
+    tags = _tags(straight)
+    eight = ["generator_total", "adversarial_a_to_b", "adversarial_b_to_a", "reconstruction_a",
+             "reconstruction_b", "discriminator_total", "discriminator_a", "discriminator_b"]  # fmt: skip
+    for name in eight:
+        assert tags[f"losses/{name}"] == [1, 2, 3, 4, 5]
+    assert tags["samples"] == [2, 4, 5]
+    assert tags["generator_a_to_b/to_image/kernel"] == [2, 4, 5]
+    assert len([tag for tag in tags if tag.startswith(("generator_", "discriminator_"))]) == 2 * 25 + 2 * 19
+
+
+def test_stopping_and_going_on_gives_the_same_weights(straight, config, workdirs, capsys):
+    """Over an epoch boundary (14 pictures, 8 a step), with flips and two generator updates."""
+    resumed = dataclasses.replace(config, workdir=str(workdirs / "resumed"), num_steps=3)
+    train(resumed)
+    train(dataclasses.replace(resumed, num_steps=5))
+    assert "from its checkpoint of step 3" in capsys.readouterr().out
+    expected, found = _checkpoint(straight, 5), _checkpoint(resumed.workdir, 5)
+    assert expected.keys() == found.keys() and len(expected) > 200
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+    assert _metrics(resumed.workdir) == _metrics(straight)
+
+
+def test_a_finished_run_is_left_alone(straight, config, capsys):
+    before = _metrics(straight)
+    assert train(config) is None
+    assert "at step 5 already" in capsys.readouterr().out
+    assert _metrics(straight) == before
+
+
+def test_other_settings_are_refused_by_name(straight, config):
+    other = dataclasses.replace(config, batch_size=2, learning_rate=1e-3, save_every_steps=1)
+    with pytest.raises(ConfigError) as error:
+        train(other)
+    assert "--batch_size: the run has 4, you asked for 2" in str(error.value)
+    assert "--learning_rate" in str(error.value) and "save_every" not in str(error.value)
+
+
+def test_auto_precision_keeps_to_what_the_run_decided(straight, config):
+    train(dataclasses.replace(config, precision="auto"))
+    assert read_config(Path(straight)).precision == "float32"
+
+
+def test_lost_list_of_checkpoints_is_no_fresh_start(tiny_config):
+    config = dataclasses.replace(tiny_config, num_steps=1, save_every_steps=1)
+    train(config)
+    (Path(config.workdir) / "checkpoints" / "checkpoint").write_text("garbage")
+    with pytest.raises(CheckpointError, match="start anew"):
+        train(dataclasses.replace(config, num_steps=2))
+
+
+def test_missing_data_leaves_no_workdir(tiny_config):
+    with pytest.raises(DataError, match="make quickstart"):
+        train(dataclasses.replace(tiny_config, domain_a="edges2boots/photo"))
+    assert not Path(tiny_config.workdir).exists()
+
+
+def _with_fake_step(monkeypatch, on_step):
+    """Replaces the training step by one whose losses `on_step(number)` gives."""
+    numbers = iter(range(1, 1000))
+    monkeypatch.setattr(
+        loop, "create_step", lambda *arguments: lambda batch: on_step(next(numbers))
+    )
+
+
+def _losses(**changed):
+    names = ("generator_total", "discriminator_total", "reconstruction_a", "discriminator_a_real",
+             "discriminator_a_fake")  # fmt: skip
+    return {name: tf.constant(0.5) for name in names} | {
+        name: tf.constant(value) for name, value in changed.items()
+    }
+
+
+def test_a_non_finite_loss_stops_the_run_and_is_named(tiny_config, monkeypatch):
+    def on_step(number):
+        return _losses(reconstruction_a=float("nan")) if number == 3 else _losses()
+
+    _with_fake_step(monkeypatch, on_step)
+    config = dataclasses.replace(tiny_config, log_every_steps=4)
+    with pytest.raises(NonFiniteLossError, match="at step 3 .*reconstruction_a"):
+        train(config)
+    checkpoints = Path(config.workdir) / "checkpoints"
+    assert [path.name for path in checkpoints.glob("*.index")] == ["step-2.index"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(tiny_config, monkeypatch, capsys, number):
+    def on_step(step):
+        if step == 3:
+            os.kill(os.getpid(), number)
+        return _losses()
+
+    _with_fake_step(monkeypatch, on_step)
+    before = signal.getsignal(number)
+    config = dataclasses.replace(tiny_config, num_steps=1000, save_every_steps=1000)
+    assert train(config) == number
+    assert "Stopped and saved at step 3 of 1000" in capsys.readouterr().out
+    assert (Path(config.workdir) / "checkpoints" / "step-3.index").exists()
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.slow
+def test_mirrored_run_is_near_a_run_on_one_device(tiny_config):
+    one = dataclasses.replace(tiny_config, num_steps=2)
+    two = dataclasses.replace(one, workdir=one.workdir + "_mirrored", distribute="mirrored")
+    train(one)
+    train(two)
+    for ours, theirs in zip(_metrics(one.workdir), _metrics(two.workdir), strict=True):
+        for name in ours:
+            assert theirs[name] == pytest.approx(ours[name], rel=0.02), name
