@@ -25,14 +25,16 @@ def main() -> None:
         "pix2pix", parents=[common], help="prepare an archive such as edges2shoes.tar.gz"
     )
     pix2pix.add_argument(
-        "--archive", type=Path, required=True, help="the archive; repeat for several", action="append"
+        "--archive",
+        type=Path,
+        required=True,
+        help="the archive; repeat for several",
+        action="append",
     )
     sample = commands.add_parser(
         "sample", parents=[common], help="draw handbags and shoes, and prepare them: no download"
     )
-    sample.add_argument(
-        "--num_train", type=int, default=1000, help="training pairs of each kind (1000)"
-    )
+    sample.add_argument("--num_train", type=int, default=1000, help="training pairs of each kind (1000)")
     sample.add_argument("--num_val", type=int, default=100, help="validation pairs of each (100)")
     arguments = parser.parse_args()
     try:

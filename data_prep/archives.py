@@ -41,9 +41,7 @@ def read_members(archive: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str
             file.seek(0)
             # tarfile's own gzip reader takes a stream cut short for its end; this one does not.
             stream = stack.enter_context(gzip.GzipFile(fileobj=file)) if zipped else file
-            tar = stack.enter_context(
-                tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER_BYTES)
-            )
+            tar = stack.enter_context(tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER_BYTES))
             for member in tar:
                 if member.isfile() and member.name.lower().endswith(suffixes):
                     yield member.name, tar.extractfile(member).read()

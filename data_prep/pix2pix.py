@@ -7,6 +7,7 @@ import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 import tensorflow_datasets as tfds
 
@@ -34,7 +35,7 @@ class Pix2pix(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Cropped, then scaled by the area mean."}
+    RELEASE_NOTES: ClassVar = {"1.0.0": "Cropped, then scaled by the area mean."}
 
     def __init__(self, archive: Path, data_dir: Path, image_size: int, spool_dir: Path):
         self._archive = archive

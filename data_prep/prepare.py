@@ -1,8 +1,13 @@
 """Prepares data sets, and knows which are prepared already."""
 
+import contextlib
+import io
+import os
 import tempfile
 import time
 from pathlib import Path
+
+from absl import logging
 
 from data_prep.errors import PreparationError
 
@@ -20,7 +25,9 @@ def prepare_archive(archive: Path, data_dir: Path, image_size: int) -> None:
     Raises:
       PreparationError: if the archive cannot be used or the result cannot be written.
     """
-    # TensorFlow Datasets brings TensorFlow, which takes seconds to import.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.set_verbosity(logging.ERROR)
+    # It brings TensorFlow, which takes seconds to import.
     import tensorflow_datasets as tfds
 
     from data_prep.archives import dataset_name
@@ -40,7 +47,8 @@ def prepare_archive(archive: Path, data_dir: Path, image_size: int) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"incomplete.{name}.", dir=data_dir) as spool_dir:
             builder = Pix2pix(archive, data_dir, image_size, Path(spool_dir))
-            builder.download_and_prepare(file_format="tfrecord", download_dir=spool_dir)
+            with contextlib.redirect_stdout(io.StringIO()):  # It would speak of downloads.
+                builder.download_and_prepare(file_format="tfrecord", download_dir=spool_dir)
     except OSError as error:
         raise PreparationError(f"cannot prepare {archive} in {data_dir}: {error}") from error
     for line in builder.skipped[:_SHOWN_SKIPPED]:

@@ -121,9 +121,7 @@ class Config:
     sample_every_steps: int = _setting(
         1000, "Steps between sample sheets and histograms.", check=_POSITIVE, may_change=True
     )
-    save_every_steps: int = _setting(
-        1000, "Steps between checkpoints.", check=_POSITIVE, may_change=True
-    )
+    save_every_steps: int = _setting(1000, "Steps between checkpoints.", check=_POSITIVE, may_change=True)
     keep_checkpoints: int = _setting(
         3, "How many of the last checkpoints to keep.", check=_POSITIVE, may_change=True
     )
@@ -132,9 +130,7 @@ class Config:
         for field in dataclasses.fields(self):
             value, choices = getattr(self, field.name), field.metadata["choices"]
             if choices and value not in choices:
-                raise ConfigError(
-                    f"--{field.name}={value}: must be one of {', '.join(choices)}"
-                )
+                raise ConfigError(f"--{field.name}={value}: must be one of {', '.join(choices)}")
             predicate, demand = field.metadata["check"] or (None, None)
             if predicate and not predicate(value):
                 raise ConfigError(f"--{field.name}={value}: {demand}")
@@ -211,6 +207,5 @@ def differing_settings(recorded: Config, wanted: Config) -> list[str]:
         f"--{field.name}: the run has {getattr(recorded, field.name)}, "
         f"you asked for {getattr(wanted, field.name)}"
         for field in dataclasses.fields(Config)
-        if not field.metadata["may_change"]
-        and getattr(recorded, field.name) != getattr(wanted, field.name)
+        if not field.metadata["may_change"] and getattr(recorded, field.name) != getattr(wanted, field.name)
     ]

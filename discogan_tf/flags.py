@@ -37,9 +37,24 @@ def config_from_flags() -> Config:
 
 
 def quiet_libraries() -> None:
-    """Keeps the chatter of TensorFlow and its kin out of the terminal; errors still show.
+    """Imports TensorFlow without its chatter about what this machine lacks; errors later still show.
 
-    To be called before TensorFlow is imported. TF_CPP_MIN_LOG_LEVEL=0 brings TensorFlow's back.
+    To be called before anything else imports TensorFlow. With TF_CPP_MIN_LOG_LEVEL set, to 0 for
+    all of it, TensorFlow says what it likes: the thing to do where a GPU is not found.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.set_verbosity(logging.ERROR)
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    # Its first lines come before it reads any setting, straight to the process's error stream.
+    stream = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(stream, 2)
+        os.close(stream)
+        os.close(silence)

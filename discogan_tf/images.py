@@ -49,7 +49,7 @@ def read_picture(path: Path, size: int) -> np.ndarray:
     except (ValueError, SyntaxError, EOFError) as error:
         # What Pillow's decoders raise beside OSError on damaged files.
         raise OSError(str(error)) from error
-    square = Image.new("RGBA", (max(picture.size),) * 2, _WHITE + (255,))
+    square = Image.new("RGBA", (max(picture.size),) * 2, (*_WHITE, 255))
     offset = ((square.width - picture.width) // 2, (square.height - picture.height) // 2)
     square.alpha_composite(picture, offset)
     method = Image.Resampling.BOX if square.width > size else Image.Resampling.BICUBIC
@@ -99,9 +99,7 @@ def draw_sheet(rows: dict[str, np.ndarray], cell_size: int = 96) -> np.ndarray:
     font = ImageFont.load_default(size=15)
     label_width = 16 + int(max(font.getlength(label) for label in rows))
     columns = max(len(images) for images in rows.values())
-    sheet = Image.new(
-        "RGB", (label_width + columns * (cell + gap), len(rows) * (cell + gap) + gap), _WHITE
-    )
+    sheet = Image.new("RGB", (label_width + columns * (cell + gap), len(rows) * (cell + gap) + gap), _WHITE)
     draw = ImageDraw.Draw(sheet)
     for row, (label, images) in enumerate(rows.items()):
         top = gap + row * (cell + gap)

@@ -127,7 +127,11 @@ def _hobo(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
                 (0.5 + half * 0.62, bottom - 0.035), (0.5, bottom),
                 (0.5 - half * 0.62, bottom - 0.035)]  # fmt: skip
         canvas.fill(curve(base, closed=True), style.second)
-    zip_line = [(0.5 - half_width * 0.5, sag + 0.03), (0.5, sag + 0.055), (0.5 + half_width * 0.5, sag + 0.03)]
+    zip_line = [
+        (0.5 - half_width * 0.5, sag + 0.03),
+        (0.5, sag + 0.055),
+        (0.5 + half_width * 0.5, sag + 0.03),
+    ]
     canvas.stroke(curve(zip_line), 0.008, style.metal)
     for side in (-1, 1):
         canvas.disc((0.5 + side * half_width * 0.78, horn + 0.035), 0.02, style.metal)
@@ -147,9 +151,18 @@ def _bucket(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     canvas.fill(rounded(body, 0.05), style.surface)
     if style.two_tone:
         level = bottom - rng.uniform(0.12, 0.18)
-        band = [(0.5 - base + 0.01, level), (0.5, level + 0.03), (0.5 + base - 0.01, level), *body[3:]]
+        band = [
+            (0.5 - base + 0.01, level),
+            (0.5, level + 0.03),
+            (0.5 + base - 0.01, level),
+            *body[3:],
+        ]
         canvas.fill(rounded(band, 0.04), style.second)
-    cord = [(0.5 - mouth - 0.005, top + 0.075), (0.5, top + 0.115), (0.5 + mouth + 0.005, top + 0.075)]
+    cord = [
+        (0.5 - mouth - 0.005, top + 0.075),
+        (0.5, top + 0.115),
+        (0.5 + mouth + 0.005, top + 0.075),
+    ]
     canvas.strap(curve(cord), 0.014, style.second)
     for end in (-0.045, 0.045):
         canvas.strap(curve([(0.5, top + 0.115), (0.5 + end, top + 0.19), (0.5 + end * 1.1, top + 0.27)]),

@@ -158,9 +158,7 @@ def _light(mask: Image.Image) -> Image.Image:
     coarse = mask.resize(coarse_size, Image.Resampling.BOX)
     padded = Image.new("L", (coarse.width + 12, coarse.height + 12))
     padded.paste(coarse, (6, 6))
-    inside = padded.filter(ImageFilter.GaussianBlur(2.5)).crop(
-        (6, 6, 6 + coarse.width, 6 + coarse.height)
-    )
+    inside = padded.filter(ImageFilter.GaussianBlur(2.5)).crop((6, 6, 6 + coarse.width, 6 + coarse.height))
     x, y = np.linspace(-1, 1, coarse.width)[None, :], np.linspace(-1, 1, coarse.height)[:, None]
     slope = 0.95 - 0.05 * x - 0.08 * y
     rim = np.clip(np.asarray(inside, np.float32) / 255 * 0.45 + 0.6, 0, 1)

@@ -53,9 +53,7 @@ def load_domain(data_dir: str, domain: str, split: str, image_size: int) -> Doma
             + ", ".join(f"{dataset}/{name}" if name != _SINGLE_FEATURE else dataset for name in halves)
         )
     if split not in builder.info.splits or not builder.info.splits[split].num_examples:
-        raise DataError(
-            f"{domain} has no {split} pictures (its splits: {', '.join(builder.info.splits)})"
-        )
+        raise DataError(f"{domain} has no {split} pictures (its splits: {', '.join(builder.info.splits)})")
     examples = builder.as_dataset(
         split=split,
         decoders=tfds.decode.PartialDecoding({feature: True, "name": True}),

@@ -7,6 +7,7 @@ batch to the next, so a resumed run needs only its step number, and any worker c
 
 import tensorflow as tf
 
+
 def picture_indices(positions: tf.Tensor, num_pictures: int, seed: int, stream: int) -> tf.Tensor:
     """The pictures at some positions of a domain's stream.
 

@@ -62,12 +62,8 @@ class DiscoGAN:
         return {
             "adversarial_a_to_b": losses.adversarial(tensors["fake_b_logits"]),
             "adversarial_b_to_a": losses.adversarial(tensors["fake_a_logits"]),
-            "reconstruction_a": self._reconstruction(
-                tensors["real_a"], tensors["reconstructed_a"]
-            ),
-            "reconstruction_b": self._reconstruction(
-                tensors["real_b"], tensors["reconstructed_b"]
-            ),
+            "reconstruction_a": self._reconstruction(tensors["real_a"], tensors["reconstructed_a"]),
+            "reconstruction_b": self._reconstruction(tensors["real_b"], tensors["reconstructed_b"]),
         }
 
     def discriminator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

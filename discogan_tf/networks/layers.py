@@ -32,9 +32,7 @@ class Conv(keras.layers.Layer):
       initial_bias: What the bias starts at.
     """
 
-    def __init__(
-        self, filters: int, stride: int, use_bias: bool, name: str, initial_bias: float = 0.0
-    ):
+    def __init__(self, filters: int, stride: int, use_bias: bool, name: str, initial_bias: float = 0.0):
         super().__init__(name=name, autocast=False)
         self.filters, self.stride, self.use_bias = filters, stride, use_bias
         self.initial_bias = initial_bias
@@ -140,9 +138,7 @@ class BatchNorm(keras.layers.Layer):
             [tf.reduce_mean(x_float, [0, 1, 2]), tf.reduce_mean(tf.square(x_float), [0, 1, 2])],
         )
         variance = mean_square - tf.square(mean)
-        y = tf.nn.batch_normalization(
-            x_float, mean, variance, self.offset, self.scale, _EPSILON
-        )
+        y = tf.nn.batch_normalization(x_float, mean, variance, self.offset, self.scale, _EPSILON)
         return tf.cast(y, x.dtype), mean, variance
 
 

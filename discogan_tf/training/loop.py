@@ -150,12 +150,16 @@ def _print_opening(config: Config, training: dict, strategy, first_step: int) ->
         f"{config.name_a}: {len(training['a'])} pictures of {config.domain_a}; "
         f"{config.name_b}: {len(training['b'])} pictures of {config.domain_b}; "
         f"{config.image_size} pixels, {config.precision}, "
-        f"{strategy.num_replicas_in_sync} replica(s)."
+        f"{strategy.num_replicas_in_sync} replica(s) on {_device_kind()}."
     )
     if first_step:
         print(f"Resuming {config.workdir} from its checkpoint of step {first_step}.")
     else:
         print(f"Starting a new run in {config.workdir}.")
+
+
+def _device_kind() -> str:
+    return "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
 
 
 def _print_closing(config: Config, step: int) -> None:

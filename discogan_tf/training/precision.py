@@ -17,7 +17,10 @@ def resolve(precision: str) -> str:
 
 def _gpu_has_bfloat16(gpu) -> bool:
     """Whether it is of compute capability 8.0 (Ampere) or later."""
-    return tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) >= (8, 0)
+    return tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) >= (
+        8,
+        0,
+    )
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -47,8 +47,7 @@ class SampleSheets:
     def draw(self) -> np.ndarray:
         """The sheet of this moment, uint8 [height, width, 3]: a row for each entry of the sample."""
         rows = {
-            self._label(name): pictures.numpy()
-            for name, pictures in self._sample(self._inputs).items()
+            self._label(name): pictures.numpy() for name, pictures in self._sample(self._inputs).items()
         }
         return images.draw_sheet(rows)
 

@@ -51,9 +51,7 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
                 losses = losses_of[side](tensors)
                 total = tf.add_n([schedules.loss_weight(config, k) * v for k, v in losses.items()])
                 # The optimizers add up the replicas' gradients, and the loss is their mean.
-                objectives[side] = optimizers[side].scale_loss(
-                    total / strategy.num_replicas_in_sync
-                )
+                objectives[side] = optimizers[side].scale_loss(total / strategy.num_replicas_in_sync)
                 reported |= losses | {f"{side}_total": total}
         # All gradients before any update: both sides see the same weights.
         gradients = {side: tape.gradient(objectives[side], variables[side]) for side in sides}
@@ -62,11 +60,10 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
         return reported
 
     def replica_step(batches) -> dict[str, tf.Tensor]:
-        first, *more = [
-            update(batch, sides)
-            for batch, sides in zip(batches, schedules.updates(config), strict=True)
+        reported = [
+            update(batch, sides) for batch, sides in zip(batches, schedules.updates(config), strict=True)
         ]
-        return first
+        return reported[0]
 
     @tf.function
     def step(batches) -> dict[str, tf.Tensor]:

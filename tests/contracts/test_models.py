@@ -62,7 +62,10 @@ def test_every_variable_learns(model, batch):
 def test_a_sides_update_leaves_the_other_untouched(model, config, batch, side, monkeypatch):
     monkeypatch.setattr(schedules, "updates", lambda config: ((side,),))
     step = create_step(model, create_optimizers(model, config), config, _STRATEGY)
-    before = {"generator": _values(model.generators), "discriminator": _values(model.discriminators)}
+    before = {
+        "generator": _values(model.generators),
+        "discriminator": _values(model.discriminators),
+    }
     step((batch,))
     after = {"generator": _values(model.generators), "discriminator": _values(model.discriminators)}
     for name in before:
@@ -72,7 +75,7 @@ def test_a_sides_update_leaves_the_other_untouched(model, config, batch, side, m
 def test_sample_and_signatures_are_pictures_in_range(model, batch):
     for images in model.sample(batch).values():
         assert images.shape == (4, 32, 32, 3)
-        assert 0 <= float(tf.reduce_min(images)) and float(tf.reduce_max(images)) <= 1
+        assert float(tf.reduce_min(images)) >= 0 and float(tf.reduce_max(images)) <= 1
     for function, specification in model.signatures().values():
         assert specification.shape.as_list() == [None, 32, 32, 3]
         assert function(batch["a"]).shape == (4, 32, 32, 3)
@@ -108,9 +111,7 @@ def test_a_checkpoint_of_other_networks_is_refused(model, config, tmp_path):
         checkpoints.restore_last()
 
 
-@pytest.mark.parametrize(
-    "precision", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("precision", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
 def test_low_precision_steps_are_finite_and_keep_float32_weights(config, batch, precision):
     config = dataclasses.replace(config, precision=precision, generator_updates_per_step=1)
     model = create_model(config, tf.as_dtype(precision))

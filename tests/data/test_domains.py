@@ -23,11 +23,12 @@ def test_loads_whole_and_in_one_order(data_dir, split, count):
 
 def test_halves_are_those_of_the_archive(data_dir):
     """Pixel for pixel near a plain crop and area mean of the archive's JPEG."""
-    archive = tarfile.open(data_dir / "sample_edges2shoes.tar.gz")
+    with tarfile.open(data_dir / "sample_edges2shoes.tar.gz") as archive:
+        pairs = {name: archive.extractfile(name).read() for name in archive.getnames()}
     for half, left in (("edges", 0), ("photo", 256)):
         domain = load_domain(str(data_dir), f"sample_edges2shoes/{half}", "val", 32)
         for name, image in zip(domain.names, domain.images, strict=True):
-            pair = Image.open(io.BytesIO(archive.extractfile(name).read())).convert("RGB")
+            pair = Image.open(io.BytesIO(pairs[name])).convert("RGB")
             crop = np.asarray(pair, np.float64)[:, left : left + 256]
             reference = crop.reshape(32, 8, 32, 8, 3).mean((1, 3))
             assert np.abs(image - reference).mean() < 1.5
@@ -44,7 +45,12 @@ def test_names_lead_to_the_true_attributes(data_dir):
 def test_a_missing_domain_says_how_to_get_it(data_dir):
     with pytest.raises(DataError) as error:
         load_domain(str(data_dir), "edges2boots/photo", "train", 32)
-    for words in ("Looked for", "edges2boots.tar.gz", "python -m data_prep pix2pix", "make quickstart"):
+    for words in (
+        "Looked for",
+        "edges2boots.tar.gz",
+        "python -m data_prep pix2pix",
+        "make quickstart",
+    ):
         assert words in str(error.value)
 
 

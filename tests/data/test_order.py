@@ -18,7 +18,11 @@ def test_every_epoch_is_a_permutation(n):
 
 def test_epochs_seeds_and_streams_differ():
     first = _indices(0, 100, 100)
-    for other in (_indices(100, 100, 100), _indices(0, 100, 100, seed=1), _indices(0, 100, 100, stream=1)):
+    for other in (
+        _indices(100, 100, 100),
+        _indices(0, 100, 100, seed=1),
+        _indices(0, 100, 100, stream=1),
+    ):
         assert (first != other).mean() > 0.9
 
 

@@ -64,7 +64,11 @@ def test_replicas_share_the_global_batch(workers):
         for element in _take(
             local,
             BatchPlan(
-                batch_size=4, flip=True, num_replicas=4, first_replica=worker * local, local_replicas=local
+                batch_size=4,
+                flip=True,
+                num_replicas=4,
+                first_replica=worker * local,
+                local_replicas=local,
             ),
             first_step=3,
         )

@@ -42,7 +42,7 @@ def test_every_image_size(size):
     for training in (False, True):
         translated = Generator()(images, training=training)
         assert translated.shape == images.shape and translated.dtype == tf.float32
-        assert 0 <= float(tf.reduce_min(translated)) and float(tf.reduce_max(translated)) <= 1
+        assert float(tf.reduce_min(translated)) >= 0 and float(tf.reduce_max(translated)) <= 1
         logits = Discriminator()(images, training=training)
         assert logits.shape == (2,) and logits.dtype == tf.float32
 

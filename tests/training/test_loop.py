@@ -128,9 +128,7 @@ def test_missing_data_leaves_no_workdir(tiny_config):
 def _with_fake_step(monkeypatch, on_step):
     """Replaces the training step by one whose losses `on_step(number)` gives."""
     numbers = iter(range(1, 1000))
-    monkeypatch.setattr(
-        loop, "create_step", lambda *arguments: lambda batch: on_step(next(numbers))
-    )
+    monkeypatch.setattr(loop, "create_step", lambda *arguments: lambda batch: on_step(next(numbers)))
 
 
 def _losses(**changed):
@@ -147,7 +145,7 @@ def test_a_non_finite_loss_stops_the_run_and_is_named(tiny_config, monkeypatch):
 
     _with_fake_step(monkeypatch, on_step)
     config = dataclasses.replace(tiny_config, log_every_steps=4)
-    with pytest.raises(NonFiniteLossError, match="at step 3 .*reconstruction_a"):
+    with pytest.raises(NonFiniteLossError, match=r"at step 3 .*reconstruction_a"):
         train(config)
     checkpoints = Path(config.workdir) / "checkpoints"
     assert [path.name for path in checkpoints.glob("*.index")] == ["step-2.index"]

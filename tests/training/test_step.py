@@ -59,7 +59,10 @@ def _update(config, strategy, create=create_optimizers):
 def _gradient_descent(model, config):
     """Plain gradient descent: Adam would hide a gradient of the wrong size."""
     optimizers = {}
-    for side, networks in (("generator", model.generators), ("discriminator", model.discriminators)):
+    for side, networks in (
+        ("generator", model.generators),
+        ("discriminator", model.discriminators),
+    ):
         optimizers[side] = keras.optimizers.SGD(1.0)
         optimizers[side].build([v for n in networks.values() for v in n.trainable_variables])
     return optimizers
@@ -84,9 +87,7 @@ def test_the_same_seed_gives_the_same_weights():
 
 def test_a_batch_that_cannot_be_shared_out_is_refused():
     with pytest.raises(ConfigError, match="multiple of the 2 replicas"):
-        distribution.create_strategy(
-            dataclasses.replace(_CONFIG, batch_size=3, distribute="mirrored")
-        )
+        distribution.create_strategy(dataclasses.replace(_CONFIG, batch_size=3, distribute="mirrored"))
 
 
 def test_this_process_is_the_chief():

@@ -1,0 +1,34 @@
+# make quickstart: a translator trained on drawn pictures, with nothing to download.
+# make test:       the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: quickstart test lint
+.DELETE_ON_ERROR:
+
+quickstart: $(VENV)/installed
+	$(BIN)/python -m data_prep sample --data_dir=data
+	$(BIN)/python train.py --flagfile=quickstart.cfg
+	@echo
+	@echo "Next: open the pictures and curves named above (. $(BIN)/activate brings the commands),"
+	@echo "then put the real archives into data/ and run: python train.py --flagfile=bags_shoes.cfg"
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed; name one with: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "A virtual environment could not be made. On Debian: apt install python3-venv"; exit 1; }
+
+$(VENV)/installed: $(VENV)/bin/python setup.py requirements.txt
+	$(BIN)/pip install --quiet -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/pip install --quiet -e .[dev]
+	touch $@

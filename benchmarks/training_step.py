@@ -1,0 +1,123 @@
+"""Speed of the training step, beside the matrix-multiply rate of the same cores in the same run.
+
+    python -m benchmarks.training_step --precision=bfloat16 --batch_size=64 --num_steps=10 --json
+
+One step is one update of both sides on random pictures of 64 pixels. Steps and multiplications
+alternate, and the medians are reported.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+
+from discogan_tf.config import Config
+from discogan_tf.models import create_model
+from discogan_tf.training.step import create_optimizers, create_step
+
+# Matrices that outgrow the caches, as the larger layers do.
+_MATRIX_SIZE = 2048
+# Forward passes that one update of both sides amounts to, a gradient by weights or by inputs
+# counting as one: each generator runs twice, with both gradients of each; each discriminator runs on
+# real and on drawn pictures, with both gradients for itself and one for the generators.
+_GENERATOR_PASSES = 12
+_DISCRIMINATOR_PASSES = 14
+
+
+def nominal_gflop_per_pair(model) -> float:
+    """Multiplications and additions of one step, for each pair of pictures, in 10^9."""
+    (generator, *_), (discriminator, *_) = model.generators.values(), model.discriminators.values()
+    return (
+        _GENERATOR_PASSES * _forward_flop(generator) + _DISCRIMINATOR_PASSES * _forward_flop(discriminator)
+    ) / 1e9
+
+
+def _forward_flop(network, image_size: int = 64) -> int:
+    """Counted by running it once: two per weight of a kernel and place where it is applied."""
+    total = 0
+    for layer in network.layers:
+        if not hasattr(layer, "kernel"):
+            continue
+        original = layer.call
+
+        def counted(x, layer=layer, original=original):
+            nonlocal total
+            y = original(x)
+            places = int(np.prod(y.shape[1:-1]))
+            total += 2 * places * int(np.prod(layer.kernel.shape))
+            return y
+
+        layer.call = counted
+    network(tf.zeros((1, image_size, image_size, 3)))
+    for layer in network.layers:
+        layer.__dict__.pop("call", None)
+    return total
+
+
+def measure(precision: str, batch_size: int, num_steps: int, generator_updates: int = 1) -> dict:
+    """Medians and spreads of alternating steps and matrix multiplications."""
+    config = Config(
+        precision=precision, batch_size=batch_size, generator_updates_per_step=generator_updates
+    )
+    dtype = tf.as_dtype(precision)
+    model = create_model(config, dtype)
+    gflop = nominal_gflop_per_pair(model)
+    step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
+    rng = np.random.default_rng(0)
+    batch = {k: tf.constant(rng.random((batch_size, 64, 64, 3), np.float32)) for k in ("a", "b")}
+    matrix = tf.cast(rng.random((_MATRIX_SIZE, _MATRIX_SIZE), np.float32), dtype)
+    multiply = tf.function(tf.matmul)
+
+    def seconds(function, *arguments):
+        started = time.perf_counter()
+        for tensor in tf.nest.flatten(function(*arguments)):
+            tensor.numpy()
+        return time.perf_counter() - started
+
+    batches = (batch,) * generator_updates
+    for _ in range(2):
+        seconds(step, batches), seconds(multiply, matrix, matrix)
+    steps, multiplications = [], []
+    for _ in range(num_steps):
+        steps.append(seconds(step, batches))
+        multiplications += [seconds(multiply, matrix, matrix) for _ in range(5)]
+    return {
+        "precision": precision,
+        "batch_size": batch_size,
+        "generator_updates_per_step": generator_updates,
+        "pairs_per_sec": batch_size / statistics.median(steps),
+        "pairs_per_sec_range": [batch_size / max(steps), batch_size / min(steps)],
+        "matmul_gflops": 2 * _MATRIX_SIZE**3 / statistics.median(multiplications) / 1e9,
+        "nominal_gflop_per_pair": gflop,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--num_steps", type=int, default=10)
+    parser.add_argument("--generator_updates_per_step", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="print one line of JSON, last")
+    arguments = parser.parse_args()
+    result = measure(
+        arguments.precision,
+        arguments.batch_size,
+        arguments.num_steps,
+        arguments.generator_updates_per_step,
+    )
+    if arguments.json:
+        print(json.dumps(result))
+    else:
+        for name, value in result.items():
+            print(f"{name}: {value}")
+
+
+if __name__ == "__main__":
+    main()
