@@ -3,8 +3,8 @@
     python -m discogan_tf.translate --workdir=runs/bags_shoes --direction=handbags2shoes \\
         --images=DIR --output_dir=DIR
 
-Every picture under --images gives one PNG in --output_dir, and a contact sheet shows all beside
-their originals. Exit status: 0 when every file was translated, 1 when some could not be read or on
+Every picture under --images gives one PNG in --output_dir, and a contact sheet shows the first
+hundred beside their originals. Exit status: 0 when every file was translated, 1 when some could not be read or on
 an error that the message explains.
 """
 
@@ -18,7 +18,7 @@ from discogan_tf.flags import quiet_libraries
 
 _BATCH_SIZE = 64
 _CONTACT_SHEET = "contact_sheet.png"
-_SHEET_COLUMNS = 10
+_SHEET_COLUMNS, _SHEET_PICTURES = 10, 100
 
 
 def translate(workdir: Path, direction: str, images: Path, output_dir: Path) -> list[str]:
@@ -61,7 +61,7 @@ def translate(workdir: Path, direction: str, images: Path, output_dir: Path) -> 
     network, specification = signatures[direction]
     run = tf.function(network, input_signature=[specification])
 
-    unreadable, shown = [], {"input": [], "output": []}
+    unreadable, shown, written = [], [], 0
     sources = list(targets)
     for start in tqdm(range(0, len(sources), _BATCH_SIZE), unit="batch", delay=1):
         batch = []
@@ -77,12 +77,12 @@ def translate(workdir: Path, direction: str, images: Path, output_dir: Path) -> 
         for (source, _), picture in zip(batch, outputs, strict=True):
             targets[source].parent.mkdir(parents=True, exist_ok=True)
             pixels.write_png(targets[source], picture)
-        shown["input"] += list(inputs)
-        shown["output"] += list(outputs)
-    if shown["input"]:
-        sheet = pixels.draw_pairs(shown["input"], shown["output"], _SHEET_COLUMNS)
+        written += len(batch)
+        shown += list(zip(inputs, outputs, strict=True))[: _SHEET_PICTURES - len(shown)]
+    if shown:
+        sheet = pixels.draw_pairs(*map(list, zip(*shown, strict=True)), _SHEET_COLUMNS)
         pixels.write_png(output_dir / _CONTACT_SHEET, sheet)
-        print(f"Wrote {len(shown['input'])} picture(s) and {output_dir / _CONTACT_SHEET}.")
+        print(f"Wrote {written} picture(s) and {output_dir / _CONTACT_SHEET}.")
     return unreadable
 
 

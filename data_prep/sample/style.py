@@ -15,22 +15,22 @@ PATTERNS = ("plain", "stripes", "dots", "checks")
 _PATTERN_CHANCES = (0.55, 0.15, 0.15, 0.15)
 _TWO_TONE_CHANCE = 0.4
 
-# Name -> hue, saturation and value in 0 .. 1, and how often it is drawn. As in shops, black and browns
-# are common and greens are rare. Unlike evenly spread hues, this leaves only one way to map colours
-# to colours that gives both domains their due: each to itself.
+# Name -> hue, saturation and value in 0 .. 1, and how often it is drawn. Reds and browns are
+# common and greens rare: unlike evenly spread hues, that leaves only one way to map colours to
+# colours that gives both domains their due, each to itself.
 _COLOURS = {
-    "red": (0.99, 0.80, 0.78, 3),
-    "orange": (0.07, 0.82, 0.90, 1),
-    "yellow": (0.135, 0.78, 0.93, 1),
-    "green": (0.36, 0.62, 0.55, 1),
-    "teal": (0.49, 0.65, 0.62, 0.5),
-    "blue": (0.61, 0.72, 0.62, 2),
-    "purple": (0.76, 0.52, 0.62, 0.5),
-    "pink": (0.93, 0.45, 0.92, 1),
-    "brown": (0.07, 0.62, 0.45, 5),
-    "beige": (0.10, 0.25, 0.84, 3),
+    "red": (0.99, 0.80, 0.78, 4),
+    "orange": (0.07, 0.82, 0.90, 2),
+    "yellow": (0.135, 0.78, 0.93, 2),
+    "green": (0.36, 0.62, 0.55, 1.5),
+    "teal": (0.49, 0.65, 0.62, 1),
+    "blue": (0.61, 0.72, 0.62, 4),
+    "purple": (0.76, 0.52, 0.62, 1),
+    "pink": (0.93, 0.45, 0.92, 2),
+    "brown": (0.07, 0.62, 0.45, 3),
+    "beige": (0.10, 0.25, 0.84, 2),
     "grey": (0.60, 0.06, 0.55, 1),
-    "black": (0.65, 0.12, 0.17, 5),
+    "black": (0.65, 0.12, 0.17, 3),
 }
 METALS = ((212, 175, 85), (190, 192, 198))
 

@@ -80,12 +80,9 @@ def train(config: Config) -> int | None:
             unread.append((step, train_step(batch)))
             progress.advance()
             last = step == config.num_steps or stop.signal is not None
-            log, sample, save = (
-                last or step % every == 0
-                for every in (
-                    config.log_every_steps, config.sample_every_steps, config.save_every_steps
-                )
-            )  # fmt: skip
+            log = last or step % config.log_every_steps == 0
+            sample = last or step % config.sample_every_steps == 0
+            save = last or step % config.save_every_steps == 0
             if log or sample or save:
                 losses = _read_losses(unread, config.workdir)
                 unread.clear()
