@@ -4,8 +4,8 @@
         --images=DIR --output_dir=DIR
 
 Every picture under --images gives one PNG in --output_dir, and a contact sheet shows the first
-hundred beside their originals. Exit status: 0 when every file was translated, 1 when some could not be read or on
-an error that the message explains.
+hundred beside their originals. Exit status: 0 when every file was translated, 1 when some could not
+be read or on an error that the message explains.
 """
 
 import sys
