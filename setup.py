@@ -24,6 +24,6 @@ setup(
     install_requires=_requirements(),
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-        "dev": ["pytest>=8,<10", "ruff>=0.14,<0.18", "dill>=0.3.8,<0.5"],
+        "dev": ["pytest>=8,<10", "ruff>=0.14,<0.18"],
     },
 )

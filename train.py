@@ -6,6 +6,7 @@ Exit status: 0 when trained, 1 on an error that the message explains, 128 + the 
 Ctrl-C or SIGTERM stopped it; it has saved then.
 """
 
+import signal
 import sys
 
 from absl import app
@@ -24,12 +25,15 @@ def main(argv: list[str]) -> None:
 
     try:
         config = config_from_flags()
-        prepare_missing(config.data_dir, (config.domain_a, config.domain_b), config.image_size)
+        if config.distribute != "multi_worker":  # Several would prepare the same data at once.
+            prepare_missing(config.data_dir, (config.domain_a, config.domain_b), config.image_size)
         from discogan_tf.training.loop import train
 
         stopped_by = train(config)
-    except (DiscoganError, PreparationError) as error:
+    except (DiscoganError, PreparationError, OSError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:  # While loading; training itself stops and saves on Ctrl-C.
+        sys.exit(128 + signal.SIGINT)
     if stopped_by:
         sys.exit(128 + stopped_by)
 

@@ -23,19 +23,22 @@ from discogan_tf.training.step import create_optimizers, create_step
 
 # Matrices that outgrow the caches, as the larger layers do.
 _MATRIX_SIZE = 2048
-# Forward passes that one update of both sides amounts to, a gradient by weights or by inputs
-# counting as one: each generator runs twice, with both gradients of each; each discriminator runs on
-# real and on drawn pictures, with both gradients for itself and one for the generators.
-_GENERATOR_PASSES = 12
-_DISCRIMINATOR_PASSES = 14
+# Forward passes that an update amounts to, a gradient by weights or by inputs counting as one. Both
+# sides: each generator runs twice, with both gradients of each; each discriminator runs on real and on
+# drawn pictures, with both gradients for itself and one for the generators.
+_PASSES_OF_BOTH = {"generator": 12, "discriminator": 14}
+# The generators alone: the discriminators run on drawn pictures, with one gradient.
+_PASSES_OF_GENERATORS = {"generator": 12, "discriminator": 4}
 
 
-def nominal_gflop_per_pair(model) -> float:
+def nominal_gflop_per_pair(model, generator_updates: int) -> float:
     """Multiplications and additions of one step, for each pair of pictures, in 10^9."""
-    (generator, *_), (discriminator, *_) = model.generators.values(), model.discriminators.values()
-    return (
-        _GENERATOR_PASSES * _forward_flop(generator) + _DISCRIMINATOR_PASSES * _forward_flop(discriminator)
-    ) / 1e9
+    flop = {
+        "generator": _forward_flop(next(iter(model.generators.values()))),
+        "discriminator": _forward_flop(next(iter(model.discriminators.values()))),
+    }
+    updates = [_PASSES_OF_BOTH] + [_PASSES_OF_GENERATORS] * (generator_updates - 1)
+    return sum(passes[side] * flop[side] for passes in updates for side in flop) / 1e9
 
 
 def _forward_flop(network, image_size: int = 64) -> int:
@@ -67,7 +70,7 @@ def measure(precision: str, batch_size: int, num_steps: int, generator_updates: 
     )
     dtype = tf.as_dtype(precision)
     model = create_model(config, dtype)
-    gflop = nominal_gflop_per_pair(model)
+    gflop = nominal_gflop_per_pair(model, generator_updates)
     step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
     rng = np.random.default_rng(0)
     batch = {k: tf.constant(rng.random((batch_size, 64, 64, 3), np.float32)) for k in ("a", "b")}

@@ -64,7 +64,7 @@ def prepare_archive(archive: Path, data_dir: Path, image_size: int) -> None:
 
 def is_prepared(data_dir: Path, name: str, image_size: int) -> bool:
     """Whether the data set `name` lies in `data_dir`, whole, at this size."""
-    return any((data_dir / name / f"{image_size}px").glob("*/dataset_info.json"))
+    return any((data_dir / name / f"{image_size}px").glob("[0-9]*/dataset_info.json"))
 
 
 def prepare_missing(data_dir: str, domains: tuple[str, ...], image_size: int) -> None:

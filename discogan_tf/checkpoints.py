@@ -76,7 +76,11 @@ def last_checkpoint(folder: Path, required: bool = True) -> str | None:
     path = tf.train.latest_checkpoint(str(folder))
     if path:
         return path
-    if any(folder.glob("*.index")):
+    written = sorted(folder.glob("*.index"))
+    if len(written) == 1 and not (folder / "checkpoint").exists():
+        # The first save was cut short after the checkpoint, before it was listed.
+        return str(written[0].with_suffix(""))
+    if written:
         raise CheckpointError(
             f"{folder} holds checkpoints, but its list of them (the file `checkpoint`) is missing or "
             "damaged, or names files that are gone. Restore it, or move the folder away to start anew."

@@ -64,8 +64,12 @@ class Config:
     domain_b: str = _setting(
         "edges2shoes/photo", "Second domain, as prepared by data_prep.", check=_NOT_EMPTY
     )
-    name_a: str = _setting("", "Name of domain a for people; by default taken from --domain_a.")
-    name_b: str = _setting("", "Name of domain b for people; by default taken from --domain_b.")
+    name_a: str = _setting(
+        "", "Name of domain a for people; by default taken from --domain_a.", may_change=True
+    )
+    name_b: str = _setting(
+        "", "Name of domain b for people; by default taken from --domain_b.", may_change=True
+    )
     image_size: int = _setting(
         64,
         "Height and width of the pictures in pixels: 32, 64, 128 or 256.",

@@ -38,22 +38,26 @@ def read_picture(path: Path, size: int) -> np.ndarray:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            # Photos of a hundred megapixels are fine; twice Pillow's limit is an error of its own.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
                 picture = ImageOps.exif_transpose(picture)
                 if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip, not scale.
                     picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
                 picture = picture.convert("RGBA")
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise OSError(f"too many pixels: {error}") from error
     except (ValueError, SyntaxError, EOFError) as error:
         # What Pillow's decoders raise beside OSError on damaged files.
         raise OSError(str(error)) from error
-    square = Image.new("RGBA", (max(picture.size),) * 2, (*_WHITE, 255))
-    offset = ((square.width - picture.width) // 2, (square.height - picture.height) // 2)
-    square.alpha_composite(picture, offset)
-    method = Image.Resampling.BOX if square.width > size else Image.Resampling.BICUBIC
-    return np.asarray(square.convert("RGB").resize((size, size), method))
+    picture = Image.alpha_composite(Image.new("RGBA", picture.size, (*_WHITE, 255)), picture)
+    scale = size / max(picture.size)
+    fitting = tuple(max(1, round(side * scale)) for side in picture.size)
+    method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    square = Image.new("RGB", (size, size), _WHITE)
+    offset = ((size - fitting[0]) // 2, (size - fitting[1]) // 2)
+    square.paste(picture.convert("RGB").resize(fitting, method), offset)
+    return np.asarray(square)
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
@@ -87,7 +91,7 @@ def draw_sheet(rows: dict[str, np.ndarray], cell_size: int = 96) -> np.ndarray:
     """A labelled sheet of pictures, one row for each entry.
 
     Args:
-      rows: Label -> images, float in [0, 1] or uint8, [n, size, size, 3]; n alike for all.
+      rows: Label -> images, float in [0, 1] or uint8, [n, size, size, 3].
       cell_size: Pictures are enlarged by the smallest whole factor that makes them this large.
 
     Returns:

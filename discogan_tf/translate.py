@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from discogan_tf.errors import CheckpointError, DataError, DiscoganError
+from discogan_tf.errors import ConfigError, DataError, DiscoganError
 from discogan_tf.flags import quiet_libraries
 
 _BATCH_SIZE = 64
@@ -34,8 +34,8 @@ def translate(workdir: Path, direction: str, images: Path, output_dir: Path) -> 
       A line for each file that could not be read.
 
     Raises:
-      ConfigError: if there is no run in `workdir`.
-      CheckpointError: if it has no readable checkpoint, or no such direction.
+      ConfigError: if there is no run in `workdir`, or it has no such direction.
+      CheckpointError: if it has no readable checkpoint.
       DataError: if there are no pictures, or the output would overwrite them.
     """
     import numpy as np
@@ -52,9 +52,7 @@ def translate(workdir: Path, direction: str, images: Path, output_dir: Path) -> 
     model = create_model(config, tf.float32)
     signatures = model.signatures()
     if direction not in signatures:
-        raise CheckpointError(
-            f"--direction={direction}: this run translates {' and '.join(config.directions)}"
-        )
+        raise ConfigError(f"--direction={direction}: this run translates {' and '.join(config.directions)}")
     targets = _targets(images, output_dir)
     step = restore_generators(workdir, model)
     print(f"Translating {len(targets)} file(s) with {workdir}, step {step}.")

@@ -75,6 +75,13 @@ def test_absurd_sizes_are_refused_before_decoding(tmp_path):
         images.read_picture(path, 16)
 
 
+def test_a_long_strip_takes_no_square_of_memory(tmp_path):
+    path = tmp_path / "strip.png"
+    Image.new("L", (30_000, 20), 0).save(path)
+    read = images.read_picture(path, 64)
+    assert (read[:31] == 255).all() and (read[31] == 0).all() and (read[32:] == 255).all()
+
+
 def test_draw_sheet_places_and_enlarges():
     rows = {"one": np.zeros((2, 32, 32, 3)), "two": np.full((1, 32, 32, 3), 200, np.uint8)}
     sheet = images.draw_sheet(rows, cell_size=64)

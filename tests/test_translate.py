@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from discogan_tf.errors import CheckpointError, ConfigError, DataError
+from discogan_tf.errors import ConfigError, DataError
 from discogan_tf.training.loop import train
 from discogan_tf.translate import translate
 
@@ -66,7 +66,7 @@ def test_the_two_directions_differ(workdir, pictures, tmp_path):
 
 
 def test_what_cannot_be_translated_says_why(workdir, pictures, tmp_path):
-    with pytest.raises(CheckpointError, match="handbags2shoes and shoes2handbags"):
+    with pytest.raises(ConfigError, match="handbags2shoes and shoes2handbags"):
         translate(workdir, "bags2boots", pictures, tmp_path / "out")
     with pytest.raises(DataError, match="no such file"):
         translate(workdir, "handbags2shoes", tmp_path / "absent", tmp_path / "out")

@@ -73,16 +73,22 @@ def load_domain(data_dir: str, domain: str, split: str, image_size: int) -> Doma
 def _version_folder(data_dir: str, domain: str, image_size: int) -> Path:
     dataset = domain.partition("/")[0]
     size_folder = Path(data_dir) / dataset / f"{image_size}px"
-    versions = sorted(size_folder.glob("*/dataset_info.json"))
+    versions = sorted(size_folder.glob("[0-9]*/dataset_info.json"))
     if versions:
         return versions[-1].parent
+    where = f"--data_dir={data_dir} --image_size={image_size}"
+    if dataset.startswith("sample_"):
+        remedy = f"  To draw it:\n    python -m data_prep sample {where}"
+    else:
+        remedy = (
+            f"  To get it: if {dataset} is one of the pix2pix archives, download {dataset}.tar.gz from\n"
+            "    http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/\n"
+            f"  and put it into {data_dir}/, or name it:\n"
+            f"    python -m data_prep pix2pix --archive={dataset}.tar.gz {where}"
+        )
     raise DataError(
         f"the domain {domain} is not prepared at {image_size} pixels.\n"
         f"  Looked for: {size_folder}/, and for an archive {Path(data_dir) / dataset}.tar.gz\n"
-        f"  To get it: download {dataset}.tar.gz, one of the pix2pix archives, from\n"
-        "    http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/\n"
-        f"  and put it into {data_dir}/, or name it:\n"
-        f"    python -m data_prep pix2pix --archive={dataset}.tar.gz --data_dir={data_dir}"
-        f" --image_size={image_size}\n"
+        f"{remedy}\n"
         "  To train without any download: make quickstart"
     )

@@ -8,8 +8,8 @@ import tensorflow as tf
 from discogan_tf import images
 from discogan_tf.data import order
 
-# Steps prepared ahead of the one in training.
-_PREFETCH_STEPS = 2
+# Elements prepared ahead of those in training.
+_PREFETCH = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,8 @@ def training_batches(
       element is a tuple of `updates_per_step` batches {"a", "b"}, each float32
       [batch_size / num_replicas, size, size, 3] in [0, 1].
     """
-    caches = {"a": tf.constant(images_a), "b": tf.constant(images_b)}
+    with tf.device("CPU:0"):
+        caches = {"a": tf.constant(images_a), "b": tf.constant(images_b)}
     part_size = plan.batch_size // plan.num_replicas
 
     def part(batch_number, replica, stream, cache):
@@ -75,4 +76,4 @@ def training_batches(
 
     numbers = tf.data.Dataset.range(first_step * plan.local_replicas, tf.int64.max)
     batches = numbers.map(element, num_parallel_calls=2, deterministic=True)
-    return batches.prefetch(_PREFETCH_STEPS)
+    return batches.prefetch(_PREFETCH)

@@ -2,11 +2,12 @@
 
 A model is any class made as `Model(config, compute_dtype)` with
 
-- `generators`, `discriminators`: `dict[str, keras.Model]`, built;
+- `generators`, `discriminators`: `dict[str, keras.Model]`, built; a generator's name begins with the
+  domain whose pictures it takes ("a_to_b"), a discriminator's is the domain it judges;
 - `forward(batch)`: everything that the losses of one batch share, as named tensors, so that no
   network runs twice on the same pictures;
 - `generator_losses(tensors)`, `discriminator_losses(tensors)`: `dict[str, scalar]`, unweighted, of
-  what `forward` gave;
+  what `forward` gave; the losses of the discriminator of domain a are named `discriminator_a_...`;
 - `sample(batch)`: named image batches, in the order in which a sample sheet shows them;
 - `signatures()`: name -> (function on images, specification of its input), for use after training.
 """

@@ -13,7 +13,7 @@ class DiscoGAN:
     G_ab draws for a picture of domain a its match in b, and G_ba the other way. D_a and D_b tell
     real pictures of their domain from drawn ones. That G_ba(G_ab(x)) must give x back, and
     G_ab(G_ba(y)) must give y, keeps the translations from sending many pictures to one: it is what
-    makes them a relation between the domains (paper, section 2.3).
+    makes them a relation between the domains (paper, section 2.4).
 
     Args:
       config: The run's settings; of them it reads `image_size` and `reconstruction_loss`.
@@ -38,8 +38,8 @@ class DiscoGAN:
     def forward(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Translations, reconstructions and the judgement of the fakes, in training mode.
 
-        Each fake passes its discriminator once, and both sides' losses use that pass: they see the
-        discriminator as it was before this step's update.
+        Each fake passes its discriminator once, and both sides' losses use that pass.
+        Differs from the chapter, whose generators see the discriminators after their update.
 
         Args:
           batch: {"a", "b"}: real pictures, float32 [batch, size, size, 3] in [0, 1].
@@ -58,7 +58,7 @@ class DiscoGAN:
         return tensors
 
     def generator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adversarial and reconstruction losses both ways (paper, equation 5), unweighted."""
+        """Adversarial and reconstruction losses both ways (paper, equations 5 and 7), unweighted."""
         return {
             "adversarial_a_to_b": losses.adversarial(tensors["fake_b_logits"]),
             "adversarial_b_to_a": losses.adversarial(tensors["fake_a_logits"]),
@@ -67,7 +67,7 @@ class DiscoGAN:
         }
 
     def discriminator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Cross-entropy on real and on drawn pictures of both domains (paper, equation 6)."""
+        """Cross-entropy on real and on drawn pictures of both domains (paper, equations 6 and 8)."""
         result = {}
         for domain in ("a", "b"):
             real_logits = self._judge(domain, tensors[f"real_{domain}"])

@@ -9,6 +9,7 @@ from discogan_tf.networks.layers import BatchNorm, Conv
 _ENCODER_FILTERS = (32, 64, 128, 256)
 _DECODER_FILTERS = (128, 64, 32, 16)
 
+# Differs from the chapter, where this bias starts at 0 under a ReLU.
 # Where no feature speaks, the untrained generator draws this logit: dark, as the chapter's ReLU
 # does. From 0, a middle grey, every feature first learns to brighten, for most of the pictures is
 # white, and none is left to draw what is dark: hundreds of steps later all is still white or grey.

@@ -27,8 +27,8 @@ class Conv(keras.layers.Layer):
     Args:
       filters: Number of output channels.
       stride: Step of the kernel, in both directions.
-      use_bias: False before batch norm: the bias would have no gradient but rounding noise, which
-        Adam turns into drift.
+      use_bias: False before batch norm, where a bias would have no gradient but rounding noise, which
+        Adam turns into drift. Differs from the chapter, which leaves it in.
       initial_bias: What the bias starts at.
     """
 

@@ -1,5 +1,8 @@
 """Where a run is computed: on one device, on several of this machine, or on several machines."""
 
+import dataclasses
+import zlib
+
 import numpy as np
 import tensorflow as tf
 
@@ -12,7 +15,8 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
     """The strategy of `--distribute`.
 
     Raises:
-      ConfigError: if the batch cannot be shared out evenly among the replicas.
+      ConfigError: if the batch cannot be shared out evenly among the replicas, or for float16 on
+        several of them.
     """
     if config.distribute == "mirrored":
         strategy = tf.distribute.MirroredStrategy(_local_devices())
@@ -20,6 +24,11 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     else:
         strategy = tf.distribute.get_strategy()
+    if config.precision == "float16" and strategy.num_replicas_in_sync > 1:
+        raise ConfigError(
+            "--precision=float16 works on one device only, for each replica would scale its loss by "
+            "itself: take bfloat16 or float32"
+        )
     if config.batch_size % strategy.num_replicas_in_sync:
         raise ConfigError(
             f"--batch_size={config.batch_size}: must be a multiple of the "
@@ -37,6 +46,33 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
         return True
     has_chief = "chief" in resolver.cluster_spec().jobs
     return resolver.task_type == "worker" and resolver.task_id == 0 and not has_chief
+
+
+def require_agreement(strategy: tf.distribute.Strategy, config: Config, first_step: int) -> None:
+    """Makes sure that all workers start from the same step with the same settings.
+
+    Raises:
+      ConfigError: if they do not, as happens when they do not share the workdir.
+    """
+    if strategy.num_replicas_in_sync == 1:
+        return
+    # Where things lie may differ from machine to machine.
+    settings = repr(dataclasses.replace(config, workdir="shared", data_dir="shared"))
+    mine = tf.constant([first_step, zlib.crc32(settings.encode())], tf.int64)
+
+    @tf.function
+    def summed():
+        return strategy.run(
+            lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, mine)
+        )
+
+    (total, *_) = strategy.experimental_local_results(summed())
+    if not np.array_equal(total, mine * strategy.num_replicas_in_sync):
+        raise ConfigError(
+            f"the workers do not agree: this one starts from step {first_step} with {settings}. All need "
+            "the same settings (set --precision where their hardware differs) and the same --workdir, "
+            "on storage that they share."
+        )
 
 
 def distributed_batches(

@@ -1,4 +1,4 @@
-"""Time: when to step, log, draw, save and stop. What a step is, and what a log holds, is elsewhere."""
+"""Time: when to step, log, draw, save and stop. What a step is or a log holds is elsewhere."""
 
 import contextlib
 import math
@@ -21,6 +21,12 @@ from discogan_tf.training.signals import StopSignals
 from discogan_tf.training.step import create_optimizers, create_step
 from discogan_tf.training.workdir import settle_config, write_config
 
+_AFTER_NON_FINITE = (
+    "Training stopped, and nothing of this was saved. Running again goes on from the last checkpoint, "
+    "or anew where there is none yet; if the same happens, try a new --workdir with a lower "
+    "--learning_rate or with --precision=float32."
+)
+
 
 def train(config: Config) -> int | None:
     """Trains, or goes on training, until `config.num_steps` steps are done or a signal says stop.
@@ -41,9 +47,6 @@ def train(config: Config) -> int | None:
     strategy = distribution.create_strategy(config)
     chief = distribution.is_chief(strategy)
     training, validation = _load_domains(config)
-    if chief:
-        write_config(config)
-
     with strategy.scope():
         # Seeds the initial weights, the only thing here that draws from global state.
         keras.utils.set_random_seed(config.seed)
@@ -53,12 +56,15 @@ def train(config: Config) -> int | None:
             Path(config.workdir) / "checkpoints", model, optimizers, config.keep_checkpoints
         )
         first_step = checkpoints.restore_last()
-    if chief:
-        checkpoints.remove_leftovers()
-        _print_opening(config, training, strategy, first_step)
+    distribution.require_agreement(strategy, config, first_step)
     if first_step >= config.num_steps:
         print(f"The run is at step {first_step} already: a larger --num_steps takes it further.")
+        _print_results(config, first_step)
         return None
+    if chief:
+        write_config(config)
+        checkpoints.remove_leftovers()
+        _print_opening(config, training, strategy, first_step)
 
     updates_per_step = len(schedules.updates(config))
     train_step = create_step(model, optimizers, config, strategy)
@@ -66,6 +72,7 @@ def train(config: Config) -> int | None:
         strategy, config, training["a"], training["b"], updates_per_step, first_step
     )
     sheets = SampleSheets(model, config, training, validation)
+    del training, validation  # The pipeline and the sheets have taken what they need.
     networks = [*model.generators.values(), *model.discriminators.values()]
     images_per_step = 2 * config.batch_size * updates_per_step
     with contextlib.ExitStack() as stack:
@@ -84,9 +91,10 @@ def train(config: Config) -> int | None:
             sample = last or step % config.sample_every_steps == 0
             save = last or step % config.save_every_steps == 0
             if log or sample or save:
-                losses = _read_losses(unread, config.workdir)
+                losses = _read_losses(unread, model)
                 unread.clear()
             if sample or save:
+                _require_finite_weights(networks, step)
                 with strategy.scope():
                     sheets.recompute_statistics()
             if chief and log:
@@ -118,10 +126,10 @@ def _load_domains(config: Config) -> tuple[dict[str, np.ndarray], dict[str, np.n
     return training, validation
 
 
-def _read_losses(unread: list, workdir: str) -> dict[str, float]:
+def _read_losses(unread: list, model) -> dict[str, float]:
     """The last of some steps' losses as numbers, after a look at all of them.
 
-    A loss of every discriminator as a whole joins them, for its curve.
+    The sum of each discriminator's losses joins them, for its curve.
 
     Raises:
       NonFiniteLossError: naming the first step and the losses that are not finite.
@@ -131,15 +139,30 @@ def _read_losses(unread: list, workdir: str) -> dict[str, float]:
         broken = [name for name, value in losses.items() if not math.isfinite(value)]
         if broken:
             raise NonFiniteLossError(
-                f"at step {step} these losses are not finite: {', '.join(broken)}. Training stopped; "
-                f"the last checkpoint in {workdir}/checkpoints is from before. Running again goes on "
-                "from it; if the same happens, try a new --workdir with a lower --learning_rate or "
-                "with --precision=float32."
+                f"at step {step} these losses are not finite: {', '.join(broken)}. {_AFTER_NON_FINITE}"
             )
-    for real in [name for name in losses if name.endswith("_real")]:
-        whole = real.removesuffix("_real")
-        losses[whole] = losses[real] + losses[f"{whole}_fake"]
+    for domain in model.discriminators:
+        prefix = f"discriminator_{domain}_"
+        parts = [value for name, value in losses.items() if name.startswith(prefix)]
+        losses[prefix.rstrip("_")] = sum(parts)
     return losses
+
+
+def _require_finite_weights(networks: list, step: int) -> None:
+    """Keeps weights that the last update broke, which no loss shows yet, out of what is saved or shown.
+
+    Raises:
+      NonFiniteLossError: naming the networks.
+    """
+    broken = [
+        network.name
+        for network in networks
+        if not all(tf.reduce_all(tf.math.is_finite(variable.value)) for variable in network.variables)
+    ]
+    if broken:
+        raise NonFiniteLossError(
+            f"after step {step} weights of {', '.join(broken)} are not finite. {_AFTER_NON_FINITE}"
+        )
 
 
 def _print_opening(config: Config, training: dict, strategy, first_step: int) -> None:
@@ -163,8 +186,12 @@ def _print_closing(config: Config, step: int) -> None:
     if step < config.num_steps:
         print(f"Stopped and saved at step {step} of {config.num_steps}. The same command goes on.")
         return
+    print(f"Trained to step {step}.")
+    _print_results(config, step)
+
+
+def _print_results(config: Config, step: int) -> None:
     print(
-        f"Trained to step {step}.\n"
         f"  Pictures:  {config.workdir}/samples/step_{step:06d}.png\n"
         f"  Curves:    tensorboard --logdir={config.workdir}/logs\n"
         f"  Translate: python -m discogan_tf.translate --workdir={config.workdir} "

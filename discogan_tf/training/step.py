@@ -1,4 +1,4 @@
-"""One training step: losses -> weighted sums -> gradients -> optimizers. Nothing else knows gradients."""
+"""One training step: losses -> weighted sums -> gradients -> optimizers. Only it knows gradients."""
 
 import keras
 import tensorflow as tf
@@ -17,7 +17,7 @@ def create_optimizers(model, config: Config) -> dict[str, keras.optimizers.Optim
         optimizer = keras.optimizers.Adam(config.learning_rate, config.beta_1, name=f"adam_{side}")
         if config.precision == "float16":
             # Small gradients vanish in float16's range unless the loss is scaled up.
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, name=f"loss_scale_{side}")
         optimizer.build(variables)
         optimizers[side] = optimizer
     return optimizers
@@ -49,11 +49,13 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
             tensors = model.forward(batch)
             for side in sides:
                 losses = losses_of[side](tensors)
-                total = tf.add_n([schedules.loss_weight(config, k) * v for k, v in losses.items()])
+                # Not tf.add_n, whose last bit is not the same in every run.
+                total = sum(schedules.loss_weight(config, k) * v for k, v in losses.items())
                 # The optimizers add up the replicas' gradients, and the loss is their mean.
                 objectives[side] = optimizers[side].scale_loss(total / strategy.num_replicas_in_sync)
                 reported |= losses | {f"{side}_total": total}
-        # All gradients before any update: both sides see the same weights.
+        # Differs from the chapter, whose generators meet discriminators updated a moment before: all
+        # gradients come before any update, which lets both sides share the passes of `forward`.
         gradients = {side: tape.gradient(objectives[side], variables[side]) for side in sides}
         for side in sides:
             optimizers[side].apply(gradients[side], variables[side])

@@ -33,9 +33,7 @@ def settle_config(wanted: Config) -> Config:
       ConfigError: if the workdir holds a run that differs in a setting its weights depend on.
     """
     workdir = Path(wanted.workdir)
-    if not (workdir / _CONFIG_NAME).exists():
-        if any(workdir.glob("checkpoints/*.index")):
-            raise ConfigError(f"{workdir} holds checkpoints but no {_CONFIG_NAME}: take another")
+    if not any(workdir.glob("checkpoints/*.index")):  # Nothing was trained here yet.
         return dataclasses.replace(wanted, precision=precision.resolve(wanted.precision))
     recorded = read_config(workdir)
     if wanted.precision == "auto":

@@ -54,6 +54,12 @@ def test_a_missing_domain_says_how_to_get_it(data_dir):
         assert words in str(error.value)
 
 
+def test_a_missing_sample_says_how_to_draw_it(tmp_path):
+    with pytest.raises(DataError, match="python -m data_prep sample") as error:
+        load_domain(str(tmp_path), "sample_edges2shoes/photo", "train", 32)
+    assert "download " not in str(error.value).replace("any download", "")
+
+
 def test_another_size_is_missing_too(data_dir):
     with pytest.raises(DataError, match="64 pixels"):
         load_domain(str(data_dir), "sample_edges2shoes/photo", "train", 64)

@@ -11,9 +11,15 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from data_prep.prepare import prepare_archive
+from data_prep.sample.archive import draw_archives
+from discogan_tf.checkpoints import restore_generators
+from discogan_tf.data.domains import load_domain
 from discogan_tf.errors import CheckpointError, ConfigError, DataError, NonFiniteLossError
-from discogan_tf.training import loop
+from discogan_tf.models import create_model
+from discogan_tf.training import loop, precision
 from discogan_tf.training.loop import train
+from discogan_tf.training.sheets import SampleSheets
 from discogan_tf.training.workdir import read_config
 
 
@@ -106,7 +112,8 @@ def test_other_settings_are_refused_by_name(straight, config):
     assert "--learning_rate" in str(error.value) and "save_every" not in str(error.value)
 
 
-def test_auto_precision_keeps_to_what_the_run_decided(straight, config):
+def test_auto_precision_keeps_to_what_the_run_decided(straight, config, monkeypatch):
+    monkeypatch.setattr(precision, "resolve", lambda name: "bfloat16")  # As on other hardware.
     train(dataclasses.replace(config, precision="auto"))
     assert read_config(Path(straight)).precision == "float32"
 
@@ -117,6 +124,76 @@ def test_lost_list_of_checkpoints_is_no_fresh_start(tiny_config):
     (Path(config.workdir) / "checkpoints" / "checkpoint").write_text("garbage")
     with pytest.raises(CheckpointError, match="start anew"):
         train(dataclasses.replace(config, num_steps=2))
+
+
+def test_a_first_save_cut_short_before_its_listing_still_resumes(tiny_config, capsys):
+    config = dataclasses.replace(tiny_config, num_steps=1)
+    train(config)
+    (Path(config.workdir) / "checkpoints" / "checkpoint").unlink()
+    train(dataclasses.replace(config, num_steps=2))
+    assert "from its checkpoint of step 1" in capsys.readouterr().out
+
+
+def test_checkpoints_hold_statistics_of_training_pictures(straight, config):
+    """Recomputed for the weights that were saved: what a fresh computation gives."""
+    model = create_model(config, tf.float32)
+    restore_generators(Path(straight), model)
+    saved = [v.numpy() for n in model.generators.values() for v in n.non_trainable_variables]
+    assert len(saved) == 2 * 2 * 7 and not any(np.array_equal(v, np.ones_like(v)) for v in saved)
+    training = {
+        domain: load_domain(config.data_dir, name, "train", config.image_size).images
+        for domain, name in (("a", config.domain_a), ("b", config.domain_b))
+    }
+    SampleSheets(model, config, training, training).recompute_statistics()
+    again = [v.numpy() for n in model.generators.values() for v in n.non_trainable_variables]
+    for ours, theirs in zip(saved, again, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-7)
+
+
+def test_weights_that_are_not_finite_are_not_saved(tiny_config, monkeypatch):
+    """The update of the saved step broke them; its losses, from before, show nothing."""
+    models = []
+
+    def remembered(*arguments):
+        models.append(create_model(*arguments))
+        return models[-1]
+
+    def on_step(number):
+        if number == 4:
+            models[-1].generators["a_to_b"].to_image.bias.assign([0.0, np.nan, 0.0])
+        return _losses()
+
+    monkeypatch.setattr(loop, "create_model", remembered)
+    _with_fake_step(monkeypatch, on_step)
+    with pytest.raises(NonFiniteLossError, match="after step 4 weights of generator_a_to_b"):
+        train(tiny_config)
+    names = [path.name for path in (Path(tiny_config.workdir) / "checkpoints").glob("*.index")]
+    assert names == ["step-2.index"]
+
+
+def test_without_validation_pictures_the_sheets_show_training_ones(
+    tiny_config, tmp_path, monkeypatch, capsys
+):
+    for archive in draw_archives(tmp_path, num_train=3, num_val=0):
+        prepare_archive(archive, tmp_path, image_size=32)
+    _with_fake_step(monkeypatch, lambda number: _losses())
+    train(dataclasses.replace(tiny_config, data_dir=str(tmp_path), num_steps=1))
+    assert "The sample sheets show training pictures" in capsys.readouterr().out
+
+
+def test_a_start_that_failed_does_not_lock_the_workdir(tiny_config, monkeypatch):
+    with pytest.raises(ConfigError, match="discogan"):
+        train(dataclasses.replace(tiny_config, model="typo"))
+    _with_fake_step(monkeypatch, lambda number: _losses(generator_total=float("inf")))
+    with pytest.raises(NonFiniteLossError):
+        train(tiny_config)
+    _with_fake_step(monkeypatch, lambda number: _losses())
+    train(dataclasses.replace(tiny_config, batch_size=2, num_steps=1))
+
+
+def test_float16_is_for_one_device(tiny_config):
+    with pytest.raises(ConfigError, match="one device only"):
+        train(dataclasses.replace(tiny_config, precision="float16", distribute="mirrored"))
 
 
 def test_missing_data_leaves_no_workdir(tiny_config):
