@@ -7,7 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from discogan_tf import config as configs
 
@@ -55,6 +57,28 @@ def test_killed_or_interrupted_it_goes_on_from_the_last_checkpoint(data_dir, tmp
     assert f"from its checkpoint of step {stopped}." in done.stdout
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == list(range(1, stopped + 3))
+
+
+def _checkpoint(workdir, step):
+    reader = tf.train.load_checkpoint(str(workdir / "checkpoints" / f"step-{step}"))
+    names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
+    # How often a process saved is no part of what it learned.
+    return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
+
+
+def test_stopping_and_going_on_gives_the_same_weights(data_dir, tmp_path):
+    """Over an epoch boundary (14 pictures, 8 a step), with flips and two generator updates."""
+    more = ["--generator_updates_per_step=2", "--flip"]
+    for workdir, num_steps in (("straight", 5), ("resumed", 2), ("resumed", 5)):
+        done = _run(*_command(data_dir, tmp_path / workdir, *more, f"--num_steps={num_steps}"))
+        assert done.returncode == 0, done.stderr
+    assert "from its checkpoint of step 2." in done.stdout
+    expected, found = _checkpoint(tmp_path / "straight", 5), _checkpoint(tmp_path / "resumed", 5)
+    assert expected.keys() == found.keys() and len(expected) > 200
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+    texts = [(tmp_path / run / "metrics.jsonl").read_text() for run in ("straight", "resumed")]
+    assert texts[0] == texts[1]
 
 
 def test_bad_settings_and_missing_data_are_plain_errors(data_dir, tmp_path):

@@ -23,13 +23,6 @@ from discogan_tf.training.sheets import SampleSheets
 from discogan_tf.training.workdir import read_config
 
 
-def _checkpoint(workdir, step):
-    reader = tf.train.load_checkpoint(str(Path(workdir) / "checkpoints" / f"step-{step}"))
-    names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
-    # How often a process saved is no part of what it learned.
-    return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
-
-
 def _metrics(workdir):
     return [json.loads(line) for line in (Path(workdir) / "metrics.jsonl").read_text().splitlines()]
 
@@ -45,13 +38,13 @@ def _tags(workdir):
 
 
 @pytest.fixture(scope="module")
-def workdirs(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
+def straight_workdir(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs") / "straight"
 
 
 @pytest.fixture
-def config(tiny_config, workdirs):
-    return dataclasses.replace(tiny_config, workdir=str(workdirs / "straight"), num_steps=5)
+def config(tiny_config, straight_workdir):
+    return dataclasses.replace(tiny_config, workdir=str(straight_workdir), num_steps=5)
 
 
 @pytest.fixture
@@ -82,19 +75,6 @@ def test_tensorboard_gets_curves_histograms_and_sheets(straight):
     assert tags["samples"] == [2, 4, 5]
     assert tags["generator_a_to_b/to_image/kernel"] == [2, 4, 5]
     assert len([tag for tag in tags if tag.startswith(("generator_", "discriminator_"))]) == 2 * 25 + 2 * 19
-
-
-def test_stopping_and_going_on_gives_the_same_weights(straight, config, workdirs, capsys):
-    """Over an epoch boundary (14 pictures, 8 a step), with flips and two generator updates."""
-    resumed = dataclasses.replace(config, workdir=str(workdirs / "resumed"), num_steps=3)
-    train(resumed)
-    train(dataclasses.replace(resumed, num_steps=5))
-    assert "from its checkpoint of step 3" in capsys.readouterr().out
-    expected, found = _checkpoint(straight, 5), _checkpoint(resumed.workdir, 5)
-    assert expected.keys() == found.keys() and len(expected) > 200
-    for name, value in expected.items():
-        np.testing.assert_array_equal(found[name], value, err_msg=name)
-    assert _metrics(resumed.workdir) == _metrics(straight)
 
 
 def test_a_finished_run_is_left_alone(straight, config, capsys):
