@@ -41,7 +41,7 @@ class Checkpoints:
         path = last_checkpoint(Path(self._manager.directory), required=False)
         if path:
             _restore(self._checkpoint, path)
-        return int(self.step)
+        return int(self.step.numpy())  # int() alone fails on several replicas.
 
     def save(self, step: int) -> None:
         """Writes a checkpoint of this moment, as that of `step` completed steps."""

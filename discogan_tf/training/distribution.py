@@ -60,12 +60,13 @@ def require_agreement(strategy: tf.distribute.Strategy, config: Config, first_st
     settings = repr(dataclasses.replace(config, workdir="shared", data_dir="shared"))
     mine = tf.constant([first_step, zlib.crc32(settings.encode())], tf.int64)
 
-    @tf.function
-    def summed():
-        return strategy.run(
-            lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, mine)
-        )
+    def summed_over_replicas():
+        replica = tf.distribute.get_replica_context()
+        # A value of each replica's own: one that all share would not be added up.
+        own = mine + 0 * tf.cast(replica.replica_id_in_sync_group, tf.int64)
+        return replica.all_reduce(tf.distribute.ReduceOp.SUM, own)
 
+    summed = tf.function(lambda: strategy.run(summed_over_replicas))
     (total, *_) = strategy.experimental_local_results(summed())
     if not np.array_equal(total, mine * strategy.num_replicas_in_sync):
         raise ConfigError(
