@@ -88,7 +88,9 @@ def _draw_archive(path: Path, members: list[str], pool: concurrent.futures.Execu
     with tarfile.open(temporary, "w:gz", compresslevel=1) as tar:
         pairs = pool.map(draw_pair, members, chunksize=16)
         for member, (jpeg, attributes) in zip(
-            members, tqdm(pairs, desc=f"Drawing {path.name}", total=len(members)), strict=True
+            members,
+            tqdm(pairs, desc=f"Drawing {path.name}", total=len(members), mininterval=1),
+            strict=True,
         ):
             header = tarfile.TarInfo(member)
             header.size = len(jpeg)
