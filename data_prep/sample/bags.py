@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_prep.sample.canvas import Canvas, Colour, curve, darker, lighter, rounded
+from data_prep.sample.canvas import Canvas, Colour, Points, curve, darker, lighter, rounded
 from data_prep.sample.style import Style
 
 
@@ -57,8 +57,7 @@ def _clutch(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     else:
         flap = [body[0], body[1], (0.5 + half_width, top + drop), (0.5 - half_width, top + drop)]
     shape = rounded(flap, 0.04)
-    canvas.fill([(x, y + 0.008) for x, y in shape], darker(style.colour, 0.45), shaded=False)
-    canvas.fill(shape, style.second if style.two_tone else style.surface)
+    _fill_flap(canvas, shape, style)
     _clasp(canvas, (0.5, top + drop * 0.97), style)
 
 
@@ -78,8 +77,7 @@ def _shoulder_bag(canvas: Canvas, style: Style, rng: np.random.Generator) -> Non
             (0.5 + half_width + flare * 0.6, top + drop * 0.8), (0.5, top + drop * 1.1),
             (0.5 - half_width - flare * 0.6, top + drop * 0.8)]  # fmt: skip
     shape = rounded(flap, 0.09)
-    canvas.fill([(x, y + 0.01) for x, y in shape], darker(style.colour, 0.45), shaded=False)
-    canvas.fill(shape, style.second if style.two_tone else style.surface)
+    _fill_flap(canvas, shape, style)
     _clasp(canvas, (0.5, top + drop * 0.93), style)
 
 
@@ -96,8 +94,7 @@ def _satchel(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     level = top + rng.uniform(0.36, 0.46) * (bottom - top)
     flap = [body[0], body[1], (0.5 + half_width, level), (0.5 - half_width, level)]
     shape = rounded(flap, 0.05)
-    canvas.fill([(x, y + 0.01) for x, y in shape], darker(style.colour, 0.45), shaded=False)
-    canvas.fill(shape, style.second if style.two_tone else style.surface)
+    _fill_flap(canvas, shape, style)
     for side in (-0.5, 0.5):  # Two buckled straps.
         x = 0.5 + side * half_width
         band = [(x - 0.026, top + 0.03), (x + 0.026, top + 0.03),
@@ -167,6 +164,12 @@ def _bucket(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     for end in (-0.045, 0.045):
         canvas.strap(curve([(0.5, top + 0.115), (0.5 + end, top + 0.19), (0.5 + end * 1.1, top + 0.27)]),
                      0.013, style.second)  # fmt: skip
+
+
+def _fill_flap(canvas: Canvas, shape: Points, style: Style) -> None:
+    """A flap over the body, with its shadow under it."""
+    canvas.fill([(x, y + 0.01) for x, y in shape], darker(style.colour, 0.45), shaded=False)
+    canvas.fill(shape, style.second if style.two_tone else style.surface)
 
 
 def _clasp(canvas: Canvas, centre: tuple[float, float], style: Style) -> None:

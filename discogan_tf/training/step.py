@@ -49,7 +49,6 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
             tensors = model.forward(batch)
             for side in sides:
                 losses = losses_of[side](tensors)
-                # Not tf.add_n, whose last bit is not the same in every run.
                 total = sum(schedules.loss_weight(config, k) * v for k, v in losses.items())
                 # The optimizers add up the replicas' gradients, and the loss is their mean.
                 objectives[side] = optimizers[side].scale_loss(total / strategy.num_replicas_in_sync)
