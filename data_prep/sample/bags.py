@@ -57,7 +57,7 @@ def _clutch(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     else:
         flap = [body[0], body[1], (0.5 + half_width, top + drop), (0.5 - half_width, top + drop)]
     shape = rounded(flap, 0.04)
-    _fill_flap(canvas, shape, style)
+    _fill_flap(canvas, shape, style, height=0.008)
     _clasp(canvas, (0.5, top + drop * 0.97), style)
 
 
@@ -166,9 +166,9 @@ def _bucket(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
                      0.013, style.second)  # fmt: skip
 
 
-def _fill_flap(canvas: Canvas, shape: Points, style: Style) -> None:
+def _fill_flap(canvas: Canvas, shape: Points, style: Style, height: float = 0.01) -> None:
     """A flap over the body, with its shadow under it."""
-    canvas.fill([(x, y + 0.01) for x, y in shape], darker(style.colour, 0.45), shaded=False)
+    canvas.fill([(x, y + height) for x, y in shape], darker(style.colour, 0.45), shaded=False)
     canvas.fill(shape, style.second if style.two_tone else style.surface)
 
 
