@@ -25,7 +25,7 @@ def picture_indices(positions: tf.Tensor, num_pictures: int, seed: int, stream: 
     key = _mixed(key + epochs)
     # The public wrapper of this operation takes one seed for all indices, but a batch may span
     # two epochs. More rounds than its default, and mixed seeds: with plain small numbers for seeds
-    # most pictures stay in place.
+    # many pictures stay in place.
     return tf.raw_ops.RandomIndexShuffle(
         index=positions % num_pictures,
         seed=tf.cast(tf.stack([_mixed(key + word) for word in (1, 2, 3)], axis=1), tf.uint32),
