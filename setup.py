@@ -12,6 +12,18 @@ def _requirements() -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+# The server, and the client's gRPC side. On machines with tensorflow-cpu in place of tensorflow, install
+# tensorflow-serving-api with --no-deps.
+_SERVING = [
+    "starlette>=0.46,<2",
+    "uvicorn>=0.34,<1",
+    "orjson>=3.10,<4",
+    "prometheus_client>=0.21,<1",
+    "tensorflow-serving-api>=2.21,<2.22",
+]
+_ONNX = ["tf2onnx>=1.17,<1.18", "onnx>=1.18,<2", "onnxruntime>=1.22,<2"]
+_LITERT = ["ai-edge-litert>=2.0,<3"]
+
 setup(
     name="discogan-tf",
     version="0.1.0",
@@ -24,6 +36,9 @@ setup(
     install_requires=_requirements(),
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-        "dev": ["pytest>=8,<10", "ruff>=0.14,<0.18"],
+        "serving": _SERVING,
+        "onnx": _ONNX,
+        "litert": _LITERT,
+        "dev": ["pytest>=8,<10", "ruff>=0.14,<0.18", *_SERVING, *_ONNX, *_LITERT],
     },
 )

@@ -12,7 +12,8 @@ import sys
 from absl import app
 
 from discogan_tf.errors import DiscoganError
-from discogan_tf.flags import config_from_flags, define_training_flags, quiet_libraries
+from discogan_tf.flags import config_from_flags, define_training_flags
+from discogan_tf.quiet import quiet_libraries
 
 
 def main(argv: list[str]) -> None:

@@ -54,13 +54,19 @@ class Checkpoints:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def restore_generators(workdir: Path, model) -> int:
-    """Fills `model.generators` from the last checkpoint of a run, and returns its step.
+def restore_generators(workdir: Path, model, which: str = "last") -> int:
+    """Fills `model.generators` from a checkpoint of a run, and returns its step.
+
+    Args:
+      workdir: Folder of the run.
+      model: A model of `MODELS`.
+      which: "last", or the number of a step that the run has kept.
 
     Raises:
-      CheckpointError: if the run has no checkpoint, or one of other networks.
+      CheckpointError: if the run has no such checkpoint, or one of other networks.
     """
-    path = last_checkpoint(workdir / "checkpoints")
+    folder = workdir / "checkpoints"
+    path = last_checkpoint(folder) if which == "last" else _checkpoint_of_step(folder, which)
     step = tf.Variable(0, dtype=tf.int64)
     _restore(tf.train.Checkpoint(generators=_by_path(model.generators), step=step), path)
     return int(step)
@@ -88,6 +94,16 @@ def last_checkpoint(folder: Path, required: bool = True) -> str | None:
     if required:
         raise CheckpointError(f"no checkpoint in {folder}: train first")
     return None
+
+
+def _checkpoint_of_step(folder: Path, step: str) -> str:
+    path = folder / f"step-{step}"
+    if path.with_name(f"{path.name}.index").is_file():
+        return str(path)
+    kept = sorted(int(file.stem.removeprefix("step-")) for file in folder.glob("step-*.index"))
+    raise CheckpointError(
+        f"{folder} has no checkpoint of step {step}; it has {', '.join(map(str, kept)) or 'none'}"
+    )
 
 
 def _by_path(owners: dict) -> dict[str, tf.Variable]:

@@ -17,5 +17,13 @@ class CheckpointError(DiscoganError):
     """A checkpoint that was asked for is missing or does not fit the networks."""
 
 
+class ExportError(DiscoganError):
+    """An export is missing or damaged, or does not answer as the trained network does."""
+
+
+class ServingError(DiscoganError):
+    """A server of exported translators cannot be reached, or refuses a request."""
+
+
 class NonFiniteLossError(DiscoganError):
     """A loss became NaN or infinite; training on would only spread it."""

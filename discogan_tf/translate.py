@@ -14,7 +14,7 @@ from pathlib import Path
 from absl import app, flags
 
 from discogan_tf.errors import ConfigError, DataError, DiscoganError
-from discogan_tf.flags import quiet_libraries
+from discogan_tf.quiet import quiet_libraries
 
 _BATCH_SIZE = 64
 _CONTACT_SHEET = "contact_sheet.png"
@@ -56,8 +56,8 @@ def translate(workdir: Path, direction: str, images: Path, output_dir: Path) -> 
     targets = _targets(images, output_dir)
     step = restore_generators(workdir, model)
     print(f"Translating {len(targets)} file(s) with {workdir}, step {step}.")
-    network, specification = signatures[direction]
-    run = tf.function(network, input_signature=[specification])
+    translation = signatures[direction]["serving_default"]
+    run = tf.function(translation.function, input_signature=[translation.images])
 
     unreadable, shown, written = [], [], 0
     sources = list(targets)
@@ -71,7 +71,7 @@ def translate(workdir: Path, direction: str, images: Path, output_dir: Path) -> 
         if not batch:
             continue
         inputs = np.stack([picture for _, picture in batch])
-        outputs = pixels.to_uint8(run(pixels.to_float(inputs)))
+        outputs = pixels.to_uint8(run(pixels.to_float(inputs))["translated"])
         for (source, _), picture in zip(batch, outputs, strict=True):
             targets[source].parent.mkdir(parents=True, exist_ok=True)
             pixels.write_png(targets[source], picture)

@@ -70,6 +70,23 @@ def load_domain(data_dir: str, domain: str, split: str, image_size: int) -> Doma
     return Domain(images, names)
 
 
+def count_pictures(data_dir: str, domain: str, image_size: int) -> dict[str, int]:
+    """How many pictures each split of a prepared domain has.
+
+    Raises:
+      DataError: if the domain is not prepared at this size.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(_version_folder(data_dir, domain, image_size))
+    return {name: split.num_examples for name, split in builder.info.splits.items()}
+
+
+def evenly_spaced(pictures: np.ndarray, count: int) -> np.ndarray:
+    """`count` of the pictures, or all if there are fewer, the same ones every time."""
+    return pictures[np.linspace(0, len(pictures) - 1, min(count, len(pictures))).astype(int)]
+
+
 def _version_folder(data_dir: str, domain: str, image_size: int) -> Path:
     dataset = domain.partition("/")[0]
     size_folder = Path(data_dir) / dataset / f"{image_size}px"

@@ -9,7 +9,8 @@ A model is any class made as `Model(config, compute_dtype)` with
 - `generator_losses(tensors)`, `discriminator_losses(tensors)`: `dict[str, scalar]`, unweighted, of
   what `forward` gave; the losses of the discriminator of domain a are named `discriminator_a_...`;
 - `sample(batch)`: named image batches, in the order in which a sample sheet shows them;
-- `signatures()`: name -> (function on images, specification of its input), for use after training.
+- `signatures(generators)`: direction -> name -> `Signature`, for use after training, with the model's
+  own generators or others in their place; `serving_default` gives `translated`.
 """
 
 from discogan_tf.errors import ConfigError

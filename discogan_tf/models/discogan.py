@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from discogan_tf import losses
+from discogan_tf.models.signature import Signature
 from discogan_tf.networks.discriminators import Discriminator
 from discogan_tf.networks.generators import Generator
 
@@ -90,10 +91,30 @@ class DiscoGAN:
             "reconstructed_b": self.generators["a_to_b"](fake_a),
         }
 
-    def signatures(self) -> dict:
-        """Each direction's translator, float32 [batch, size, size, 3] in [0, 1] to the same."""
+    def signatures(self, generators: dict | None = None) -> dict[str, dict[str, Signature]]:
+        """Of each direction: `serving_default`, the translation, and `cycle`, there and back.
+
+        Args:
+          generators: Networks to use instead of the model's own, such as folded copies of them.
+        """
+        generators = generators or self.generators
         images = tf.TensorSpec((None, *self._image_shape), tf.float32, name="images")
-        return {direction: (network, images) for direction, network in self.generators.items()}
+
+        def of(there, back):
+            def translate(images):
+                return {"translated": there(images)}
+
+            def cycle(images):
+                translated = there(images)
+                return {"translated": translated, "reconstructed": back(translated)}
+
+            return {
+                "serving_default": Signature(translate, images, (there,)),
+                "cycle": Signature(cycle, images, (there, back)),
+            }
+
+        a_to_b, b_to_a = generators["a_to_b"], generators["b_to_a"]
+        return {"a_to_b": of(a_to_b, b_to_a), "b_to_a": of(b_to_a, a_to_b)}
 
     def _translate(self, direction: str, images: tf.Tensor) -> tf.Tensor:
         return self.generators[direction](tf.cast(images, self._compute_dtype), training=True)

@@ -9,8 +9,8 @@ import contextlib
 import keras
 import tensorflow as tf
 
-# TensorFlow's own default, and so the chapter's.
-_EPSILON = 1e-3
+# Added to variances. TensorFlow's own default, and so the chapter's.
+EPSILON = 1e-3
 
 # Where `BatchNorm` layers note the statistics of their batches; None when nobody asks.
 _record: list | None = None
@@ -82,12 +82,19 @@ class BatchNorm(keras.layers.Layer):
 
     Differs from the chapter: its moving averages are never updated and it always normalizes with
     the batch, so that a picture's translation depends on the pictures beside it.
+
+    Where `folded` is set before the layer is built, the layer before it does this one's work, and it
+    has no variables and gives back what it gets: see `folding.py`.
     """
 
     def __init__(self, name: str):
         super().__init__(name=name, autocast=False)
+        self.folded = False
 
     def build(self, input_shape):
+        if self.folded:
+            return
+
         def vector(name, initializer, trainable):
             return self.add_weight(
                 name=name, shape=(input_shape[-1],), initializer=initializer, trainable=trainable
@@ -99,6 +106,8 @@ class BatchNorm(keras.layers.Layer):
         self.variance = vector("variance", "ones", False)
 
     def call(self, x, training=False):
+        if self.folded:
+            return x
         shape = tf.shape(x)
         # The fused kernel takes pictures only; features are pictures of one pixel to it.
         pictures = x if x.shape.rank == 4 else x[:, tf.newaxis, tf.newaxis, :]
@@ -126,7 +135,7 @@ class BatchNorm(keras.layers.Layer):
             tf.convert_to_tensor(self.offset),
             mean=None if mean is None else tf.convert_to_tensor(mean),
             variance=None if variance is None else tf.convert_to_tensor(variance),
-            epsilon=_EPSILON,
+            epsilon=EPSILON,
             is_training=mean is None,
         )
 
@@ -138,7 +147,7 @@ class BatchNorm(keras.layers.Layer):
             [tf.reduce_mean(x_float, [0, 1, 2]), tf.reduce_mean(tf.square(x_float), [0, 1, 2])],
         )
         variance = mean_square - tf.square(mean)
-        y = tf.nn.batch_normalization(x_float, mean, variance, self.offset, self.scale, _EPSILON)
+        y = tf.nn.batch_normalization(x_float, mean, variance, self.offset, self.scale, EPSILON)
         return tf.cast(y, x.dtype), mean, variance
 
 

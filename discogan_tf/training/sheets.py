@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from discogan_tf import images
 from discogan_tf.config import Config
+from discogan_tf.data.domains import evenly_spaced
 from discogan_tf.networks.statistics import recompute_statistics, statistics_function
 
 _COLUMNS = 10
@@ -55,11 +56,6 @@ class SampleSheets:
         """ "fake_b" -> "fake shoes"."""
         kind, _, domain = name.rpartition("_")
         return f"{kind} {self._names[domain]}"
-
-
-def evenly_spaced(pictures: np.ndarray, count: int) -> np.ndarray:
-    """`count` of the pictures, or all if there are fewer, the same ones every time."""
-    return pictures[np.linspace(0, len(pictures) - 1, min(count, len(pictures))).astype(int)]
 
 
 def _statistics_batches(pictures: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Trained translators for use elsewhere: export, server, client."""

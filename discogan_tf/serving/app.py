@@ -1,0 +1,180 @@
+"""The server's HTTP side, an ASGI application: routes, limits, errors, metrics."""
+
+import dataclasses
+import os
+import re
+import time
+
+import anyio
+import prometheus_client as prometheus
+import tensorflow as tf
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from discogan_tf.serving import rest
+from discogan_tf.serving.store import Store, Version
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a request may be.
+
+    Attributes:
+      max_batch_size: Pictures.
+      max_body_bytes: Of its body.
+      body_timeout_secs: For its body to arrive.
+      max_waiting: Requests that may wait for a core; more are answered 503 at once.
+    """
+
+    max_batch_size: int = 64
+    max_body_bytes: int = 32 << 20
+    body_timeout_secs: float = 10.0
+    max_waiting: int = 64
+
+
+class _Refusal(Exception):  # noqa: N818 - an answer, not a failure.
+    """Answered to the client as it is."""
+
+    def __init__(self, status: int, reason: str):
+        super().__init__(reason)
+        self.status = status
+
+
+def create_app(store: Store, limits: Limits) -> Starlette:
+    """The application that serves what `store` has loaded."""
+    metrics = _Metrics(store)
+    cores = anyio.CapacityLimiter(os.cpu_count() or 1)
+
+    async def predict(request: Request) -> Response:
+        started, status = time.perf_counter(), 500
+        try:
+            body = await _read_body(request, limits)
+            version = _version(store, request)
+            if cores.statistics().tasks_waiting >= limits.max_waiting:
+                raise _Refusal(503, "overloaded: try again later")
+            answer = await anyio.to_thread.run_sync(_predict, version, body, limits, limiter=cores)
+            status = 200
+            return Response(answer, media_type="application/json")
+        except _Refusal as refusal:
+            status = refusal.status
+            raise
+        except ClientDisconnect:
+            status = 499  # Nobody will read this; the number is nginx's, for the metrics.
+            return Response(status_code=status)
+        finally:
+            metrics.count(request.path_params["name"], status, time.perf_counter() - started)
+
+    def status(request: Request) -> Response:
+        version = _version(store, request)
+        outcome = {"error_code": "OK", "error_message": ""}
+        entry = {"version": str(version.number), "state": "AVAILABLE", "status": outcome}
+        return JSONResponse({"model_version_status": [entry]})
+
+    def health(request: Request) -> Response:
+        versions = {name: version.number for name, version in store.versions.items()}
+        healthy = bool(versions) and set(store.errors) <= set(versions)
+        return JSONResponse({"versions": versions, "errors": store.errors}, 200 if healthy else 503)
+
+    def metrics_text(request: Request) -> Response:
+        content = prometheus.generate_latest(metrics.registry)
+        return Response(content, media_type=prometheus.CONTENT_TYPE_LATEST)
+
+    routes = [Route("/health", health), Route("/monitoring/prometheus/metrics", metrics_text)]
+    for model in ("/v1/models/{name}", "/v1/models/{name}/versions/{number:int}"):
+        routes += [Route(f"{model}:predict", predict, methods=["POST"]), Route(model, status)]
+    return Starlette(
+        routes=routes,
+        exception_handlers={
+            _Refusal: lambda request, refusal: _error(refusal.status, str(refusal)),
+            404: lambda request, error: _error(404, f"there is nothing at {request.url.path}"),
+            405: lambda request, error: _error(405, f"{request.method} is not answered here"),
+            Exception: lambda request, error: _error(500, "internal error; the server's log says more"),
+        },
+    )
+
+
+def _predict(version: Version, body: bytes, limits: Limits) -> bytes:
+    """A request's body to the answer's. Runs in a thread: TensorFlow and JSON take their time."""
+    try:
+        signature, request = rest.parse_body(body)
+        if signature not in version.signatures:
+            names = ", ".join(sorted(version.signatures))
+            raise rest.BadRequest(f"no signature {signature!r}; there are {names}")
+        inputs = rest.parse_inputs(request, version.inputs(signature), limits.max_batch_size)
+        outputs = version.run(signature, inputs)
+    except rest.BadRequest as error:
+        raise _Refusal(400, str(error)) from error
+    except tf.errors.InvalidArgumentError as error:
+        raise _Refusal(400, _reason(error)) from error
+    return rest.render(outputs, by_rows="instances" in request)
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What the graph said, without the names of its nodes."""
+    text = re.sub(r"\{\{.*?\}\}\s*", "", error.message.splitlines()[0]).strip()
+    stated = re.search(r"assertion failed: \[(.*?)\]", text)
+    return stated.group(1) if stated else f"the picture cannot be decoded: {text}"
+
+
+async def _read_body(request: Request, limits: Limits) -> bytes:
+    too_large = _Refusal(413, f"the request is larger than {limits.max_body_bytes} bytes")
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > limits.max_body_bytes:
+        raise too_large
+    body = bytearray()
+    try:
+        with anyio.fail_after(limits.body_timeout_secs):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > limits.max_body_bytes:
+                    raise too_large
+    except TimeoutError as error:
+        raise _Refusal(408, f"the body did not arrive within {limits.body_timeout_secs:g} s") from error
+    return bytes(body)
+
+
+def _version(store: Store, request: Request) -> Version:
+    """The version that a request names.
+
+    Raises:
+      _Refusal: if it is not loaded.
+    """
+    name, number = request.path_params["name"], request.path_params.get("number")
+    version = store.versions.get(name)
+    if version is None:
+        raise _Refusal(404, f"no model {name!r}; there are {', '.join(sorted(store.versions))}")
+    if number is not None and number != version.number:
+        raise _Refusal(404, f"no version {number} of {name}; version {version.number} is loaded")
+    return version
+
+
+def _error(status: int, reason: str) -> Response:
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return JSONResponse({"error": reason}, status, headers)
+
+
+class _Metrics:
+    """What the server counts, for Prometheus."""
+
+    def __init__(self, store: Store):
+        self.registry = prometheus.CollectorRegistry()
+        self._names = lambda: store.versions
+        labels = ("model", "status")
+        self._requests = prometheus.Counter(
+            "requests", "Predictions asked for.", labels, registry=self.registry
+        )
+        self._seconds = prometheus.Histogram(
+            "request_seconds",
+            "From a request's first line to its answer.",
+            ("model",),
+            registry=self.registry,
+        )
+        prometheus.ProcessCollector(registry=self.registry)
+
+    def count(self, name: str, status: int, seconds: float) -> None:
+        # Any name can be asked for; only known ones may become a series.
+        name = name if name in self._names() else "unknown"
+        self._requests.labels(name, str(status)).inc()
+        self._seconds.labels(name).observe(seconds)

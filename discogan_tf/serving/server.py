@@ -1,0 +1,65 @@
+"""Serves an export where TensorFlow Serving cannot run: the same REST calls, on Python.
+
+python -m discogan_tf.serving.server --export_dir=exported --port=8501
+
+GET  /v1/models/NAME[/versions/N]                what is loaded
+GET  /v1/models/NAME[/versions/N]/metadata       signatures and their tensors
+POST /v1/models/NAME[/versions/N]:predict
+GET  /health                                     200 when every model is loaded, else 503
+GET  /monitoring/prometheus/metrics
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from discogan_tf.quiet import quiet_libraries
+
+_MIB = 1 << 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m discogan_tf.serving.server", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--export_dir", type=Path, default=Path("exported"), help="what export.py wrote")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="0.0.0.0 lets other machines in: put a proxy before it"
+    )
+    parser.add_argument("--port", type=int, default=8501, help="0 for any that is free")
+    parser.add_argument("--max_batch_size", type=int, default=64, help="pictures in a request")
+    parser.add_argument("--max_request_mib", type=int, default=32, help="size of a request's body")
+    parser.add_argument("--request_timeout_secs", type=float, default=10.0, help="for a body to arrive")
+    parser.add_argument("--poll_secs", type=float, default=1.0, help="between looks for new versions")
+    values = parser.parse_args()
+    quiet_libraries()
+    try:
+        import uvicorn
+
+        from discogan_tf.serving.app import Limits, create_app
+    except ImportError as error:
+        sys.exit(
+            f"error: the server needs packages that are not installed ({error}): pip install -e .[serving]"
+        )
+    from discogan_tf.serving.store import Store
+    from discogan_tf.serving.versions import version_folders
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    if not version_folders(values.export_dir):
+        sys.exit(f"error: no export in {values.export_dir}: export.py makes one")
+    store = Store(values.export_dir)
+    store.refresh()
+    if not store.versions:
+        sys.exit("error: no version could be loaded:\n  " + "\n  ".join(store.errors.values()))
+    store.start(values.poll_secs)
+    limits = Limits(values.max_batch_size, values.max_request_mib * _MIB, values.request_timeout_secs)
+    uvicorn.run(
+        create_app(store, limits), host=values.host, port=values.port, log_level="info", access_log=False,
+        timeout_graceful_shutdown=10,
+    )  # fmt: skip
+    store.stop()
+
+
+if __name__ == "__main__":
+    main()
