@@ -12,7 +12,12 @@ import tensorflow as tf
 
 from data_prep.prepare import prepare_archive
 from data_prep.sample.archive import draw_archives
+from discogan_tf.checkpoints import Checkpoints
 from discogan_tf.config import Config
+from discogan_tf.models import create_model
+from discogan_tf.networks.statistics import recompute_statistics, statistics_function
+from discogan_tf.training.step import create_optimizers
+from discogan_tf.training.workdir import write_config
 
 # Two devices, so that what runs on several replicas can be tested on one processor.
 tf.config.set_logical_device_configuration(
@@ -46,6 +51,43 @@ def tiny_config(data_dir, tmp_path) -> Config:
         sample_every_steps=2,
         save_every_steps=2,
     )
+
+
+@pytest.fixture(scope="session")
+def make_run(data_dir):
+    """A function that makes a run without training: folder, steps of its checkpoints -> its config.
+
+    Weights and statistics are random, so that pictures differ and batch norm does something.
+    """
+
+    def make(folder, steps=(7,), model="discogan"):
+        config = Config(
+            model=model, data_dir=str(data_dir), workdir=str(folder), image_size=32, precision="float32",
+            domain_a="sample_edges2handbags/photo", domain_b="sample_edges2shoes/photo",
+        )  # fmt: skip
+        network = create_model(config, tf.float32)
+        write_config(config)
+        checkpoints = Checkpoints(
+            folder / "checkpoints", network, create_optimizers(network, config), keep=9
+        )
+        for step in steps:
+            _randomize(network.generators, step)
+            checkpoints.save(step)
+        return config
+
+    return make
+
+
+def _randomize(generators, seed):
+    rng = np.random.default_rng(seed)
+    for network in generators.values():
+        for variable in network.trainable_variables:
+            if variable.path.endswith("kernel"):
+                variable.assign(rng.normal(0, 1 / np.sqrt(np.prod(variable.shape[:-1])), variable.shape))
+            else:
+                variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+        pictures = tf.constant(rng.random((16, 32, 32, 3), np.float32))
+        recompute_statistics(network, statistics_function(network), [pictures])
 
 
 @pytest.fixture

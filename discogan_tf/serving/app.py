@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import re
 import time
 
 import anyio
@@ -14,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from discogan_tf.serving import rest
+from discogan_tf.serving.reasons import plain_reason
 from discogan_tf.serving.store import Store, Version
 
 
@@ -107,15 +107,8 @@ def _predict(version: Version, body: bytes, limits: Limits) -> bytes:
     except rest.BadRequest as error:
         raise _Refusal(400, str(error)) from error
     except tf.errors.InvalidArgumentError as error:
-        raise _Refusal(400, _reason(error)) from error
+        raise _Refusal(400, plain_reason(error.message)) from error
     return rest.render(outputs, by_rows="instances" in request)
-
-
-def _reason(error: tf.errors.OpError) -> str:
-    """What the graph said, without the names of its nodes."""
-    text = re.sub(r"\{\{.*?\}\}\s*", "", error.message.splitlines()[0]).strip()
-    stated = re.search(r"assertion failed: \[(.*?)\]", text)
-    return stated.group(1) if stated else f"the picture cannot be decoded: {text}"
 
 
 async def _read_body(request: Request, limits: Limits) -> bytes:

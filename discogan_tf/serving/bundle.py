@@ -36,7 +36,7 @@ def export(
     export_dir: Path,
     checkpoint: str = "last",
     version: int = 0,
-    formats: tuple[str, ...] = (),
+    formats: tuple[str, ...] = ("saved_model",),
 ) -> int:
     """Exports both directions of a run, once they are found to answer as the trained networks do.
 

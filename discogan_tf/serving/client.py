@@ -22,6 +22,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from discogan_tf.errors import ServingError
+from discogan_tf.quiet import quiet_libraries
+from discogan_tf.serving.reasons import plain_reason
 
 _BYTES_SUFFIX = "_bytes"
 # Of EXIF: which side is up; 1 is as it is.
@@ -43,6 +45,7 @@ def create_client(url: str, timeout_secs: float = 30.0, retries: int = 3):
     """
     parts = urlsplit(url)
     if parts.scheme == "grpc" and parts.netloc:
+        quiet_libraries()
         from discogan_tf.serving.grpc_client import GrpcClient
 
         return GrpcClient(parts.netloc, timeout_secs, retries)
@@ -182,7 +185,7 @@ def _from_json(value) -> np.ndarray:
 
 def _reason(answer: requests.Response) -> str:
     try:
-        return str(answer.json()["error"])
+        return plain_reason(str(answer.json()["error"]))
     except (ValueError, KeyError, TypeError):
         return answer.text[:500] or answer.reason
 

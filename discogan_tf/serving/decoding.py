@@ -1,5 +1,7 @@
 """Picture files to pictures and back, as TensorFlow operations that travel with an export."""
 
+import functools
+
 import tensorflow as tf
 
 from discogan_tf import images
@@ -92,9 +94,10 @@ def _decode_jpeg(contents: tf.Tensor, shape: tf.Tensor, size: int) -> tf.Tensor:
         tf.reduce_all(shape % ratio == 0) & (tf.reduce_max(shape) >= 4 * size * ratio)
         for ratio in ratios[:-1]
     ]
+    decode = functools.partial(tf.io.decode_jpeg, contents, channels=3, dct_method="INTEGER_ACCURATE")
     return tf.switch_case(
         tf.argmax(tf.stack([*is_possible, tf.constant(True)]), output_type=tf.int32),
-        [lambda ratio=ratio: tf.io.decode_jpeg(contents, channels=3, ratio=ratio) for ratio in ratios],
+        [functools.partial(decode, ratio=ratio) for ratio in ratios],
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from discogan_tf.errors import ServingError
 from discogan_tf.serving.client import Client
+from discogan_tf.serving.reasons import plain_reason
 
 try:
     import grpc
@@ -63,7 +64,7 @@ class GrpcClient(Client):
         return {key: tf.make_ndarray(value) for key, value in answer.outputs.items()}
 
     def _explain(self, error: grpc.RpcError) -> str:
-        code, details = error.code(), error.details()
+        code, details = error.code(), plain_reason(error.details() or "")
         if code == grpc.StatusCode.UNAVAILABLE:
             return f"no server answers at grpc://{self._address}: is it running there? ({details})"
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -1,0 +1,63 @@
+"""What the export of every model must do."""
+
+import numpy as np
+import pytest
+
+from discogan_tf.checkpoints import restore_generators
+from discogan_tf.data.domains import load_domain
+from discogan_tf.models import MODELS, create_model
+from discogan_tf.serving import c_api, parity
+from discogan_tf.serving.bundle import export
+from discogan_tf.serving.formats import FORMATS
+from discogan_tf.serving.versions import Version
+
+
+@pytest.fixture(params=MODELS, scope="module")
+def run_and_export(request, make_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export")
+    config = make_run(folder / "run", model=request.param)
+    export(config, folder / "exported", formats=("saved_model", *FORMATS))
+    return config, folder / "exported"
+
+
+def test_every_way_to_run_an_export_gives_what_the_network_gives(run_and_export):
+    config, exported = run_and_export
+    model = create_model(config, "float32")
+    restore_generators(exported.parent / "run", model)
+    pictures = load_domain(config.data_dir, config.domain_a, "val", 32).images.astype(np.float32) / 255
+    for name, direction in config.directions.items():
+        folder = exported / name / "1"
+        expected = model.generators[direction](pictures).numpy()
+        assert expected.std() > 0.02  # Or anything would agree.
+        version = Version(folder)
+        answers = {
+            "Python": version.run("serving_default", {"images": pictures})["translated"],
+            "C API": parity.run_c_api(folder, pictures),
+        }
+        for chosen, form in FORMATS.items():
+            answers[chosen] = form.load(folder / form.file_name)(pictures)
+        for way, answer in answers.items():
+            np.testing.assert_allclose(answer, expected, atol=1e-5, err_msg=way)
+        cycle = version.run("cycle", {"images": pictures})
+        back = model.generators["_".join(reversed(direction.split("_to_"))).replace("_", "_to_")]
+        np.testing.assert_allclose(cycle["reconstructed"], back(expected), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_a_picture_does_not_depend_on_its_batch(run_and_export, size):
+    config, exported = run_and_export
+    rng = np.random.default_rng(0)
+    pictures = rng.random((64, 32, 32, 3), np.float32)
+    for name in config.directions:
+        version = Version(exported / name / "1")
+
+        def run(images, version=version):
+            return version.run("serving_default", {"images": images})["translated"]
+
+        np.testing.assert_allclose(parity.in_batches(run, pictures, size), run(pictures), atol=1e-5)
+
+
+def test_the_c_api_says_what_is_wrong(run_and_export):
+    _, exported = run_and_export
+    with pytest.raises(RuntimeError, match="no operation"):
+        c_api.run(next(exported.glob("*/1")), {"absent:0": np.zeros((1,), np.float32)}, ["absent:0"])

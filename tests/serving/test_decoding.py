@@ -1,0 +1,168 @@
+import io
+import struct
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from benchmarks.serving_faults import _gif_frame, _jpeg_of, _png_header
+from discogan_tf import images
+from discogan_tf.serving import headers
+from discogan_tf.serving.decoding import MAX_PIXELS, decode_pictures, encode_pictures
+
+_SIZE = 32
+_decode = tf.function(
+    lambda files: decode_pictures(files, _SIZE), input_signature=[tf.TensorSpec([None], tf.string)]
+)
+
+
+def _picture(width=150, height=100, mode="RGB"):
+    """Smooth in one half, noise in the other, transparent to the right where the mode has that."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:height, :width]
+    pixels = np.stack([200 * x / width, 150 * y / height, 90 + 0 * x], -1)
+    pixels[height // 2 :] += rng.integers(0, 50, (height - height // 2, width, 3))
+    picture = Image.fromarray(pixels.astype(np.uint8))
+    if mode in ("RGBA", "LA"):
+        picture = picture.convert(mode)
+        picture.putalpha(Image.fromarray((255 * x / width).astype(np.uint8)))
+        return picture
+    return picture.convert(mode)
+
+
+def _file(picture, kind, **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def _both(content, tmp_path):
+    """A file as the graph and as `read_picture` take it, in 0 .. 255."""
+    path = tmp_path / "picture"
+    path.write_bytes(content)
+    return _decode([content])[0].numpy() * 255, images.read_picture(path, _SIZE)
+
+
+_EXACT = {
+    "PNG": _file(_picture(), "PNG"),
+    "PNG, grey": _file(_picture(mode="L"), "PNG"),
+    "PNG, 16 bits": _file(Image.fromarray(np.asarray(_picture(mode="L")).astype(np.uint16) * 257), "PNG"),
+    "PNG, 1 bit": _file(_picture(mode="1"), "PNG"),
+    "PNG, palette": _file(_picture().quantize(200), "PNG"),
+    "PNG, palette of 4 bits": _file(_picture().quantize(16), "PNG", bits=4),
+    "PNG, palette of 4 bits with transparency": _file(
+        _picture().quantize(16), "PNG", bits=4, transparency=bytes(range(0, 256, 16))
+    ),
+    "PNG, transparent": _file(_picture(mode="RGBA"), "PNG"),
+    "PNG, grey and transparent": _file(_picture(mode="LA"), "PNG"),
+    "PNG, interlaced size of one pixel": _file(_picture(1, 1), "PNG"),
+    "PNG, smaller": _file(_picture(20, 11), "PNG"),
+    "PNG, as large": _file(_picture(32, 32), "PNG"),
+    "PNG, thin": _file(_picture(700, 3), "PNG"),
+    "WebP": _file(_picture(), "WEBP"),
+    "WebP, lossless": _file(_picture(), "WEBP", lossless=True),
+    "WebP, transparent": _file(_picture(mode="RGBA"), "WEBP"),
+    "WebP, lossless and transparent": _file(_picture(mode="RGBA"), "WEBP", lossless=True),
+    "GIF": _file(_picture(), "GIF"),
+    "GIF, animated": _file(
+        _picture(), "GIF", save_all=True, append_images=[_picture().rotate(90)], duration=9
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", _EXACT)
+def test_the_graph_reads_pictures_as_read_picture_does(kind, tmp_path):
+    ours, theirs = _both(_EXACT[kind], tmp_path)
+    np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("size", [(150, 100), (1024, 768), (1023, 768)])
+def test_the_graph_reads_jpeg_as_read_picture_does(mode, size, tmp_path):
+    ours, theirs = _both(_file(_picture(*size).convert(mode), "JPEG", quality=95), tmp_path)
+    assert np.abs(ours - theirs).mean() < 0.5
+    assert np.abs(ours - theirs).max() <= 5
+
+
+def test_transparency_becomes_white_and_margins_are_white():
+    picture = Image.new("RGBA", (40, 20), (10, 20, 30, 0))
+    assert np.all(_decode([_file(picture, "PNG")])[0] == 1)
+    opaque = _decode([_file(Image.new("RGB", (40, 20)), "PNG")])[0].numpy()
+    assert np.all(opaque[8:24] == 0) and np.all(opaque[:8] == 1) and np.all(opaque[24:] == 1)
+
+
+def test_a_batch_of_all_kinds_at_once():
+    together = _decode(list(_EXACT.values())).numpy()
+    for index, content in enumerate(_EXACT.values()):
+        np.testing.assert_array_equal(together[index], _decode([content])[0])
+
+
+def test_encoding_and_decoding_give_the_picture_back():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, _SIZE, _SIZE, 3), np.uint8)
+    again = _decode(encode_pictures(images.to_float(tf.constant(pixels))))
+    np.testing.assert_array_equal(images.to_uint8(again), pixels)
+
+
+_JPEG = _file(_picture(256, 256), "JPEG")
+_ANIMATED_WEBP = _file(_picture(), "WEBP", save_all=True, append_images=[_picture().rotate(90)], duration=9)
+
+
+def _lossless_webp(width, height):
+    packed = (width - 1) | (height - 1) << 14
+    return b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f" + struct.pack("<I", packed) + bytes(8)
+
+
+def _extended_webp(width, height):
+    sizes = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+    return b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + sizes + bytes(8)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "not a JPEG, PNG, GIF or WebP"),
+        (b"How do I translate my own picture?", "not a JPEG, PNG, GIF or WebP"),
+        (_file(_picture(), "BMP"), "not a JPEG, PNG, GIF or WebP"),
+        (_png_header(20_000, 20_000), "20000 x 20000 pixels"),
+        (_png_header(2**32 - 1, 2**32 - 1), "4294967295 x 4294967295 pixels"),
+        (_png_header(MAX_PIXELS // 1000 + 1, 1000), "pixels"),
+        (_png_header(0, 5), "0 x 5 pixels"),
+        (_jpeg_of(_JPEG, 20_000, 20_000), "20000 x 20000 pixels"),
+        (_gif_frame(65_535, 65_535), "65535 x 65535 pixels"),
+        (_lossless_webp(16_000, 16_000), "16000 x 16000 pixels"),
+        (_extended_webp(20_000, 10_000), "20000 x 10000 pixels"),
+        (_ANIMATED_WEBP, "animated WebP"),
+        (_JPEG[: len(_JPEG) // 2], "JPEG"),
+        (_JPEG[:20], "JPEG"),
+        (_EXACT["PNG"][:2000], "PNG"),
+        (_EXACT["PNG"][:10], "not a JPEG, PNG, GIF or WebP"),
+        (_EXACT["GIF"][:2000], "GIF"),
+        (_EXACT["GIF"][:20], "GIF"),
+        (_EXACT["WebP"][: len(_EXACT["WebP"]) // 2], "WebP"),
+    ],
+)
+def test_what_is_no_picture_or_too_large_is_refused(content, reason):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=reason):
+        _decode([content])
+
+
+def test_a_gif_with_thousands_of_frames_costs_no_more_than_its_first():
+    """Each frame claims 25 megapixels, 75 GB together; the first is one pixel."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes([200, 10, 10, 0, 0, 0])
+
+    def frame(width, height):
+        return b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x02\x44\x01\x00"
+
+    content = screen + b"!\xfe\x05hello\x00" + frame(1, 1) + frame(5000, 5000) * 3000 + b";"
+    picture = _decode([content])[0].numpy() * 255
+    np.testing.assert_allclose(picture[5, 5], [200, 10, 10], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", _EXACT)
+def test_headers_say_what_pillow_says(kind):
+    content = tf.constant(_EXACT[kind])
+    index = headers.picture_format(content)
+    assert headers.FORMATS[index] == kind[: len(headers.FORMATS[index])]
+    width, height = Image.open(io.BytesIO(_EXACT[kind])).size
+    assert headers.picture_shape(content, index).numpy().tolist() == [height, width]

@@ -1,0 +1,293 @@
+"""The server over real sockets, and the client that speaks to it."""
+
+import base64
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from benchmarks.serving_faults import bad_requests, run
+from discogan_tf.errors import ServingError
+from discogan_tf.serving import golden
+from discogan_tf.serving.client import create_client, read_upright
+
+
+@pytest.fixture(scope="module")
+def answers(exported):
+    return golden.read_golden(exported / "handbags2shoes" / "1")
+
+
+@pytest.fixture(scope="module")
+def url(server):
+    return f"{server.url}/v1/models/handbags2shoes"
+
+
+def _post(url, body):
+    answer = requests.post(url, json=body, timeout=30)
+    return answer.status_code, answer.json()
+
+
+def test_a_server_gives_the_golden_answers(exported, server):
+    command = [sys.executable, "export.py", f"--verify_url={server.url}", f"--export_dir={exported}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("10 golden answers") == 0 and done.stdout.count("6 golden answers") == 8
+
+
+def test_rows_and_columns_named_and_alone_give_the_same(url, answers):
+    inputs, outputs = answers
+    images = inputs["serving_default"]["images"][:2].tolist()
+    expected = outputs["serving_default"]["translated"][:2]
+    for body, answer in (
+        ({"instances": images}, "predictions"),
+        ({"instances": [{"images": image} for image in images]}, "predictions"),
+        ({"inputs": images}, "outputs"),
+        ({"inputs": {"images": images}, "signature_name": "serving_default"}, "outputs"),
+    ):
+        status, content = _post(f"{url}:predict", body)
+        assert (status, list(content)) == (200, [answer])
+        np.testing.assert_allclose(content[answer], expected, atol=1e-6)
+
+
+def test_several_outputs_are_named(url, answers):
+    inputs, outputs = answers
+    images = inputs["cycle"]["images"][:2].tolist()
+    rows = _post(f"{url}:predict", {"signature_name": "cycle", "instances": images})[1]["predictions"]
+    columns = _post(f"{url}:predict", {"signature_name": "cycle", "inputs": images})[1]["outputs"]
+    for name in ("translated", "reconstructed"):
+        np.testing.assert_allclose([row[name] for row in rows], outputs["cycle"][name][:2], atol=1e-6)
+        np.testing.assert_allclose(columns[name], outputs["cycle"][name][:2], atol=1e-6)
+
+
+def test_bytes_travel_as_base64(url, answers):
+    inputs, outputs = answers
+    entries = [
+        {"b64": base64.b64encode(content).decode()} for content in inputs["translate_bytes"]["image_bytes"]
+    ]
+    expected = list(outputs["translate_bytes"]["image_bytes"])
+    for body, answer in (
+        ({"instances": entries}, "predictions"),
+        ({"instances": [{"image_bytes": entry} for entry in entries]}, "predictions"),
+        ({"inputs": {"image_bytes": entries}}, "outputs"),
+    ):
+        _, content = _post(f"{url}/versions/1:predict", body | {"signature_name": "translate_bytes"})
+        assert [base64.b64decode(entry["b64"]) for entry in content[answer]] == expected
+
+
+def test_status_health_and_metrics(server, url):
+    for path in ("", "/versions/1"):
+        (entry,) = requests.get(url + path, timeout=30).json()["model_version_status"]
+        assert (entry["version"], entry["state"]) == ("1", "AVAILABLE")
+    health = requests.get(f"{server.url}/health", timeout=30)
+    assert health.status_code == 200 and health.json()["versions"]["shoes2handbags"] == 1
+
+    def count(status):
+        text = requests.get(f"{server.url}/monitoring/prometheus/metrics", timeout=30).text
+        name = f'requests_total{{model="shoes2handbags",status="{status}"}} '
+        return sum(float(line[len(name) :]) for line in text.splitlines() if line.startswith(name))
+
+    before = count(400)
+    _post(f"{server.url}/v1/models/shoes2handbags:predict", {"instances": []})
+    assert count(400) == before + 1
+
+
+def test_each_bad_request_gets_its_status(server, answers):
+    picture = answers[0]["translate_bytes"]["image_bytes"][0]
+    kinds = bad_requests(server, "handbags2shoes", picture)
+    assert len(kinds) > 20
+    found = {kind: send() for kind, (send, _) in kinds.items()}
+    assert found == {kind: due for kind, (_, due) in kinds.items()}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"instances": [1], "inputs": [1]}, 'either "instances" or "inputs"'),
+        ({"instances": 3}, "must be a list"),
+        ({"inputs": {"pictures": []}}, "the inputs must be 'images', not 'pictures'"),
+        ({"instances": [{"images": 1}, {"pictures": 1}]}, "the same inputs"),
+        ({"inputs": {"images": [[0.5]]}}, r"has shape [1, 1]; [None, 32, 32, 3] is wanted"),
+        ({"inputs": {"images": [["x"]]}}, "must be numbers"),
+        ({"inputs": {"images": [0.5] * 9}}, "9 entries; from 1 to 8 are accepted"),
+        ({"inputs": [1], "signature_name": "x"}, "there are cycle, serving_default, translate_bytes"),
+        ({"inputs": [1], "signature_name": 5}, "must be a string"),
+        ({"inputs": np.full((1, 32, 32, 3), 7.0).tolist()}, "the values must be in [0, 1]"),
+        ({"inputs": ["x"], "signature_name": "translate_bytes"}, "not a JPEG, PNG, GIF or WebP"),
+        ({"inputs": [{"b64": "!"}], "signature_name": "translate_bytes"}, "with base64 in it"),
+        ({"inputs": [[1]], "signature_name": "translate_bytes"}, "with base64 in it"),
+    ],
+)
+def test_a_bad_request_is_told_why(url, body, reason):
+    status, content = _post(f"{url}:predict", body)
+    assert status == 400 and reason in content["error"], content
+
+
+def test_a_larger_body_than_allowed_is_refused_also_without_its_length(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(
+            b"POST /v1/models/handbags2shoes:predict HTTP/1.1\r\n"
+            b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        try:
+            for _ in range(40):
+                connection.sendall(b"20000\r\n" + bytes(0x20000) + b"\r\n")
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert b" 413 " in connection.recv(4096)
+
+
+def test_new_versions_are_picked_up_and_broken_ones_passed_over(exported, serve, tmp_path):
+    copy = shutil.copytree(exported, tmp_path / "copy")
+    server = serve(copy, "--poll_secs=0.1")
+    client = create_client(server.url)
+    inputs, outputs = golden.read_golden(copy / "handbags2shoes" / "1")
+    other = golden.read_golden(copy / "shoes2handbags" / "1")[1]["serving_default"]["translated"]
+
+    def loaded():
+        return requests.get(f"{server.url}/health", timeout=30).json()
+
+    def wait_for(version):
+        until = time.monotonic() + 60
+        while loaded()["versions"]["handbags2shoes"] != version:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+    def answer():
+        return client.predict("handbags2shoes", "serving_default", inputs["serving_default"])["translated"]
+
+    broken = copy / "handbags2shoes" / "2"
+    broken.mkdir()
+    (broken / "saved_model.pb").write_bytes(b"not a graph")
+    until = time.monotonic() + 60
+    while "handbags2shoes" not in loaded()["errors"]:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    np.testing.assert_allclose(answer(), outputs["serving_default"]["translated"], atol=1e-6)
+
+    aside = shutil.copytree(copy / "shoes2handbags" / "1", copy / ".aside")
+    aside.rename(copy / "handbags2shoes" / "3")
+    wait_for(3)
+    assert not loaded()["errors"]
+    translated = client.predict("handbags2shoes", "serving_default", inputs["serving_default"])[
+        "translated"
+    ]
+    assert translated.shape == other.shape and not np.allclose(
+        translated, outputs["serving_default"]["translated"]
+    )
+    with pytest.raises(ServingError, match="no version 1 of handbags2shoes; it has 3"):
+        client.predict("handbags2shoes", "serving_default", inputs["serving_default"], version=1)
+
+    shutil.rmtree(copy / "handbags2shoes" / "3")
+    shutil.rmtree(copy / "handbags2shoes" / "2")
+    wait_for(1)
+    np.testing.assert_allclose(answer(), outputs["serving_default"]["translated"], atol=1e-6)
+
+
+def _client(*arguments):
+    command = [sys.executable, "-m", "discogan_tf.serving.client", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_client_command(server, tmp_path):
+    picture = tmp_path / "bag.jpg"
+    Image.new("RGB", (90, 50), (180, 30, 40)).save(picture)
+    common = ("--url", server.url, "--direction", "handbags2shoes")
+    done = _client(*common, picture, "-o", tmp_path / "out" / "shoe.png")
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "out" / "shoe.png").size == (32, 32)
+    second = tmp_path / "other.png"
+    Image.new("L", (10, 90)).save(second)
+    done = _client(*common, picture, second, "-o", tmp_path / "several")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "several").iterdir()} == {"bag.png", "other.png"}
+    for arguments, reason in (
+        ((*common, tmp_path / "absent.jpg"), "absent.jpg"),
+        ((*common, __file__, "-o", tmp_path / "x.png"), "not a JPEG, PNG, GIF or WebP"),
+        ((*common, second, "-o", second), "would be overwritten"),
+        ((*common[:3], "bags2boots", picture), "serves no model bags2boots"),
+        ((*common, "--version=9", picture), "no version 9 of handbags2shoes; it has 1"),
+        (("--url=localhost:1", *common[2:], picture), "must look like http://"),
+        (("--url=http://localhost:1", "--retries=0", *common[2:], picture), "is it running there?"),
+    ):
+        failed = _client(*arguments)
+        assert failed.returncode == 1 and reason in failed.stderr, failed.stderr
+        assert "Traceback" not in failed.stderr
+
+
+def test_a_picture_on_its_side_is_sent_upright(tmp_path):
+    picture = Image.new("RGB", (20, 10), "red")
+    exif = picture.getexif()
+    picture.save(tmp_path / "as_it_is.jpg", exif=exif)
+    exif[0x0112] = 6
+    picture.save(tmp_path / "turned.jpg", exif=exif)
+    assert read_upright(tmp_path / "as_it_is.jpg") == (tmp_path / "as_it_is.jpg").read_bytes()
+    upright = tmp_path / "upright.png"
+    upright.write_bytes(read_upright(tmp_path / "turned.jpg"))
+    assert Image.open(upright).size == (10, 20)
+
+
+class _Scripted:
+    """A server that answers each connection with the next of some answers."""
+
+    def __init__(self, *answers):
+        import threading
+
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.connections = 0
+        threading.Thread(target=self._serve, args=(answers,), daemon=True).start()
+
+    def _serve(self, answers):
+        for answer in answers:
+            connection, _ = self._socket.accept()
+            self.connections += 1
+            with connection:
+                connection.recv(65536)
+                if answer is None:
+                    time.sleep(3)
+                    continue
+                status, content = answer
+                body = json.dumps(content).encode()
+                head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+                connection.sendall(head.encode() + body)
+
+
+def test_the_client_tries_again_what_may_pass():
+    scripted = _Scripted(
+        (503, {"error": "starting"}), (503, {"error": "starting"}), (200, {"outputs": [0.5]})
+    )
+    inputs = {"images": np.zeros((1, 2), np.float32)}
+    answer = create_client(scripted.url, retries=3).predict("m", "serving_default", inputs)
+    assert answer["translated"].tolist() == [0.5] and scripted.connections == 3
+    scripted = _Scripted((503, {"error": "starting"}), (503, {"error": "starting"}))
+    with pytest.raises(ServingError, match="answered 503: starting"):
+        create_client(scripted.url, retries=1).predict("m", "serving_default", inputs)
+
+
+def test_the_client_does_not_wait_for_ever_nor_repeat_what_took_too_long():
+    scripted = _Scripted(None, None)
+    started = time.monotonic()
+    with pytest.raises(ServingError, match=r"did not answer within 0\.5 s"):
+        create_client(scripted.url, timeout_secs=0.5, retries=3).predict("m", "s", {})
+    assert time.monotonic() - started < 2 and scripted.connections == 1
+
+
+def test_a_folder_without_an_export_is_refused(tmp_path):
+    command = [sys.executable, "-m", "discogan_tf.serving.server", f"--export_dir={tmp_path}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "no export in" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_minute_of_good_and_bad_requests(exported, serve):
+    server = serve(exported, "--request_timeout_secs=2")
+    report = run(server, exported / "handbags2shoes" / "1", seconds=60)
+    assert not report["failures"], report
+    assert report["good_requests"] > 100 and report["bad_requests"] > 100
