@@ -95,7 +95,7 @@ class DiscoGAN:
         """Of each direction: `serving_default`, the translation, and `cycle`, there and back.
 
         Args:
-          generators: Networks to use instead of the model's own, such as folded copies of them.
+          generators: What to run instead of the model's own, such as folded copies of them.
         """
         generators = generators or self.generators
         images = tf.TensorSpec((None, *self._image_shape), tf.float32, name="images")
@@ -109,8 +109,8 @@ class DiscoGAN:
                 return {"translated": translated, "reconstructed": back(translated)}
 
             return {
-                "serving_default": Signature(translate, images, (there,)),
-                "cycle": Signature(cycle, images, (there, back)),
+                "serving_default": Signature(translate, images),
+                "cycle": Signature(cycle, images),
             }
 
         a_to_b, b_to_a = generators["a_to_b"], generators["b_to_a"]

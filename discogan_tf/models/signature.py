@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import keras
 import tensorflow as tf
 
 
@@ -13,9 +12,7 @@ class Signature(NamedTuple):
     Attributes:
       function: Images, float32 [batch, size, size, 3] in [0, 1], to named images of the same form.
       images: Specification of its input, named as clients name it.
-      networks: The networks it runs.
     """
 
     function: Callable[[tf.Tensor], dict[str, tf.Tensor]]
     images: tf.TensorSpec
-    networks: tuple[keras.Model, ...]

@@ -62,9 +62,7 @@ def export(
         "a_to_b": _validation_pictures(config, config.domain_a),
         "b_to_a": _validation_pictures(config, config.domain_b),
     }
-    image_shape = (config.image_size, config.image_size, 3)
-    folded = {direction: fold(network, image_shape) for direction, network in model.generators.items()}
-    signatures = model.signatures(folded)
+    signatures = folded_signatures(model)
     directions = {name: of for name, of in config.directions.items() if of in signatures}
     version = _settle_version(export_dir, version, tuple(directions))
     print(f"Exporting {config.workdir}, step {step}, to {export_dir} as version {version}.")
@@ -76,8 +74,8 @@ def export(
         findings = {}
         for name, direction in directions.items():
             folder, network, real = aside / name, model.generators[direction], pictures[direction]
-            _write_saved_model(folder, signatures[direction])
-            differences = parity.check_parity(network, folded[direction], folder, real)
+            write_saved_model(folder, signatures[direction])
+            differences = parity.check_parity(network, signatures[direction][DEFAULT], folder, real)
             for chosen in others:
                 differences |= _write_format(chosen, signatures[direction][DEFAULT], folder, real)
             _write_golden(folder, name, signatures[direction], evenly_spaced(real, _GOLDEN))
@@ -131,11 +129,29 @@ def _settle_version(export_dir: Path, version: int, directions: tuple[str, ...])
     return version or max(existing, default=0) + 1
 
 
-def _write_saved_model(folder: Path, signatures: dict) -> None:
+def folded_signatures(model) -> dict:
+    """A model's signatures with batch norm folded.
+
+    Each generator becomes one function, which all signatures that run it call: its weights are in
+    the export once.
+    """
+    images = next(iter(model.signatures().values()))[DEFAULT].images
+    return model.signatures(
+        {
+            direction: tf.function(fold(network), input_signature=[images])
+            for direction, network in model.generators.items()
+        }
+    )
+
+
+def write_saved_model(folder: Path, signatures: dict) -> None:
+    """Writes a SavedModel with the endpoints of one direction.
+
+    Args:
+      folder: Where to.
+      signatures: Those of the direction, as `Model.signatures` gives them for folded generators.
+    """
     archive = keras.export.ExportArchive()
-    networks = {network for signature in signatures.values() for network in signature.networks}
-    for network in sorted(networks, key=lambda network: network.name):
-        archive.track(network)
     for name, (function, specification) in create_endpoints(signatures).items():
         archive.add_endpoint(name, function, input_signature=[specification])
     archive.write_out(str(folder), verbose=False)

@@ -71,8 +71,6 @@ def _write_litert(signature: Signature, path: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         # Without the checks of the exported signatures, which LiteRT has no operations for.
         archive = keras.export.ExportArchive()
-        for network in signature.networks:
-            archive.track(network)
         archive.add_endpoint(DEFAULT, signature.function, input_signature=[signature.images])
         archive.write_out(temporary, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(temporary, signature_keys=[DEFAULT])

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow.python.tools import saved_model_utils
 
 from discogan_tf.errors import ExportError
+from discogan_tf.models.signature import Signature
 from discogan_tf.serving import c_api
 from discogan_tf.serving.endpoints import DEFAULT
 
@@ -21,13 +22,13 @@ FOLDING = "batch norm folded, against the network as it was trained"
 
 
 def check_parity(
-    network: keras.Model, folded: keras.Model, folder: Path, pictures: np.ndarray
+    network: keras.Model, folded: Signature, folder: Path, pictures: np.ndarray
 ) -> dict[str, float]:
     """Compares a SavedModel with the network it was made of.
 
     Args:
       network: The generator as it was trained.
-      folded: The same with batch norm folded, which the SavedModel holds.
+      folded: Its translation with batch norm folded, which the SavedModel holds.
       folder: The SavedModel.
       pictures: Validation pictures, float32 [n, size, size, 3] in [0, 1].
 
@@ -39,7 +40,7 @@ def check_parity(
     """
     loaded = tf.saved_model.load(str(folder)).signatures[DEFAULT]
     run = lambda images: loaded(images=tf.constant(images))["translated"].numpy()  # noqa: E731
-    in_memory, exported = folded(pictures).numpy(), run(pictures)
+    in_memory, exported = folded.function(pictures)["translated"].numpy(), run(pictures)
     differences = hold(
         {FOLDING: _largest(in_memory, network(pictures).numpy())}, tolerance=FOLDING_TOLERANCE
     )

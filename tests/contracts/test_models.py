@@ -76,11 +76,10 @@ def test_sample_and_signatures_are_pictures_in_range(model, batch):
     for images in model.sample(batch).values():
         assert images.shape == (4, 32, 32, 3)
         assert float(tf.reduce_min(images)) >= 0 and float(tf.reduce_max(images)) <= 1
-    for direction, signatures in model.signatures().items():
+    for signatures in model.signatures().values():
         assert "translated" in signatures["serving_default"].function(batch["a"])
         for signature in signatures.values():
             assert signature.images.shape.as_list() == [None, 32, 32, 3]
-            assert model.generators[direction] in signature.networks
             for images in signature.function(batch["a"]).values():
                 assert images.shape == (4, 32, 32, 3)
 
