@@ -6,7 +6,7 @@ from discogan_tf.serving.reasons import plain_reason
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("Graph execution error:\n\nDetected at x\nassertion failed: [images: [too] dark]\n\t [[{{node x}}]]",
+        ("Graph execution error:\n\nat x\nassertion failed: [images: [too] dark]\n\t [[{{node x}}]]",
          "images: [too] dark"),
         ("Graph execution error:\n\nDetected at node x\nInvalid PNG data, size 7\n\t [[{{node x}}]]",
          "Invalid PNG data, size 7"),

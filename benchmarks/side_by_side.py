@@ -1,0 +1,75 @@
+"""One bag translated in memory, by a server and by ONNX Runtime: a sheet to look at, and the differences.
+
+    python -m benchmarks.side_by_side --workdir=runs/bags_shoes --export_dir=exported --output=sheet.png
+
+The export must have been made with --formats=saved_model,onnx, from the run's last checkpoint. A server
+of this project is started for it, or --url names one.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from benchmarks.serving_faults import Server
+from discogan_tf import images as pixels
+from discogan_tf.checkpoints import restore_generators
+from discogan_tf.models import create_model
+from discogan_tf.serving.client import create_client
+from discogan_tf.serving.formats import FORMATS
+from discogan_tf.serving.golden import read_golden
+from discogan_tf.serving.versions import version_folders
+from discogan_tf.training.workdir import read_config
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workdir", type=Path, default=Path("runs/bags_shoes"))
+    parser.add_argument("--export_dir", type=Path, default=Path("exported"))
+    parser.add_argument("--url", help="of a server that serves --export_dir")
+    parser.add_argument("--output", type=Path, default=Path("side_by_side.png"))
+    values = parser.parse_args()
+    config = read_config(values.workdir)
+    model = create_model(config, tf.float32)
+    restore_generators(values.workdir, model)
+    sheet = {}
+    with contextlib.ExitStack() as stack:
+        url = values.url or stack.enter_context(Server(values.export_dir)).url
+        for name, (*_, newest) in version_folders(values.export_dir).items():
+            images = read_golden(newest)[0]["serving_default"]["images"]
+            files = [_png(image) for image in pixels.to_uint8(images)]
+            served = [
+                np.asarray(Image.open(io.BytesIO(file)))
+                for file in create_client(url).translate(name, files)
+            ]
+            onnx = FORMATS["onnx"]
+            rows = {
+                "real": pixels.to_uint8(images),
+                "in memory": pixels.to_uint8(model.generators[config.directions[name]](images)),
+                "by the server": np.stack(served),
+                "by ONNX Runtime": pixels.to_uint8(onnx.load(newest / onnx.file_name)(images)),
+            }
+            for way in ("by the server", "by ONNX Runtime"):
+                difference = np.abs(rows[way].astype(int) - rows["in memory"])
+                share, most = (difference > 0).mean(), difference.max()
+                print(f"{name} {way}: {share:.3%} of values differ, by at most {most} of 255")
+            sheet |= {f"{name} {way}": row for way, row in rows.items()}
+    pixels.write_png(values.output, pixels.draw_sheet(sheet))
+    print(values.output)
+
+
+def _png(image: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
+
+
+if __name__ == "__main__":
+    main()
