@@ -94,11 +94,17 @@ def bad_requests(server: Server, name: str, picture: bytes) -> dict:
     def post(body, path=":predict"):
         if not isinstance(body, (bytes, str)):
             body = json.dumps(body)
-        return lambda: requests.post(url + path, data=body, timeout=30).status_code
+
+        def send():
+            answer = requests.post(url + path, data=body, timeout=30)
+            if answer.status_code != 200 and not answer.json()["error"]:
+                return "no reason given"
+            return answer.status_code
+
+        return send
 
     def picture_of(content: bytes):
-        entry = {"b64": base64.b64encode(content).decode()}
-        return post({"signature_name": "translate_bytes", "instances": [entry]})
+        return post({"signature_name": "translate_bytes", "instances": [_entry(content)]})
 
     def pixels(value):
         return post({"instances": np.full((1, 64, 64, 3), value).tolist()})
@@ -106,13 +112,13 @@ def bad_requests(server: Server, name: str, picture: bytes) -> dict:
     def disconnect():
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(head(100_000) + b"{" * 500)
-        return 0
+        return requests.get(f"{server.url}/health", timeout=30).status_code
 
     def head(length: int) -> bytes:
         first_line = f"POST /v1/models/{name}:predict HTTP/1.1"
         return f"{first_line}\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
 
-    entry = {"b64": base64.b64encode(picture).decode()}
+    entry = _entry(picture)
     return {
         "truncated JPEG": (picture_of(jpeg[: len(jpeg) // 2]), 400),
         "truncated PNG": (picture_of(picture[: len(picture) // 2]), 400),
@@ -120,6 +126,11 @@ def bad_requests(server: Server, name: str, picture: bytes) -> dict:
         "PNG header of 20,000 x 20,000": (picture_of(_png_header(20_000, 20_000)), 400),
         "JPEG header of 20,000 x 20,000": (picture_of(_jpeg_of(jpeg, 20_000, 20_000)), 400),
         "GIF frame of 65,535 x 65,535": (picture_of(_gif_frame(65_535, 65_535)), 400),
+        "13 pictures of 16 megapixels": (
+            post({"signature_name": "translate_bytes", "instances": [_entry(_png(4000, 4000))] * 13}),
+            400,
+        ),
+        "a GIF of small blocks": (picture_of(_gif_of_small_blocks()), 400),
         "text for a picture": (picture_of(b"How do I translate my own picture?"), 400),
         "nothing for a picture": (picture_of(b""), 400),
         "no base64": (post({"signature_name": "translate_bytes", "instances": [{"b64": "%%%"}]}), 400),
@@ -135,10 +146,10 @@ def bad_requests(server: Server, name: str, picture: bytes) -> dict:
         "unknown signature": (post({"signature_name": "classify", "instances": [entry]}), 400),
         "unknown version": (post({"instances": [entry]}, "/versions/999:predict"), 404),
         "unknown model": (post({"instances": [entry]}, "x:predict"), 404),
-        "wrong method": (lambda: requests.get(f"{url}:predict", timeout=30).status_code, 404),
+        "wrong method": (lambda: requests.get(f"{url}:predict", timeout=30).status_code, 405),
         "a gigabyte announced": (lambda: server.raw(head(1 << 30)), 413),
         "slow client": (lambda: server.raw(head(1000) + b"{"), 408),
-        "disconnect": (disconnect, 0),
+        "disconnect, and the server after it": (disconnect, 200),
     }
 
 
@@ -218,6 +229,10 @@ def run(server: Server, version_folder: Path, seconds: float) -> dict:
     }
 
 
+def _entry(content: bytes) -> dict:
+    return {"b64": base64.b64encode(content).decode()}
+
+
 def _png_header(width: int, height: int) -> bytes:
     content = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + content + struct.pack(">I", zlib.crc32(content))
@@ -236,9 +251,15 @@ def _jpeg_of(jpeg: bytes, width: int, height: int) -> bytes:
 
 
 def _gif_frame(width: int, height: int) -> bytes:
-    """A GIF whose screen is one pixel, and whose first frame claims more."""
-    screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6)
+    """A GIF of a few bytes that claims any size."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
     return screen + b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x02\x44\x01\x00;"
+
+
+def _gif_of_small_blocks() -> bytes:
+    """A GIF with a megabyte of comment in blocks of one byte, each of which costs a step."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0)
+    return screen + b"!\xfe" + b"\x01x" * 500_000
 
 
 def main() -> None:

@@ -7,6 +7,9 @@ import tensorflow as tf
 
 from discogan_tf.errors import CheckpointError
 
+# Name within a checkpoint of the generators' averages.
+_AVERAGES = "averages"
+
 
 class Checkpoints:
     """The checkpoints of a run: networks with their statistics, optimizers, and the step.
@@ -18,15 +21,18 @@ class Checkpoints:
       folder: Where they lie.
       model: A model of `MODELS`, as is `optimizers` those of `create_optimizers`.
       keep: How many of the last to keep.
+      averaged: The model whose generators are averages of those of `model`, where there is one.
     """
 
-    def __init__(self, folder: Path, model, optimizers: dict, keep: int):
+    def __init__(self, folder: Path, model, optimizers: dict, keep: int, averaged=None):
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        averages = {_AVERAGES: _by_path(averaged.generators)} if averaged else {}
         self._checkpoint = tf.train.Checkpoint(
             generators=_by_path(model.generators),
             discriminators=_by_path(model.discriminators),
             optimizers=_by_path(optimizers),
             step=self.step,
+            **averages,
         )
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, str(folder), max_to_keep=keep, checkpoint_name="step"
@@ -57,6 +63,8 @@ class Checkpoints:
 def restore_generators(workdir: Path, model, which: str = "last") -> int:
     """Fills `model.generators` from a checkpoint of a run, and returns its step.
 
+    Where the run averages its generators' weights, these are the averages.
+
     Args:
       workdir: Folder of the run.
       model: A model of `MODELS`.
@@ -68,7 +76,13 @@ def restore_generators(workdir: Path, model, which: str = "last") -> int:
     folder = workdir / "checkpoints"
     path = last_checkpoint(folder) if which == "last" else _checkpoint_of_step(folder, which)
     step = tf.Variable(0, dtype=tf.int64)
-    _restore(tf.train.Checkpoint(generators=_by_path(model.generators), step=step), path)
+    try:
+        names = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+    except (ValueError, tf.errors.OpError) as error:
+        raise CheckpointError(f"cannot read {path}: {error}") from error
+    has_averages = any(name.startswith(f"{_AVERAGES}/") for name in names)
+    generators = {_AVERAGES if has_averages else "generators": _by_path(model.generators)}
+    _restore(tf.train.Checkpoint(step=step, **generators), path)
     return int(step)
 
 

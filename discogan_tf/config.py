@@ -101,6 +101,12 @@ class Config:
     reconstruction_weight: float = _setting(
         1.0, "Weight of the reconstruction losses beside the adversarial ones.", check=_NOT_NEGATIVE
     )
+    ema_decay: float = _setting(
+        0.0,
+        "Show, judge, translate with and export an average of the generators' weights with this decay, "
+        "such as 0.999; 0 takes the weights themselves.",
+        check=(lambda value: 0 <= value < 1, "must be in [0, 1)"),
+    )
     seed: int = _setting(
         0,
         "Seed of the initial weights, the order of the pictures and the flips.",

@@ -12,12 +12,18 @@ _ROOMS = (
     ("config", "images"),
     ("losses", "networks", "data", "checkpoints"),
     ("models",),
-    ("serving",),
+    ("serving", "evaluation"),
     ("training",),
     ("flags",),
-    ("translate",),
+    ("translate", "evaluate"),
 )
-_MAY_READ_FLAGS = {"train.py", "export.py", "discogan_tf/flags.py", "discogan_tf/translate.py"}
+_MAY_READ_FLAGS = {
+    "train.py",
+    "export.py",
+    "discogan_tf/flags.py",
+    "discogan_tf/translate.py",
+    "discogan_tf/evaluate.py",
+}
 _SOURCES = sorted(
     path for pattern in ("*.py", "discogan_tf/**/*.py", "data_prep/**/*.py") for path in _ROOT.glob(pattern)
 )

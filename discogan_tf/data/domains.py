@@ -84,7 +84,17 @@ def count_pictures(data_dir: str, domain: str, image_size: int) -> dict[str, int
 
 def evenly_spaced(pictures: np.ndarray, count: int) -> np.ndarray:
     """`count` of the pictures, or all if there are fewer, the same ones every time."""
-    return pictures[np.linspace(0, len(pictures) - 1, min(count, len(pictures))).astype(int)]
+    return pictures[_evenly_spaced_places(len(pictures), count)]
+
+
+def thinned(domain: Domain, count: int) -> Domain:
+    """A domain with `evenly_spaced` of its pictures, and their names."""
+    places = _evenly_spaced_places(len(domain.names), count)
+    return Domain(domain.images[places], [domain.names[place] for place in places])
+
+
+def _evenly_spaced_places(total: int, count: int) -> np.ndarray:
+    return np.linspace(0, total - 1, min(count, total)).astype(int)
 
 
 def _version_folder(data_dir: str, domain: str, image_size: int) -> Path:

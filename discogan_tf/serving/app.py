@@ -1,5 +1,6 @@
 """The server's HTTP side, an ASGI application: routes, limits, errors, metrics."""
 
+import contextlib
 import dataclasses
 import os
 import time
@@ -8,6 +9,7 @@ import anyio
 import prometheus_client as prometheus
 import tensorflow as tf
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,12 +28,14 @@ class Limits:
       max_body_bytes: Of its body.
       body_timeout_secs: For its body to arrive.
       max_waiting: Requests that may wait for a core; more are answered 503 at once.
+      max_held_bytes: Of all bodies held at one time; more are answered 503.
     """
 
     max_batch_size: int = 64
     max_body_bytes: int = 32 << 20
     body_timeout_secs: float = 10.0
     max_waiting: int = 64
+    max_held_bytes: int = 512 << 20
 
 
 class _Refusal(Exception):  # noqa: N818 - an answer, not a failure.
@@ -45,16 +49,17 @@ class _Refusal(Exception):  # noqa: N818 - an answer, not a failure.
 def create_app(store: Store, limits: Limits) -> Starlette:
     """The application that serves what `store` has loaded."""
     metrics = _Metrics(store)
-    cores = anyio.CapacityLimiter(os.cpu_count() or 1)
+    cores = anyio.CapacityLimiter(len(os.sched_getaffinity(0)))
+    bodies = _Bodies(limits)
 
     async def predict(request: Request) -> Response:
         started, status = time.perf_counter(), 500
         try:
-            body = await _read_body(request, limits)
-            version = _version(store, request)
-            if cores.statistics().tasks_waiting >= limits.max_waiting:
-                raise _Refusal(503, "overloaded: try again later")
-            answer = await anyio.to_thread.run_sync(_predict, version, body, limits, limiter=cores)
+            async with bodies.read(request) as body:
+                version = _version(store, request)
+                if cores.statistics().tasks_waiting >= limits.max_waiting:
+                    raise _Refusal(503, "overloaded: try again later")
+                answer = await anyio.to_thread.run_sync(_predict, version, body, limits, limiter=cores)
             status = 200
             return Response(answer, media_type="application/json")
         except _Refusal as refusal:
@@ -82,7 +87,8 @@ def create_app(store: Store, limits: Limits) -> Starlette:
         return Response(content, media_type=prometheus.CONTENT_TYPE_LATEST)
 
     routes = [Route("/health", health), Route("/monitoring/prometheus/metrics", metrics_text)]
-    for model in ("/v1/models/{name}", "/v1/models/{name}/versions/{number:int}"):
+    register_url_convertor("part", _Part())
+    for model in ("/v1/models/{name:part}", "/v1/models/{name:part}/versions/{number:part}"):
         routes += [Route(f"{model}:predict", predict, methods=["POST"]), Route(model, status)]
     return Starlette(
         routes=routes,
@@ -93,6 +99,18 @@ def create_app(store: Store, limits: Limits) -> Starlette:
             Exception: lambda request, error: _error(500, "internal error; the server's log says more"),
         },
     )
+
+
+class _Part(Convertor):
+    """A part of a path up to a colon: what follows one is what to do."""
+
+    regex = "[^/:]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
 
 
 def _predict(version: Version, body: bytes, limits: Limits) -> bytes:
@@ -111,21 +129,39 @@ def _predict(version: Version, body: bytes, limits: Limits) -> bytes:
     return rest.render(outputs, by_rows="instances" in request)
 
 
-async def _read_body(request: Request, limits: Limits) -> bytes:
-    too_large = _Refusal(413, f"the request is larger than {limits.max_body_bytes} bytes")
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > limits.max_body_bytes:
-        raise too_large
-    body = bytearray()
-    try:
-        with anyio.fail_after(limits.body_timeout_secs):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > limits.max_body_bytes:
-                    raise too_large
-    except TimeoutError as error:
-        raise _Refusal(408, f"the body did not arrive within {limits.body_timeout_secs:g} s") from error
-    return bytes(body)
+class _Bodies:
+    """The bodies of requests while they are held."""
+
+    def __init__(self, limits: Limits):
+        self._limits = limits
+        self._held_bytes = 0
+
+    @contextlib.asynccontextmanager
+    async def read(self, request: Request):
+        """The body of a request, bytes.
+
+        Raises:
+          _Refusal: if it is too large, takes too long, or too much is held already.
+        """
+        limits, body = self._limits, bytearray()
+        too_large = _Refusal(413, f"the request is larger than {limits.max_body_bytes} bytes")
+        declared = request.headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > limits.max_body_bytes:
+            raise too_large
+        try:
+            with anyio.fail_after(limits.body_timeout_secs):
+                async for piece in request.stream():
+                    body += piece
+                    self._held_bytes += len(piece)
+                    if len(body) > limits.max_body_bytes:
+                        raise too_large
+                    if self._held_bytes > limits.max_held_bytes:
+                        raise _Refusal(503, "overloaded: try again later")
+            yield bytes(body)
+        except TimeoutError as error:
+            raise _Refusal(408, f"the body did not arrive within {limits.body_timeout_secs:g} s") from error
+        finally:
+            self._held_bytes -= len(body)
 
 
 def _version(store: Store, request: Request) -> Version:
@@ -134,17 +170,19 @@ def _version(store: Store, request: Request) -> Version:
     Raises:
       _Refusal: if it is not loaded.
     """
-    name, number = request.path_params["name"], request.path_params.get("number")
+    name, number = request.path_params["name"], request.path_params.get("number")  # As it was written.
     version = store.versions.get(name)
     if version is None:
         raise _Refusal(404, f"no model {name!r}; there are {', '.join(sorted(store.versions))}")
-    if number is not None and number != version.number:
-        raise _Refusal(404, f"no version {number} of {name}; version {version.number} is loaded")
+    if number is not None and number != str(version.number):
+        raise _Refusal(404, f"no version {number[:20]} of {name}; version {version.number} is loaded")
     return version
 
 
 def _error(status: int, reason: str) -> Response:
-    headers = {"Retry-After": "1"} if status == 503 else None
+    headers = {"Retry-After": "1"} if status == 503 else {}
+    if status in (408, 413):  # What is left of the body is not read, so no request can follow it.
+        headers["Connection"] = "close"
     return JSONResponse({"error": reason}, status, headers)
 
 

@@ -188,8 +188,15 @@ def _put_in_place(aside: Path, export_dir: Path, directions: tuple[str, ...], ve
         shutil.copy(golden.extra_folder(aside / directions[0]) / name, aside / name)
     # A server may look at any moment: a version must be on disk before it has its name.
     os.sync()
-    for name in directions:
-        (export_dir / name).mkdir(exist_ok=True)
-        (aside / name).rename(export_dir / name / str(version))
+    placed = []
+    try:
+        for name in directions:
+            (export_dir / name).mkdir(exist_ok=True)
+            (aside / name).rename(export_dir / name / str(version))
+            placed.append(name)
+    except OSError as error:
+        for name in placed:
+            (export_dir / name / str(version)).rename(aside / name)
+        raise ExportError(f"version {version} was put into {export_dir} meanwhile: run again") from error
     for path in aside.iterdir():
         path.replace(export_dir / path.name)

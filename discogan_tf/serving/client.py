@@ -37,13 +37,18 @@ def create_client(url: str, timeout_secs: float = 30.0, retries: int = 3):
 
     Args:
       url: Address of the server.
-      timeout_secs: How long an answer may take.
+      timeout_secs: How long the server may be silent.
       retries: How often to try again, with growing pauses, what may pass: no connection, overload.
 
     Raises:
       ServingError: if `url` is none, or gRPC's packages are not installed.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ServingError(f"--url={url}: {error}") from error
+    if timeout_secs <= 0 or retries < 0:
+        raise ServingError("--timeout_secs must be greater than 0, --retries 0 or greater")
     if parts.scheme == "grpc" and parts.netloc:
         quiet_libraries()
         from discogan_tf.serving.grpc_client import GrpcClient
@@ -83,6 +88,8 @@ class RestClient(Client):
             status_forcelist=_RETRIED_STATUS,
             allowed_methods=None,
             raise_on_status=False,
+            # It could ask for any pause.
+            respect_retry_after_header=False,
         )
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=retry))
@@ -115,7 +122,10 @@ class RestClient(Client):
             raise ServingError(self._why_not_found(name, version, _reason(answer)))
         if answer.status_code != 200:
             raise ServingError(f"{self._url} answered {answer.status_code}: {_reason(answer)}")
-        outputs = answer.json()["outputs"]
+        try:
+            outputs = answer.json()["outputs"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ServingError(f"{self._url} is no server of translators: it answered otherwise") from error
         # A signature with one output gives its value alone; which name it has, the request tells.
         if not isinstance(outputs, dict):
             outputs = {_ONLY_OUTPUT.get(signature, signature): outputs}
@@ -154,7 +164,7 @@ _ONLY_OUTPUT = {"serving_default": "translated", "translate_bytes": "image_bytes
 
 
 def read_upright(path: Path) -> bytes:
-    """A picture's file as it is, or as a PNG where its EXIF data says that it lies on its side.
+    """A picture's file as it is, or turned where its EXIF data says that it lies on its side.
 
     Raises:
       OSError: if the file cannot be read. What is no picture is given back: the server will say so.
@@ -164,9 +174,13 @@ def read_upright(path: Path) -> bytes:
         with Image.open(io.BytesIO(content)) as picture:
             if picture.getexif().get(_ORIENTATION, 1) == 1:
                 return content
-            upright = io.BytesIO()
-            ImageOps.exif_transpose(picture).save(upright, "PNG")
-            return upright.getvalue()
+            upright = ImageOps.exif_transpose(picture)
+            file = io.BytesIO()
+            if picture.format == "JPEG":  # A PNG of a photo is several times as large.
+                upright.convert("RGB").save(file, "JPEG", quality=95)
+            else:
+                upright.save(file, "PNG")
+            return file.getvalue()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return content
 

@@ -7,8 +7,10 @@ import tensorflow as tf
 from discogan_tf import images
 from discogan_tf.serving import headers
 
-# Of a picture to be translated: enough for any phone's usual photo, and 100 MB with transparency.
+# Of a picture to be translated: enough for any phone's usual photo, and 100 MB with transparency. Of all
+# pictures of a request together twice that, for they are decoded at once.
 MAX_PIXELS = 25_000_000
+MAX_PIXELS_OF_REQUEST = 2 * MAX_PIXELS
 
 
 def decode_pictures(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
@@ -26,11 +28,34 @@ def decode_pictures(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
 
     Raises:
       tf.errors.InvalidArgumentError: if one is of another format, damaged, or claims more than
-        `MAX_PIXELS` pixels. The header is looked at before anything is decoded.
+        `MAX_PIXELS` pixels, or all claim more than `MAX_PIXELS_OF_REQUEST`. All headers are looked at
+        before anything is decoded.
     """
-    return tf.map_fn(
-        lambda contents: images.to_float(images.fit_square(_decode(contents, size), size)),
+    contents, indices, shapes = tf.map_fn(
+        _inspect,
         image_bytes,
+        fn_output_signature=(
+            tf.TensorSpec((), tf.string),
+            tf.TensorSpec((), tf.int32),
+            tf.TensorSpec((2,), tf.int64),
+        ),
+    )
+    total = tf.reduce_sum(tf.reduce_prod(shapes, axis=1))
+    is_acceptable = tf.debugging.Assert(
+        total <= MAX_PIXELS_OF_REQUEST,
+        [
+            tf.strings.format(
+                "image_bytes: the pictures have {} pixels; "
+                f"{MAX_PIXELS_OF_REQUEST} in all are accepted: send fewer at once",
+                total,
+            )
+        ],
+    )
+    with tf.control_dependencies([is_acceptable]):
+        contents = tf.identity(contents)
+    return tf.map_fn(
+        lambda file: images.to_float(images.fit_square(_decode(*file, size), size)),
+        (contents, indices, shapes),
         fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32),
     )
 
@@ -40,8 +65,8 @@ def encode_pictures(pictures: tf.Tensor) -> tf.Tensor:
     return tf.io.encode_png(images.quantize(pictures))
 
 
-def _decode(contents: tf.Tensor, size: int) -> tf.Tensor:
-    """One file to uint8 [height, width, 3]; a large JPEG comes out smaller, yet larger than `size`."""
+def _inspect(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """A file as it may be decoded, its format and its shape, once its header is found acceptable."""
     index = headers.picture_format(contents)
     is_known = tf.debugging.Assert(
         index < len(headers.FORMATS), ["image_bytes: not a JPEG, PNG, GIF or WebP picture"]
@@ -71,7 +96,11 @@ def _decode(contents: tf.Tensor, size: int) -> tf.Tensor:
         ),
     ]
     with tf.control_dependencies(is_acceptable):
-        contents = tf.identity(contents)
+        return tf.identity(contents), index, shape
+
+
+def _decode(contents: tf.Tensor, index: tf.Tensor, shape: tf.Tensor, size: int) -> tf.Tensor:
+    """One file to uint8 [height, width, 3]; a large JPEG comes out smaller, yet larger than `size`."""
     return tf.switch_case(
         index,
         [

@@ -5,12 +5,13 @@ python -m discogan_tf.serving.server --export_dir=exported --port=8501
 GET  /v1/models/NAME[/versions/N]                what is loaded
 GET  /v1/models/NAME[/versions/N]/metadata       signatures and their tensors
 POST /v1/models/NAME[/versions/N]:predict
-GET  /health                                     200 when every model is loaded, else 503
+GET  /health                                     200 if every model has a version loaded, else 503
 GET  /monitoring/prometheus/metrics
 """
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -49,15 +50,23 @@ def main() -> None:
     if not version_folders(values.export_dir):
         sys.exit(f"error: no export in {values.export_dir}: export.py makes one")
     store = Store(values.export_dir)
-    store.refresh()
+    try:
+        store.refresh()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     if not store.versions:
         sys.exit("error: no version could be loaded:\n  " + "\n  ".join(store.errors.values()))
     store.start(values.poll_secs)
     limits = Limits(values.max_batch_size, values.max_request_mib * _MIB, values.request_timeout_secs)
     uvicorn.run(
-        create_app(store, limits), host=values.host, port=values.port, log_level="info", access_log=False,
+        create_app(store, limits),
+        host=values.host,
+        port=values.port,
+        access_log=False,
+        # Connections: what is slow or idle must not use up the process's descriptors.
+        limit_concurrency=256,
         timeout_graceful_shutdown=10,
-    )  # fmt: skip
+    )
     store.stop()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from discogan_tf.errors import ExportError
 from discogan_tf.serving import golden
-from discogan_tf.serving.versions import Version, version_folders
+from discogan_tf.serving.versions import Version, identity, version_folders
 
 _log = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 class Store:
     """Looks at an export again and again, and keeps the newest version of each model loaded.
 
-    A version that cannot be loaded, or is still being copied, leaves the one before in place, and is
+    Where that cannot be loaded, or is still being copied, it is the newest that can; the other is
     tried again once its files change.
 
     Args:
@@ -24,7 +24,8 @@ class Store:
 
     def __init__(self, export_dir: Path):
         self._export_dir = export_dir
-        self._failures: dict[Path, float] = {}
+        # Folder -> when its files last changed, and what was wrong with them then.
+        self._failures: dict[Path, tuple[float, str]] = {}
         self._stopping = threading.Event()
         self.versions: dict[str, Version] = {}
         self.errors: dict[str, str] = {}
@@ -35,10 +36,20 @@ class Store:
         for name in set(self.versions) - set(folders):
             _log.warning("%s is gone from %s", name, self._export_dir)
             del self.versions[name]
-        for name, (*_, newest) in folders.items():
-            loaded = self.versions.get(name)
-            if loaded is None or loaded.number != int(newest.name):
-                self._load(name, newest)
+        errors = {}
+        for name, versions in folders.items():
+            failures = []
+            for folder in reversed(versions):
+                loaded = self.versions.get(name)
+                if loaded is not None and loaded.identity == identity(folder):
+                    break
+                failure = self._load(name, folder)
+                if failure is None:
+                    break
+                failures.append(failure)
+            if failures:
+                errors[name] = "; ".join(failures)
+        self.errors = errors
 
     def start(self, poll_secs: float) -> None:
         """Refreshes every `poll_secs` in the background until `stop`."""
@@ -55,22 +66,24 @@ class Store:
     def stop(self) -> None:
         self._stopping.set()
 
-    def _load(self, name: str, folder: Path) -> None:
+    def _load(self, name: str, folder: Path) -> str | None:
+        """Loads a version, and gives what is wrong with it if it cannot."""
         changed = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
-        if self._failures.get(folder) == changed:
-            return
+        known = self._failures.get(folder)
+        if known is not None and known[0] == changed:
+            return known[1]
         started = time.monotonic()
         try:
             version = Version(folder)
             _warm_up(name, folder, version)
         except Exception as error:  # Whatever is wrong with it, the version before must stay.
-            self._failures[folder] = changed
-            self.errors[name] = f"version {folder.name}: {error}"
-            _log.error("%s %s", name, self.errors[name])
-            return
-        self.errors.pop(name, None)
+            failure = f"version {folder.name}: {error}"
+            self._failures[folder] = changed, failure
+            _log.error("%s %s", name, failure)
+            return failure
         self.versions[name] = version
         _log.info("%s: version %d ready after %.1f s", name, version.number, time.monotonic() - started)
+        return None
 
 
 def _warm_up(name: str, folder: Path, version: Version) -> None:
@@ -78,6 +91,4 @@ def _warm_up(name: str, folder: Path, version: Version) -> None:
     try:
         golden.replay(folder, version.run)
     except ExportError as error:  # Another machine may round otherwise; it can serve all the same.
-        _log.warning(
-            "%s version %d answers otherwise than when it was exported: %s", name, version.number, error
-        )
+        _log.warning("%s version %d, golden answers: %s", name, version.number, error)

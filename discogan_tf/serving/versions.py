@@ -17,6 +17,12 @@ def version_folders(export_dir: Path) -> dict[str, list[Path]]:
     return {name: sorted(folders, key=lambda folder: int(folder.name)) for name, folders in found.items()}
 
 
+def identity(folder: Path) -> tuple:
+    """What changes when a version is replaced by another of its number."""
+    status = (folder / "saved_model.pb").stat()
+    return folder.name, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 class Version:
     """A loaded SavedModel.
 
@@ -28,7 +34,9 @@ class Version:
     """
 
     def __init__(self, folder: Path):
+        # 0 while it is being made, and not numbered yet.
         self.number = int(folder.name) if folder.name.isdecimal() else 0
+        self.identity = identity(folder)
         try:
             # Kept, for its variables live as long as it does.
             self._loaded = tf.saved_model.load(str(folder))

@@ -14,6 +14,7 @@ from discogan_tf.data.domains import load_domain
 from discogan_tf.errors import DataError, NonFiniteLossError
 from discogan_tf.models import create_model
 from discogan_tf.training import distribution, schedules
+from discogan_tf.training.averages import WeightAverages
 from discogan_tf.training.journal import Journal
 from discogan_tf.training.progress import Progress
 from discogan_tf.training.sheets import SampleSheets
@@ -52,8 +53,10 @@ def train(config: Config) -> int | None:
         keras.utils.set_random_seed(config.seed)
         model = create_model(config, tf.as_dtype(config.precision))
         optimizers = create_optimizers(model, config)
+        averaged = create_model(config, tf.float32) if config.ema_decay else None
+        averages = WeightAverages(model, averaged, config.ema_decay) if averaged else None
         checkpoints = Checkpoints(
-            Path(config.workdir) / "checkpoints", model, optimizers, config.keep_checkpoints
+            Path(config.workdir) / "checkpoints", model, optimizers, config.keep_checkpoints, averaged
         )
         first_step = checkpoints.restore_last()
     distribution.require_agreement(strategy, config, first_step)
@@ -71,7 +74,7 @@ def train(config: Config) -> int | None:
     batches = distribution.distributed_batches(
         strategy, config, training["a"], training["b"], updates_per_step, first_step
     )
-    sheets = SampleSheets(model, config, training, validation)
+    sheets = SampleSheets(averaged or model, config, training, validation)
     del training, validation  # The pipeline and the sheets have taken what they need.
     networks = [*model.generators.values(), *model.discriminators.values()]
     images_per_step = 2 * config.batch_size * updates_per_step
@@ -85,6 +88,9 @@ def train(config: Config) -> int | None:
         for step, batch in enumerate(batches, first_step + 1):
             # Losses stay on the device until something is done with them or with the weights.
             unread.append((step, train_step(batch)))
+            if averages:
+                with strategy.scope():
+                    averages.update(step)
             progress.advance()
             last = step == config.num_steps or stop.signal is not None
             log = last or step % config.log_every_steps == 0

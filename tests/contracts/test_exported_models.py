@@ -39,11 +39,11 @@ def test_every_way_to_run_an_export_gives_what_the_network_gives(run_and_export)
         for way, answer in answers.items():
             np.testing.assert_allclose(answer, expected, atol=1e-5, err_msg=way)
         cycle = version.run("cycle", {"images": pictures})
-        back = model.generators["_".join(reversed(direction.split("_to_"))).replace("_", "_to_")]
+        back = model.generators[{"a_to_b": "b_to_a", "b_to_a": "a_to_b"}[direction]]
         np.testing.assert_allclose(cycle["reconstructed"], back(expected), atol=1e-4)
 
 
-@pytest.mark.parametrize("size", [1, 7, 64])
+@pytest.mark.parametrize("size", [7, 64])
 def test_a_picture_does_not_depend_on_its_batch(run_and_export, size):
     config, exported = run_and_export
     rng = np.random.default_rng(0)
@@ -54,7 +54,8 @@ def test_a_picture_does_not_depend_on_its_batch(run_and_export, size):
         def run(images, version=version):
             return version.run("serving_default", {"images": images})["translated"]
 
-        np.testing.assert_allclose(parity.in_batches(run, pictures, size), run(pictures), atol=1e-5)
+        alone = parity.in_batches(run, pictures, 1)
+        np.testing.assert_allclose(parity.in_batches(run, pictures, size), alone, atol=1e-5)
 
 
 def test_the_c_api_says_what_is_wrong(run_and_export):

@@ -1,12 +1,13 @@
 import io
 import struct
+import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from benchmarks.serving_faults import _gif_frame, _jpeg_of, _png_header
+from benchmarks.serving_faults import _gif_frame, _gif_of_small_blocks, _jpeg_of, _png_header
 from discogan_tf import images
 from discogan_tf.serving import headers
 from discogan_tf.serving.decoding import MAX_PIXELS, decode_pictures, encode_pictures
@@ -145,6 +146,33 @@ def _extended_webp(width, height):
 def test_what_is_no_picture_or_too_large_is_refused(content, reason):
     with pytest.raises(tf.errors.InvalidArgumentError, match=reason):
         _decode([content])
+
+
+def _gif(width, height, frame_width, frame_height):
+    screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes([200, 10, 10, 0, 0, 0])
+    frame = b"," + struct.pack("<HHHHB", 0, 0, frame_width, frame_height, 0) + b"\x02\x02\x44\x01\x00"
+    return screen + frame + b";"
+
+
+def test_a_gif_whose_frame_leaves_some_of_the_screen_is_refused():
+    np.testing.assert_allclose(_decode([_gif(1, 1, 1, 1)])[0, 5, 5] * 255, [200, 10, 10], atol=1e-3)
+    for sizes in ((2, 1, 1, 1), (1, 1, 60_000, 60_000)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="does not fill its screen"):
+            _decode([_gif(*sizes)])
+
+
+def test_a_gif_of_countless_blocks_is_refused_soon():
+    started = time.monotonic()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="GIF"):
+        _decode([_gif_of_small_blocks()])
+    assert time.monotonic() - started < 20  # Some 0.5 s; a step for each block would be 8 s or more.
+
+
+def test_all_pictures_of_a_request_together_are_limited():
+    picture = _file(Image.new("L", (5000, 5000)), "PNG")
+    assert _decode([picture] * 2).shape == (2, _SIZE, _SIZE, 3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="75000000 pixels; 50000000 in all"):
+        _decode([picture] * 3)
 
 
 def test_a_gif_with_thousands_of_frames_costs_no_more_than_its_first():

@@ -1,0 +1,1 @@
+"""How good a translation is, in numbers. One file for each family of metrics."""

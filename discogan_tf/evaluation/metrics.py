@@ -1,0 +1,43 @@
+"""The table of metrics, and the score by which checkpoints are compared."""
+
+from discogan_tf.evaluation import (
+    diversity,
+    hiding,
+    memorisation,
+    reconstruction,
+    relation,
+    retrieval,
+    sliced_wasserstein,
+)
+from discogan_tf.evaluation.measurement import Measurement
+from discogan_tf.evaluation.view import View
+
+# In the order in which people read them.
+_FAMILIES = (sliced_wasserstein, relation, diversity, reconstruction, retrieval, hiding, memorisation)
+
+
+def measure(view: View, resamples: int = 0) -> dict[str, Measurement]:
+    """Every metric that can be had without more files, and `score`.
+
+    Args:
+      view: The pictures of one direction.
+      resamples: Samples for each bootstrap interval; 0 for none.
+    """
+    found = {}
+    for family in _FAMILIES:
+        found |= family.measure(view, resamples)
+    found["score"] = score(found)
+    return found
+
+
+def score(found: dict[str, Measurement]) -> Measurement:
+    """One number to choose a checkpoint by, lower is better: `sliced_wasserstein` * (2 - `relation`).
+
+    A translation must look real and keep what it can of the picture. One that carries no colour over
+    must look twice as real as one that carries all of it, and one that inverts colours three times.
+    Neither part alone will do: the distance is small for real-looking shoes that have nothing to do
+    with the bag, and the relation is perfect for a copy of the bag.
+    """
+    realism, carried = found["sliced_wasserstein"], found["relation"]
+    floor = realism.floor if realism.floor is not None else None
+    return Measurement(realism.value * (2 - carried.value), realism.count, floor=floor, better="lower")
