@@ -12,6 +12,7 @@ from pathlib import Path
 
 from absl import app, flags
 
+from discogan_tf.checkpoint_names import CHECKPOINT_HELP
 from discogan_tf.errors import ConfigError, DiscoganError, ExportError
 from discogan_tf.quiet import quiet_libraries
 
@@ -71,7 +72,7 @@ if __name__ == "__main__":
     flags.DEFINE_string(
         "export_dir", "exported", "Folder for the export; later versions go beside earlier ones."
     )
-    flags.DEFINE_string("checkpoint", "last", "last, or the step of a checkpoint that the run has kept.")
+    flags.DEFINE_string("checkpoint", "last", CHECKPOINT_HELP)
     flags.DEFINE_integer("version", 0, "Number of the version; 0 for the next.", lower_bound=0)
     flags.DEFINE_string("data_dir", None, "Where the run's domains are prepared, if they moved.")
     flags.DEFINE_list("formats", ["saved_model"], "Of saved_model,onnx,litert; the first is always one.")

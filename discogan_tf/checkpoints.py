@@ -1,14 +1,18 @@
 """What a checkpoint holds, and how runs and translators come back from one."""
 
+import json
 import shutil
 from pathlib import Path
 
 import tensorflow as tf
 
+from discogan_tf.checkpoint_names import BEST, LAST
 from discogan_tf.errors import CheckpointError
 
 # Name within a checkpoint of the generators' averages.
 _AVERAGES = "averages"
+# Folder of the best checkpoints, and name of the best of both directions.
+_BEST, _TOGETHER = "best", "together"
 
 
 class Checkpoints:
@@ -60,7 +64,71 @@ class Checkpoints:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def restore_generators(workdir: Path, model, which: str = "last") -> int:
+class BestCheckpoints:
+    """The translators with the best validation scores so far, kept apart from the last checkpoints.
+
+    `WORKDIR/best/NAME/` holds one checkpoint for each direction's own score and one, `together`, for
+    the mean of all; `best.json` says which step and score each has. Lower is better.
+
+    Args:
+      workdir: Folder of the run.
+      model: The model whose generators are shown.
+      first_step: The step resumed from; what later steps left is of a past that a crash undid.
+    """
+
+    def __init__(self, workdir: Path, model, first_step: int):
+        self._folder = workdir / _BEST
+        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._checkpoint = tf.train.Checkpoint(generators=_by_path(model.generators), step=self._step)
+        self._record = {
+            name: entry for name, entry in _read_best(workdir).items() if entry["step"] <= first_step
+        }
+
+    def offer(self, step: int, scores: dict[str, float]) -> list[str]:
+        """Keeps the translators of this moment under every name for which they are the best so far.
+
+        Args:
+          step: The step they are of.
+          scores: Name of each direction -> its score.
+
+        Returns:
+          Those names.
+        """
+        scores = scores | {_TOGETHER: sum(scores.values()) / len(scores)}
+        better = [
+            name
+            for name, score in scores.items()
+            if name not in self._record or score < self._record[name]["score"]
+        ]
+        self._step.assign(step)
+        for name in better:
+            self._checkpoint.write(str(self._folder / name / f"step-{step}"))
+            self._record[name] = {"step": step, "score": scores[name]}
+        if better:
+            _write_json(self._folder / "best.json", self._record)
+            for name in better:
+                for file in (self._folder / name).glob("step-*"):
+                    if file.name.partition(".")[0] != f"step-{step}":
+                        file.unlink()
+        return better
+
+
+def _read_best(workdir: Path) -> dict[str, dict]:
+    try:
+        return json.loads((workdir / _BEST / "best.json").read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise CheckpointError(f"{workdir / _BEST / 'best.json'} is damaged: move {_BEST}/ away") from error
+
+
+def _write_json(path: Path, content: dict) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    temporary.replace(path)
+
+
+def restore_generators(workdir: Path, model, which: str = LAST) -> int:
     """Fills `model.generators` from a checkpoint of a run, and returns its step.
 
     Where the run averages its generators' weights, these are the averages.
@@ -68,13 +136,18 @@ def restore_generators(workdir: Path, model, which: str = "last") -> int:
     Args:
       workdir: Folder of the run.
       model: A model of `MODELS`.
-      which: "last", or the number of a step that the run has kept.
+      which: "last"; "best" or "best_DIRECTION"; or the number of a step that the run has kept.
 
     Raises:
       CheckpointError: if the run has no such checkpoint, or one of other networks.
     """
     folder = workdir / "checkpoints"
-    path = last_checkpoint(folder) if which == "last" else _checkpoint_of_step(folder, which)
+    if which == LAST:
+        path = last_checkpoint(folder)
+    elif which.startswith(BEST):
+        path = _best_checkpoint(workdir, which.removeprefix(BEST).removeprefix("_") or _TOGETHER)
+    else:
+        path = _checkpoint_of_step(folder, which)
     step = tf.Variable(0, dtype=tf.int64)
     try:
         names = tf.train.load_checkpoint(path).get_variable_to_shape_map()
@@ -110,6 +183,18 @@ def last_checkpoint(folder: Path, required: bool = True) -> str | None:
     return None
 
 
+def _best_checkpoint(workdir: Path, name: str) -> str:
+    record = _read_best(workdir)
+    if name in record:
+        return str(workdir / _BEST / name / f"step-{record[name]['step']}")
+    if record:
+        names = [BEST if other == _TOGETHER else f"{BEST}_{other}" for other in record]
+        raise CheckpointError(f"{workdir} has no best checkpoint of {name}; it has {', '.join(names)}")
+    raise CheckpointError(
+        f"{workdir} has no best checkpoint: none was evaluated yet (see --evaluate_every_steps of train.py)"
+    )
+
+
 def _checkpoint_of_step(folder: Path, step: str) -> str:
     path = folder / f"step-{step}"
     if path.with_name(f"{path.name}.index").is_file():
@@ -137,6 +222,6 @@ def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
     try:
         # What the checkpoint holds beyond these objects is left out on purpose: a translator
         # needs no optimizer. The reverse, a variable that the checkpoint lacks, is an error.
-        checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
+        checkpoint.read(path).assert_existing_objects_matched().expect_partial()
     except (AssertionError, ValueError, tf.errors.OpError) as error:
         raise CheckpointError(f"cannot restore {path}: {error}") from error

@@ -131,6 +131,9 @@ class Config:
     sample_every_steps: int = _setting(
         1000, "Steps between sample sheets and histograms.", check=_POSITIVE, may_change=True
     )
+    evaluate_every_steps: int = _setting(
+        1000, "Steps between evaluations on validation pictures.", check=_POSITIVE, may_change=True
+    )
     save_every_steps: int = _setting(1000, "Steps between checkpoints.", check=_POSITIVE, may_change=True)
     keep_checkpoints: int = _setting(
         3, "How many of the last checkpoints to keep.", check=_POSITIVE, may_change=True

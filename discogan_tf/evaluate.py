@@ -12,6 +12,7 @@ from pathlib import Path
 
 from absl import app, flags
 
+from discogan_tf.checkpoint_names import CHECKPOINT_HELP
 from discogan_tf.errors import ConfigError, DiscoganError
 from discogan_tf.quiet import quiet_libraries
 
@@ -96,8 +97,8 @@ def table(report: dict) -> str:
     counted = " to ".join(map(str, sorted({counts[0], counts[-1]})))
     lines += [
         "",
-        f"{counted} pictures for a metric, split {report['split']}, {report['image_size']} pixels as prepared "
-        "(mean over areas), outputs rounded to 8 bits.",
+        f"{counted} pictures for a metric, split {report['split']}, of {report['image_size']} pixels "
+        "as they were prepared (mean over areas); outputs rounded to 8 bits.",
         "In brackets a bootstrap interval of 95 %.",
         *notes,
     ]
@@ -140,7 +141,7 @@ def main(argv: list[str]) -> None:
 if __name__ == "__main__":
     flags.DEFINE_string("workdir", None, "Folder of a trained run.", required=True)
     flags.DEFINE_enum("split", "val", ["val", "train"], "Which pictures to translate.")
-    flags.DEFINE_string("checkpoint", "last", "last, or the step of a checkpoint that the run has kept.")
+    flags.DEFINE_string("checkpoint", "last", CHECKPOINT_HELP)
     flags.DEFINE_string("output", None, "File for the numbers as JSON.")
     flags.DEFINE_integer("num_pictures", 200, "Pictures of each domain, evenly spaced.")
     flags.DEFINE_integer(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from absl import app, flags
 
+from discogan_tf.checkpoint_names import CHECKPOINT_HELP
 from discogan_tf.errors import ConfigError, DataError, DiscoganError
 from discogan_tf.quiet import quiet_libraries
 
@@ -21,7 +22,9 @@ _CONTACT_SHEET = "contact_sheet.png"
 _SHEET_COLUMNS, _SHEET_PICTURES = 10, 100
 
 
-def translate(workdir: Path, direction: str, images: Path, output_dir: Path) -> list[str]:
+def translate(
+    workdir: Path, direction: str, images: Path, output_dir: Path, checkpoint: str = "last"
+) -> list[str]:
     """Translates every picture under `images`.
 
     Args:
@@ -29,6 +32,7 @@ def translate(workdir: Path, direction: str, images: Path, output_dir: Path) -> 
       direction: A key or value of the run's `Config.directions`, such as "handbags2shoes".
       images: A picture, or a folder that is searched with its subfolders. Hidden files are passed over.
       output_dir: Where `STEM.png` goes for each, under the same subfolders, and the contact sheet.
+      checkpoint: As `restore_generators` takes it.
 
     Returns:
       A line for each file that could not be read.
@@ -54,7 +58,7 @@ def translate(workdir: Path, direction: str, images: Path, output_dir: Path) -> 
     if direction not in signatures:
         raise ConfigError(f"--direction={direction}: this run translates {' and '.join(config.directions)}")
     targets = _targets(images, output_dir)
-    step = restore_generators(workdir, model)
+    step = restore_generators(workdir, model, checkpoint)
     print(f"Translating {len(targets)} file(s) with {workdir}, step {step}.")
     translation = signatures[direction]["serving_default"]
     run = tf.function(translation.function, input_signature=[translation.images])
@@ -124,8 +128,9 @@ def main(argv: list[str]) -> None:
     values = flags.FLAGS
     try:
         unreadable = translate(
-            Path(values.workdir), values.direction, Path(values.images), Path(values.output_dir)
-        )
+            Path(values.workdir), values.direction, Path(values.images), Path(values.output_dir),
+            values.checkpoint,
+        )  # fmt: skip
     except (DiscoganError, OSError) as error:
         sys.exit(f"error: {error}")
     if unreadable:
@@ -138,4 +143,5 @@ if __name__ == "__main__":
     flags.DEFINE_string("direction", None, "For example handbags2shoes.", required=True)
     flags.DEFINE_string("images", None, "A picture, or a folder of pictures.", required=True)
     flags.DEFINE_string("output_dir", "translated", "Folder for the translations.")
+    flags.DEFINE_string("checkpoint", "last", CHECKPOINT_HELP)
     app.run(main)

@@ -55,12 +55,12 @@ def test_killed_or_interrupted_it_goes_on_from_the_last_checkpoint(data_dir, tmp
     done = _run(*command, f"--num_steps={stopped + 2}")
     assert done.returncode == 0, done.stderr
     assert f"from its checkpoint of step {stopped}." in done.stdout
-    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines] == list(range(1, stopped + 3))
+    assert [line["step"] for line in _losses(tmp_path / "run")] == list(range(1, stopped + 3))
 
 
-def _metrics(workdir):
-    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+def _losses(workdir):
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [line for line in map(json.loads, lines) if "generator_total" in line]
 
 
 def _checkpoint(workdir, step):
@@ -87,7 +87,7 @@ def test_stopping_and_going_on_is_like_never_stopping(data_dir, tmp_path):
     for name, value in expected.items():
         error = np.linalg.norm(found[name] - value) / max(np.linalg.norm(value), 1e-12)
         assert error < 0.1, (name, error)
-    straight, resumed = (_metrics(tmp_path / run) for run in ("straight", "resumed"))
+    straight, resumed = (_losses(tmp_path / run) for run in ("straight", "resumed"))
     for ours, theirs in zip(straight, resumed, strict=True):
         for name in ours:
             assert theirs[name] == pytest.approx(ours[name], rel=2e-3), name

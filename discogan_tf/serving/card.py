@@ -128,7 +128,7 @@ def _losses(workdir: Path, step: int) -> str:
     path, last = workdir / "metrics.jsonl", None
     for line in path.read_text().splitlines() if path.is_file() else ():
         values = json.loads(line)
-        if values["step"] <= step:
+        if values["step"] <= step and "generator_total" in values:
             last = values
     if last is None:
         return "(The run's `metrics.jsonl` has none.)"

@@ -34,6 +34,22 @@ class Journal:
         self._metrics.write(json.dumps({"step": step} | losses) + "\n")
         self._metrics.flush()
 
+    def write_metrics(self, step: int, measured: dict[str, dict[str, float]]) -> None:
+        """Metrics of an evaluation: name of each direction -> metric -> value."""
+        with self._log.as_default(step):
+            for direction, values in measured.items():
+                for metric, value in values.items():
+                    tf.summary.scalar(f"metrics/{metric}/{direction}", value)
+        self._metrics.write(json.dumps({"step": step, "metrics": measured}) + "\n")
+        self._metrics.flush()
+
+    def write_alarm(self, step: int, words: str) -> None:
+        """An alarm, in plain words."""
+        with self._log.as_default(step):
+            tf.summary.text("alarms", words)
+        self._metrics.write(json.dumps({"step": step, "alarm": words}) + "\n")
+        self._metrics.flush()
+
     def write_sheet(self, step: int, sheet: np.ndarray) -> None:
         """A sample sheet, uint8 [height, width, 3]."""
         images.write_png(self._sheets_folder / f"step_{step:06d}.png", sheet)

@@ -10,12 +10,13 @@ import tensorflow as tf
 
 from discogan_tf.checkpoints import Checkpoints
 from discogan_tf.config import Config
-from discogan_tf.data.domains import load_domain
+from discogan_tf.data.domains import Domain, load_domain
 from discogan_tf.errors import DataError, NonFiniteLossError
 from discogan_tf.models import create_model
 from discogan_tf.training import distribution, schedules
 from discogan_tf.training.averages import WeightAverages
 from discogan_tf.training.journal import Journal
+from discogan_tf.training.judge import Judge
 from discogan_tf.training.progress import Progress
 from discogan_tf.training.sheets import SampleSheets
 from discogan_tf.training.signals import StopSignals
@@ -74,7 +75,9 @@ def train(config: Config) -> int | None:
     batches = distribution.distributed_batches(
         strategy, config, training["a"], training["b"], updates_per_step, first_step
     )
-    sheets = SampleSheets(averaged or model, config, training, validation)
+    shown = averaged or model
+    sheets = SampleSheets(shown, config, training, {k: domain.images for k, domain in validation.items()})
+    judge = Judge(shown, config, validation, training, first_step) if chief else None
     del training, validation  # The pipeline and the sheets have taken what they need.
     networks = [*model.generators.values(), *model.discriminators.values()]
     images_per_step = 2 * config.batch_size * updates_per_step
@@ -96,10 +99,11 @@ def train(config: Config) -> int | None:
             log = last or step % config.log_every_steps == 0
             sample = last or step % config.sample_every_steps == 0
             save = last or step % config.save_every_steps == 0
-            if log or sample or save:
+            evaluate = last or step % config.evaluate_every_steps == 0
+            if log or sample or save or evaluate:
                 losses = _read_losses(unread, model)
                 unread.clear()
-            if sample or save:
+            if sample or save or evaluate:
                 _require_finite_weights(networks, step)
                 with strategy.scope():
                     sheets.recompute_statistics()
@@ -110,6 +114,8 @@ def train(config: Config) -> int | None:
                 journal.write_sheet(step, sheets.draw())
                 journal.write_histograms(step, networks)
                 journal.flush()
+            if chief and evaluate:
+                judge.judge(step, losses, journal, progress)
             if chief and save:
                 checkpoints.save(step)
             if last:
@@ -119,16 +125,17 @@ def train(config: Config) -> int | None:
     return stop.signal if step < config.num_steps else None
 
 
-def _load_domains(config: Config) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The training and the validation pictures of "a" and "b", uint8 [n, size, size, 3]."""
+def _load_domains(config: Config) -> tuple[dict[str, np.ndarray], dict[str, Domain]]:
+    """The training pictures, uint8 [n, size, size, 3], and the validation domains of "a" and "b"."""
     training, validation = {}, {}
     for domain, name in (("a", config.domain_a), ("b", config.domain_b)):
-        training[domain] = load_domain(config.data_dir, name, "train", config.image_size).images
+        loaded = load_domain(config.data_dir, name, "train", config.image_size)
+        training[domain] = loaded.images
         try:
-            validation[domain] = load_domain(config.data_dir, name, "val", config.image_size).images
+            validation[domain] = load_domain(config.data_dir, name, "val", config.image_size)
         except DataError as error:
-            print(f"Note: {error}. The sample sheets show training pictures instead.")
-            validation[domain] = training[domain]
+            print(f"Note: {error}. Sheets and metrics use training pictures instead.")
+            validation[domain] = loaded
     return training, validation
 
 

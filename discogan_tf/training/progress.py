@@ -52,6 +52,11 @@ class Progress:
         if step % _PRINT_EVERY_STEPS == 0:
             tqdm.write(f"step {step}: " + ", ".join(f"{k} {v:.4f}" for k, v in losses.items()))
 
+    def say(self, words: str) -> None:
+        """A line above the bar."""
+        if self._visible:
+            tqdm.write(words)
+
     def __enter__(self):
         return self
 

@@ -23,8 +23,9 @@ from discogan_tf.training.sheets import SampleSheets
 from discogan_tf.training.workdir import read_config
 
 
-def _metrics(workdir):
-    return [json.loads(line) for line in (Path(workdir) / "metrics.jsonl").read_text().splitlines()]
+def _losses(workdir):
+    lines = (Path(workdir) / "metrics.jsonl").read_text().splitlines()
+    return [line for line in map(json.loads, lines) if "generator_total" in line]
 
 
 def _tags(workdir):
@@ -55,7 +56,7 @@ def straight(config):
 
 
 def test_a_run_leaves_what_it_should(straight, config):
-    assert [line["step"] for line in _metrics(straight)] == [1, 2, 3, 4, 5]
+    assert [line["step"] for line in _losses(straight)] == [1, 2, 3, 4, 5]
     assert sorted(path.name for path in (Path(straight) / "samples").iterdir()) == [
         "step_000002.png", "step_000004.png", "step_000005.png",
     ]  # fmt: skip
@@ -64,6 +65,9 @@ def test_a_run_leaves_what_it_should(straight, config):
     names = sorted(path.name for path in (Path(straight) / "checkpoints").glob("*.index"))
     assert names == ["step-2.index", "step-4.index", "step-5.index"]
     assert read_config(Path(straight)) == config
+    best = json.loads((Path(straight) / "best" / "best.json").read_text())
+    assert set(best) == {"together", "handbags2shoes", "shoes2handbags"}
+    assert all(entry["step"] == 5 and entry["score"] > 0 for entry in best.values())
 
 
 def test_tensorboard_gets_curves_histograms_and_sheets(straight):
@@ -73,15 +77,16 @@ def test_tensorboard_gets_curves_histograms_and_sheets(straight):
     for name in eight:
         assert tags[f"losses/{name}"] == [1, 2, 3, 4, 5]
     assert tags["samples"] == [2, 4, 5]
+    assert tags["metrics/sliced_wasserstein/handbags2shoes"] == [5]
     assert tags["generator_a_to_b/to_image/kernel"] == [2, 4, 5]
     assert len([tag for tag in tags if tag.startswith(("generator_", "discriminator_"))]) == 2 * 25 + 2 * 19
 
 
 def test_a_finished_run_is_left_alone(straight, config, capsys):
-    before = _metrics(straight)
+    before = _losses(straight)
     assert train(config) is None
     assert "at step 5 already" in capsys.readouterr().out
-    assert _metrics(straight) == before
+    assert _losses(straight) == before
 
 
 def test_other_settings_are_refused_by_name(straight, config):
@@ -230,6 +235,6 @@ def test_mirrored_run_is_near_a_run_on_one_device(tiny_config):
     two = dataclasses.replace(one, workdir=one.workdir + "_mirrored", distribute="mirrored")
     train(one)
     train(two)
-    for ours, theirs in zip(_metrics(one.workdir), _metrics(two.workdir), strict=True):
+    for ours, theirs in zip(_losses(one.workdir), _losses(two.workdir), strict=True):
         for name in ours:
             assert theirs[name] == pytest.approx(ours[name], rel=0.02), name
