@@ -102,9 +102,9 @@ class Config:
         1.0, "Weight of the reconstruction losses beside the adversarial ones.", check=_NOT_NEGATIVE
     )
     ema_decay: float = _setting(
-        0.0,
-        "Show, judge, translate with and export an average of the generators' weights with this decay, "
-        "such as 0.999; 0 takes the weights themselves.",
+        0.999,
+        "Decay of the average of the generators' weights that is shown, judged, translated with and "
+        "exported; 0 takes the weights themselves, as the chapter does.",
         check=(lambda value: 0 <= value < 1, "must be in [0, 1)"),
     )
     seed: int = _setting(

@@ -1,0 +1,257 @@
+"""Each metric on a case whose answer is known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from discogan_tf import images as pixels
+from discogan_tf.errors import DataError
+from discogan_tf.evaluation import (
+    diversity,
+    features,
+    hiding,
+    memorisation,
+    metrics,
+    reconstruction,
+    relation,
+    retrieval,
+    sliced_wasserstein,
+)
+from discogan_tf.evaluation.distances import pairwise, to_nearest_other
+from discogan_tf.evaluation.measurement import bootstrap_interval, mean_of
+from discogan_tf.evaluation.view import View
+
+_RNG = np.random.default_rng(0)
+
+
+def _things(count, seed, size=32):
+    """Coloured discs of several sizes on white, of 8 bits."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    radius = rng.uniform(0.15, 0.45, (count, 1, 1))
+    inside = (np.hypot(x, y) < radius)[..., None]
+    colours = rng.uniform(0, 0.8, (count, 1, 1, 3))
+    return pixels.to_float(pixels.to_uint8(np.where(inside, colours, 1.0))).numpy()
+
+
+@pytest.fixture
+def view():
+    """A translator that gives pictures of the target domain as it should, and the way back perfectly."""
+    inputs = _things(20, 1)
+    return View(
+        inputs=inputs, outputs=inputs, unrounded=inputs, targets=_things(20, 2), training=_things(40, 3),
+        back=lambda pictures: pictures,
+    )  # fmt: skip
+
+
+def _with_outputs(view, outputs):
+    return dataclasses.replace(view, outputs=outputs, unrounded=outputs)
+
+
+def test_distances_are_those_of_a_plain_computation():
+    one, other = _RNG.random((5, 8, 8, 3), np.float32), _RNG.random((7, 8, 8, 3), np.float32)
+    expected = np.sqrt(np.square(one[:, None] - other[None]).mean((2, 3, 4)))
+    np.testing.assert_allclose(pairwise(one, other), expected, atol=1e-5)
+    twins = np.concatenate([one, one[:1]])
+    assert to_nearest_other(twins)[0] == 0 and to_nearest_other(twins)[1] > 0.1
+
+
+def test_sliced_wasserstein_of_shifted_noise_is_the_shift_of_its_projections():
+    """Level 16 alone is no difference of blurs. White noise has normal patches; of deviation 1 after
+    normalization, whatever it was: the distance of two such sets is small, that of structure is not.
+    """
+    noise, louder = (_RNG.normal(0.5, s, (64, 32, 32, 3)).astype(np.float32) for s in (0.1, 0.2))
+    among_noise = sliced_wasserstein.distances(noise, louder)
+    to_structure = sliced_wasserstein.distances(noise, _things(64, 4))
+    assert set(among_noise) == {32, 16}
+    assert max(among_noise.values()) < 40 < 100 < min(to_structure.values())
+    assert sliced_wasserstein.distances(noise, noise) == {32: 0, 16: 0}
+
+
+def test_sliced_wasserstein_in_one_dimension():
+    """Projected on any direction, patches of one grey value are that value times a constant."""
+    levels = np.linspace(-1, 1, 50, dtype=np.float32)
+    flat = np.broadcast_to(levels[:, None, None, None], (50, 16, 16, 3)).copy()
+    skewed = np.broadcast_to(np.sign(levels)[:, None, None, None], (50, 16, 16, 3)).copy()
+    found = sliced_wasserstein.distances(flat, skewed)[16]
+    # Normalized they are uniform on +-sqrt(3) and +-1; sorted, their mean difference is known.
+    expected = np.abs(np.sort(levels / levels.std()) - np.sort(np.sign(levels))).mean()
+    directions = np.random.default_rng(2).normal(size=(147, 512))
+    directions /= np.sqrt(np.square(directions).sum(0))
+    assert found == pytest.approx(1000 * expected * np.abs(directions.sum(0)).mean(), rel=1e-3)
+
+
+def test_sliced_wasserstein_sees_bad_pictures_and_has_a_floor(view):
+    good = sliced_wasserstein.measure(view, resamples=10)["sliced_wasserstein"]
+    blurred = view.outputs.copy()
+    blurred[:, 1:-1, 1:-1] = (
+        sum(view.outputs[:, 1 + i : 31 + i, 1 + j : 31 + j] for i in (-1, 0, 1) for j in (-1, 0, 1)) / 9
+    )
+    bad = sliced_wasserstein.measure(_with_outputs(view, blurred), resamples=0)["sliced_wasserstein"]
+    assert good.low < good.value < good.high
+    assert good.value < 1.2 * good.floor and bad.value > 1.5 * good.value
+
+
+def test_frechet_distance_of_normal_distributions_is_known():
+    """Diagonal covariances: |difference of means|^2 + sum of (deviation - deviation)^2."""
+    one = _RNG.normal(0, 1, (200_000, 3)) * [1, 2, 3]
+    other = _RNG.normal(0, 1, (200_000, 3)) * [2, 2, 1] + [1, 0, 2]
+    assert features.frechet_distance(one, other) == pytest.approx(1 + 4 + 1 + 0 + 4, rel=0.02)
+
+
+@pytest.mark.parametrize(("count", "size"), [(30, 100), (100, 30)])
+def test_frechet_distance_is_that_of_a_direct_computation(count, size):
+    one, other = (
+        _RNG.normal(size=(count, size)),
+        _RNG.normal(size=(count + 5, size)) @ np.diag(np.arange(size) / 9),
+    )
+    covariances = [np.cov(features_, rowvar=False) for features_ in (one, other)]
+    roots = np.sqrt(np.maximum(np.linalg.eigvals(covariances[0] @ covariances[1]).real, 0))
+    between = np.square(one.mean(0) - other.mean(0)).sum()
+    expected = between + sum(map(np.trace, covariances)) - 2 * roots.sum()
+    # The direct way takes roots of eigenvalues that are 0 but for rounding.
+    assert features.frechet_distance(one, other) == pytest.approx(expected, rel=1e-5)
+
+
+def test_kernel_distance_is_that_of_a_direct_computation_and_unbiased():
+    one, other = _RNG.normal(size=(6, 4)), _RNG.normal(size=(5, 4))
+
+    def kernel(x, y):
+        return (x @ y / 4 + 1) ** 3
+
+    def within(rows):
+        pairs = [kernel(x, y) for i, x in enumerate(rows) for j, y in enumerate(rows) if i != j]
+        return np.mean(pairs)
+
+    across = np.mean([kernel(x, y) for x in one for y in other])
+    assert features.kernel_distance(one, other) == pytest.approx(within(one) + within(other) - 2 * across)
+    same = [features.kernel_distance(*_RNG.normal(size=(2, 20, 4))) for _ in range(300)]
+    assert abs(np.mean(same)) < 3 * np.std(same) / np.sqrt(300)
+
+
+def test_a_missing_or_wrong_file_of_weights_is_said(tmp_path):
+    with pytest.raises(DataError, match=r"no such file.*InceptionV3"):
+        features.create_extractor(tmp_path / "absent.h5")
+    (tmp_path / "wrong.h5").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="not weights of InceptionV3"):
+        features.create_extractor(tmp_path / "wrong.h5")
+
+
+def test_few_pictures_carry_a_warning(view):
+    def extract(pictures):
+        return pictures[:, ::8, ::8].reshape(len(pictures), -1)
+
+    found = features.measure(view, 10, extract)
+    assert "fewer than 1000" in found["frechet"].note and not found["kernel"].note
+    assert found["frechet"].value > 0 and found["frechet"].floor > 0
+    assert found["kernel"].low < found["kernel"].value < found["kernel"].high
+
+
+def test_reconstruction_of_known_errors(view):
+    perfect = reconstruction.measure(view, 20)
+    assert perfect["reconstruction_mse"].value == 0
+    assert perfect["reconstruction_psnr"].value == pytest.approx(100)
+    assert perfect["reconstruction_ssim"].value == pytest.approx(1)
+    off = reconstruction.measure(dataclasses.replace(view, back=lambda p: p - 0.1), 20)
+    assert off["reconstruction_mse"].value == pytest.approx(0.01, rel=1e-3)
+    assert off["reconstruction_psnr"].value == pytest.approx(20, rel=1e-3)
+    assert off["reconstruction_ssim"].value < 1
+    assert reconstruction.measure(dataclasses.replace(view, back=None), 20) == {}
+
+
+def test_diversity_of_real_pictures_of_one_and_of_none(view):
+    found = diversity.measure(_with_outputs(view, view.targets), 20)
+    assert found["diversity"].value == pytest.approx(1) and found["duplicates"].value == 0
+    half = view.targets.copy()
+    half[10:] = half[0]
+    found = diversity.measure(_with_outputs(view, half), 20)
+    assert 0.5 < found["diversity"].value < 0.9
+    assert found["duplicates"].value == pytest.approx(11 / 20)
+    alike = np.repeat(view.targets[:1], 20, axis=0)
+    found = diversity.measure(_with_outputs(view, alike), 20)
+    assert found["diversity"].value < 0.02 and found["duplicates"].value == 1
+
+
+@pytest.mark.parametrize(
+    ("colour", "lab"),
+    [
+        ((1, 1, 1), (100, 0, 0)),
+        ((0, 0, 0), (0, 0, 0)),
+        ((0.5, 0.5, 0.5), (53.39, 0, 0)),
+        ((1, 0, 0), (53.24, 80.09, 67.20)),
+        ((0, 1, 0), (87.73, -86.18, 83.18)),
+        ((0, 0, 1), (32.30, 79.19, -107.86)),
+    ],
+)
+def test_lab_of_colours_whose_values_are_in_tables(colour, lab):
+    np.testing.assert_allclose(relation.to_lab(np.array(colour)), lab, atol=0.05)
+
+
+def test_relation_of_copies_inverses_and_strangers(view):
+    copies = relation.measure(view, 20)
+    assert copies["relation"].value == pytest.approx(1) and copies["relation"].floor < 0.6
+    grey = np.repeat(_things(20, 1)[..., :1], 3, -1)
+    inverse = np.where(grey > 0.95, grey, 0.8 - grey)
+    found = relation.measure(
+        _with_outputs(dataclasses.replace(view, inputs=grey), inverse.astype(np.float32)), 20
+    )
+    assert found["relation_lightness"].value < -0.95
+    strangers = relation.measure(_with_outputs(view, view.targets), 50)
+    assert (
+        abs(strangers["relation"].value) < 0.4
+        and strangers["relation"].low < 0 < strangers["relation"].high
+    )
+
+
+def test_true_colours_are_compared_where_they_are_known(view):
+    true = view.inputs[:, 16, 16]
+    found = relation.measure(dataclasses.replace(view, true_colours=true), 20)
+    assert found["true_colour"].value == pytest.approx(1, abs=1e-6)
+    assert "true_colour" not in relation.measure(view, 20)
+
+
+def test_retrieval_of_partners_of_none_and_by_chance(view):
+    order = np.random.default_rng(5).permutation(20)
+    paired = dataclasses.replace(view, pairs=order)
+    found = retrieval.measure(_with_outputs(paired, view.targets[order]), 20)
+    assert found["retrieval_top_1"].value == found["retrieval_top_5"].value == 1
+    assert (found["retrieval_top_1"].floor, found["retrieval_top_5"].floor) == (1 / 20, 5 / 20)
+    wrong = retrieval.measure(_with_outputs(paired, view.targets[np.roll(order, 1)]), 20)
+    assert wrong["retrieval_top_1"].value == 0
+    assert retrieval.measure(view, 20) == {}
+
+
+def test_memorisation_of_copies_and_of_fresh_pictures(view):
+    copied = memorisation.measure(_with_outputs(view, view.training[:20]), 20)["nearest_training"]
+    assert copied.value < 0.01
+    fresh = memorisation.measure(_with_outputs(view, _things(20, 9)), 20)["nearest_training"]
+    assert 0.6 < fresh.value < 1.6
+
+
+def test_hiding_is_found_out(view):
+    """One translator hides the original in the lowest bits, another draws it for all to see."""
+    honest = hiding.measure(dataclasses.replace(view, back=lambda pictures: pictures * 0.9), 20)["hiding"]
+    assert honest.value == pytest.approx(1, abs=0.2)
+    hidden = view.targets + view.inputs * 1e-3
+    stealthy = dataclasses.replace(
+        _with_outputs(view, hidden), back=lambda pictures: (pictures - view.targets) * 1e3 + 0.01
+    )
+    assert hiding.measure(stealthy, 20)["hiding"].value > 100
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    held = 0
+    for seed in range(100):
+        values = np.random.default_rng(seed).normal(3, 1, 60)
+        measured = mean_of(values, 200)
+        held += measured.low <= 3 <= measured.high
+    assert 87 <= held <= 100
+    assert bootstrap_interval(lambda drawn: 0.0, 5, 0) == (None, None)
+
+
+def test_score_prefers_what_is_real_and_related(view):
+    related = metrics.measure(view)
+    unrelated = metrics.measure(_with_outputs(view, view.inputs[np.roll(np.arange(20), 7)]))
+    assert related["score"].value < unrelated["score"].value
+    assert related["score"].value == pytest.approx(related["sliced_wasserstein"].value * 1.0, rel=1e-6)

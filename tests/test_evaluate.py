@@ -1,0 +1,45 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from discogan_tf.evaluate import evaluate, table
+
+
+@pytest.fixture(scope="module")
+def workdir(make_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluate") / "run"
+    make_run(folder)
+    return folder
+
+
+def test_the_command_prints_a_table_and_writes_json(workdir, tmp_path):
+    output = tmp_path / "out" / "metrics.json"
+    command = [sys.executable, "-m", "discogan_tf.evaluate", f"--workdir={workdir}", "--split=val",
+               f"--output={output}", "--resamples=20"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(output.read_text())
+    assert (report["step"], report["split"], report["image_size"]) == (7, "val", 32)
+    for direction in ("handbags2shoes", "shoes2handbags"):
+        found = report["directions"][direction]
+        for metric in ("sliced_wasserstein", "relation", "true_colour", "diversity", "reconstruction_ssim",
+                       "hiding", "nearest_training", "score"):  # fmt: skip
+            assert found[metric]["count"] == 6 and metric in done.stdout
+        assert found["relation"]["low"] <= found["relation"]["value"] <= found["relation"]["high"]
+    assert "--feature_weights" in done.stdout
+    failed = subprocess.run([*command[:3], "--workdir=absent"], capture_output=True, text=True)
+    assert failed.returncode == 1 and "no run in absent" in failed.stderr
+
+
+def test_the_same_pictures_give_the_same_numbers(workdir):
+    one, other = (evaluate(workdir, "val", resamples=5) for _ in range(2))
+    assert one == other
+    assert "handbags2shoes" in table(one)
+
+
+def test_fewer_pictures_and_the_other_split(workdir):
+    report = evaluate(workdir, "train", num_pictures=9, resamples=0)
+    assert report["directions"]["handbags2shoes"]["diversity"]["count"] == 9
+    assert report["directions"]["handbags2shoes"]["diversity"]["low"] is None
