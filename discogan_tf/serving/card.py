@@ -90,7 +90,11 @@ those it is sent with.
 
 ## How it was measured
 
-Training losses at the last log before this checkpoint:
+Validation metrics at the last evaluation up to this checkpoint (the project's README says what they mean):
+
+{_metrics(Path(config.workdir), step)}
+
+Training losses at the last log up to this checkpoint:
 
 {_losses(Path(config.workdir), step)}
 
@@ -124,18 +128,36 @@ def _domain_row(config: Config, name: str, domain: str) -> str:
 
 
 def _losses(workdir: Path, step: int) -> str:
-    """The last line of the run's metrics up to `step`, as a table."""
-    path, last = workdir / "metrics.jsonl", None
-    for line in path.read_text().splitlines() if path.is_file() else ():
-        values = json.loads(line)
-        if values["step"] <= step and "generator_total" in values:
-            last = values
+    """The run's losses at its last log up to `step`, as a table."""
+    last = _last_line(workdir, step, "generator_total")
     if last is None:
         return "(The run's `metrics.jsonl` has none.)"
     return "\n".join(
         ["| loss | value |", "|---|---|"]
         + [f"| `{name}` | {value:.4g} |" for name, value in last.items() if name != "step"]
     )
+
+
+def _metrics(workdir: Path, step: int) -> str:
+    """The run's metrics at its last evaluation up to `step`, as a table."""
+    last = _last_line(workdir, step, "metrics")
+    if last is None:
+        return "(The run's `metrics.jsonl` has none.)"
+    found = last["metrics"]
+    lines = [f"| metric, step {last['step']:,} | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
+    for metric in next(iter(found.values())):
+        lines.append(f"| `{metric}` | {' | '.join(f'{values[metric]:.3g}' for values in found.values())} |")
+    return "\n".join(lines)
+
+
+def _last_line(workdir: Path, step: int, key: str) -> dict | None:
+    """The last line of `metrics.jsonl` up to `step` that has `key`."""
+    path, last = workdir / "metrics.jsonl", None
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        values = json.loads(line)
+        if values["step"] <= step and key in values:
+            last = values
+    return last
 
 
 def _measurements(directions: dict[str, Direction]) -> str:

@@ -72,6 +72,10 @@ def test_golden_answers_are_the_training_sheets_pictures(tiny_config, tmp_path):
     """The pictures that training showed, to the last bit but one of rounding."""
     train(tiny_config)
     export(tiny_config, tmp_path / "exported")
+    card = (tmp_path / "exported" / "MODEL_CARD.md").read_text()
+    assert (
+        "| metric, step 4 | handbags2shoes | shoes2handbags |" in card and "| `generator_total` |" in card
+    )
     sheet = np.asarray(Image.open(tmp_path / "run" / "samples" / "step_000004.png"))
     for direction, row in (("handbags2shoes", 1), ("shoes2handbags", 4)):
         _, outputs = golden.read_golden(tmp_path / "exported" / direction / "1")
