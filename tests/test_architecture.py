@@ -13,9 +13,9 @@ _ROOMS = (
     ("losses", "networks", "data", "checkpoints"),
     ("models",),
     ("serving", "evaluation"),
-    ("training",),
+    ("training", "reporting"),
     ("flags",),
-    ("translate", "evaluate"),
+    ("translate", "evaluate", "report"),
 )
 _MAY_READ_FLAGS = {
     "train.py",
@@ -23,6 +23,7 @@ _MAY_READ_FLAGS = {
     "discogan_tf/flags.py",
     "discogan_tf/translate.py",
     "discogan_tf/evaluate.py",
+    "discogan_tf/report.py",
 }
 _SOURCES = sorted(
     path for pattern in ("*.py", "discogan_tf/**/*.py", "data_prep/**/*.py") for path in _ROOT.glob(pattern)

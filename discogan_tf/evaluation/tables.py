@@ -1,0 +1,58 @@
+"""What was measured, in words and tables. Reports are as `subject.measure` gives them."""
+
+
+def cells(report: dict) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of a table: a row for each metric, a column for each direction."""
+    directions = report["directions"]
+    rows = []
+    for metric in next(iter(directions.values())):
+        entries = [found[metric] for found in directions.values() if metric in found]
+        floors = " / ".join(number(entry["floor"]) for entry in entries if entry["floor"] is not None)
+        rows.append([metric, *map(with_interval, entries), floors, entries[0]["better"]])
+    return ["", *directions, "floor (real pictures, chance)", "better"], rows
+
+
+def notes(report: dict) -> list[str]:
+    """What must be known beside the numbers."""
+    directions = report["directions"]
+    counts = sorted({entry["count"] for found in directions.values() for entry in found.values()})
+    counted = " to ".join(map(str, sorted({counts[0], counts[-1]})))
+    return [
+        f"{counted} pictures for a metric, split {report['split']}, of {report['image_size']} pixels "
+        "as they were prepared (mean over areas); outputs rounded to 8 bits.",
+        "In brackets a bootstrap interval of 95 %.",
+        *(
+            f"{name}, {metric}: {entry['note']}"
+            for name, found in directions.items()
+            for metric, entry in found.items()
+            if entry["note"]
+        ),
+    ]
+
+
+def floors(report: dict, metric: str) -> dict[str, float]:
+    """Name of each direction -> the floor of a metric, where it has one."""
+    return {
+        name: found[metric]["floor"]
+        for name, found in report["directions"].items()
+        if metric in found and found[metric]["floor"] is not None
+    }
+
+
+def in_columns(head: list[str], rows: list[list[str]]) -> str:
+    """A table for the terminal."""
+    lines = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def with_interval(entry: dict) -> str:
+    interval = f" [{number(entry['low'])}, {number(entry['high'])}]" if entry["low"] is not None else ""
+    return number(entry["value"]) + interval
+
+
+def number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,1 @@
+"""Pages about runs that open offline, in one file each."""
