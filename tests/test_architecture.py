@@ -15,7 +15,7 @@ _ROOMS = (
     ("serving", "evaluation"),
     ("training", "reporting"),
     ("flags",),
-    ("translate", "evaluate", "report"),
+    ("translate", "evaluate", "report", "compare"),
 )
 _MAY_READ_FLAGS = {
     "train.py",
@@ -24,6 +24,7 @@ _MAY_READ_FLAGS = {
     "discogan_tf/translate.py",
     "discogan_tf/evaluate.py",
     "discogan_tf/report.py",
+    "discogan_tf/compare.py",
 }
 _SOURCES = sorted(
     path for pattern in ("*.py", "discogan_tf/**/*.py", "data_prep/**/*.py") for path in _ROOT.glob(pattern)
