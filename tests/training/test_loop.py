@@ -23,7 +23,7 @@ from discogan_tf.training.sheets import SampleSheets
 from discogan_tf.training.workdir import read_config
 
 
-def _losses(workdir):
+def _logged(workdir):
     lines = (Path(workdir) / "metrics.jsonl").read_text().splitlines()
     return [line for line in map(json.loads, lines) if "generator_total" in line]
 
@@ -56,7 +56,7 @@ def straight(config):
 
 
 def test_a_run_leaves_what_it_should(straight, config):
-    assert [line["step"] for line in _losses(straight)] == [1, 2, 3, 4, 5]
+    assert [line["step"] for line in _logged(straight)] == [1, 2, 3, 4, 5]
     assert sorted(path.name for path in (Path(straight) / "samples").iterdir()) == [
         "step_000002.png", "step_000004.png", "step_000005.png",
     ]  # fmt: skip
@@ -83,10 +83,10 @@ def test_tensorboard_gets_curves_histograms_and_sheets(straight):
 
 
 def test_a_finished_run_is_left_alone(straight, config, capsys):
-    before = _losses(straight)
+    before = _logged(straight)
     assert train(config) is None
     assert "at step 5 already" in capsys.readouterr().out
-    assert _losses(straight) == before
+    assert _logged(straight) == before
 
 
 def test_other_settings_are_refused_by_name(straight, config):
@@ -145,7 +145,7 @@ def test_weights_that_are_not_finite_are_not_saved(tiny_config, monkeypatch):
 
     def on_step(number):
         if number == 4:
-            models[-1].generators["a_to_b"].to_image.bias.assign([0.0, np.nan, 0.0])
+            models[0].generators["a_to_b"].to_image.bias.assign([0.0, np.nan, 0.0])
         return _losses()
 
     monkeypatch.setattr(loop, "create_model", remembered)
@@ -163,7 +163,7 @@ def test_without_validation_pictures_the_sheets_show_training_ones(
         prepare_archive(archive, tmp_path, image_size=32)
     _with_fake_step(monkeypatch, lambda number: _losses())
     train(dataclasses.replace(tiny_config, data_dir=str(tmp_path), num_steps=1))
-    assert "The sample sheets show training pictures" in capsys.readouterr().out
+    assert "Sheets and metrics use training pictures" in capsys.readouterr().out
 
 
 def test_a_start_that_failed_does_not_lock_the_workdir(tiny_config, monkeypatch):
@@ -235,6 +235,6 @@ def test_mirrored_run_is_near_a_run_on_one_device(tiny_config):
     two = dataclasses.replace(one, workdir=one.workdir + "_mirrored", distribute="mirrored")
     train(one)
     train(two)
-    for ours, theirs in zip(_losses(one.workdir), _losses(two.workdir), strict=True):
+    for ours, theirs in zip(_logged(one.workdir), _logged(two.workdir), strict=True):
         for name in ours:
             assert theirs[name] == pytest.approx(ours[name], rel=0.02), name
