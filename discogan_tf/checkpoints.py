@@ -1,6 +1,7 @@
 """What a checkpoint holds, and how runs and translators come back from one."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -73,16 +74,14 @@ class BestCheckpoints:
     Args:
       workdir: Folder of the run.
       model: The model whose generators are shown.
-      first_step: The step resumed from; what later steps left is of a past that a crash undid.
     """
 
-    def __init__(self, workdir: Path, model, first_step: int):
+    def __init__(self, workdir: Path, model):
         self._folder = workdir / _BEST
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._checkpoint = tf.train.Checkpoint(generators=_by_path(model.generators), step=self._step)
-        self._record = {
-            name: entry for name, entry in _read_best(workdir).items() if entry["step"] <= first_step
-        }
+        # After a crash it may be of a later step than the run is at: a translator it is all the same.
+        self._record = _read_best(workdir)
 
     def offer(self, step: int, scores: dict[str, float]) -> list[str]:
         """Keeps the translators of this moment under every name for which they are the best so far.
@@ -98,7 +97,7 @@ class BestCheckpoints:
         better = [
             name
             for name, score in scores.items()
-            if name not in self._record or score < self._record[name]["score"]
+            if math.isfinite(score) and score < self._record.get(name, {"score": math.inf})["score"]
         ]
         self._step.assign(step)
         for name in better:

@@ -1,8 +1,8 @@
 """The settings of a run: one frozen dataclass, validated once, and its text form.
 
 The fields below are the single source of the command-line flags (`flags.py` defines one per field),
-of the defaults, and of `config.cfg` in a workdir. The defaults are the chapter's recipe. TensorFlow
-is not imported here, so that `--help` answers at once.
+of the defaults, and of `config.cfg` in a workdir. The defaults are the chapter's recipe, but for what is
+marked. TensorFlow is not imported here, so that `--help` answers at once.
 """
 
 import dataclasses
@@ -102,7 +102,7 @@ class Config:
         1.0, "Weight of the reconstruction losses beside the adversarial ones.", check=_NOT_NEGATIVE
     )
     ema_decay: float = _setting(
-        0.999,
+        0.999,  # Differs from the chapter, which shows the weights of the moment.
         "Decay of the average of the generators' weights that is shown, judged, translated with and "
         "exported; 0 takes the weights themselves, as the chapter does.",
         check=(lambda value: 0 <= value < 1, "must be in [0, 1)"),
@@ -182,6 +182,10 @@ def default_names(domain_a: str, domain_b: str) -> tuple[str, str]:
     return dataset_a.rpartition("2")[2], dataset_b.rpartition("2")[2]
 
 
+# Where that is not their default.
+_BEFORE_THEY_EXISTED = {"ema_decay": 0.0}
+
+
 def to_flagfile(config: Config) -> str:
     """The text of a flagfile that reproduces `config`."""
     lines = ["# Written by train.py. Trains this run again: python train.py --flagfile=THIS_FILE"]
@@ -193,13 +197,14 @@ def to_flagfile(config: Config) -> str:
 def from_flagfile(text: str) -> Config:
     """Reads back what `to_flagfile` wrote.
 
-    Settings that the text lacks take their defaults, so that runs outlive new settings.
+    Settings that the text lacks are what they amounted to before they existed, so that runs outlive
+    new settings.
 
     Raises:
       ConfigError: if a line is no known setting.
     """
     types = {field.name: type(field.default) for field in dataclasses.fields(Config)}
-    values = {}
+    values = dict(_BEFORE_THEY_EXISTED)
     for line in text.splitlines():
         line = line.strip()
         if not line or line.startswith("#"):

@@ -62,7 +62,8 @@ def make_run(data_dir):
 
     def make(folder, steps=(7,), model="discogan"):
         config = Config(
-            model=model, data_dir=str(data_dir), workdir=str(folder), image_size=32, precision="float32",
+            model=model, data_dir=str(data_dir), workdir=str(folder), image_size=32,
+            precision="float32", ema_decay=0.0,
             domain_a="sample_edges2handbags/photo", domain_b="sample_edges2shoes/photo",
         )  # fmt: skip
         network = create_model(config, tf.float32)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from discogan_tf.data.domains import evenly_spaced
 from discogan_tf.errors import DataError
 from discogan_tf.evaluation.measurement import Measurement, spread_interval
 from discogan_tf.evaluation.view import View
@@ -60,7 +61,7 @@ def create_extractor(weights: Path):
 def measure(view: View, resamples: int, extract) -> dict[str, Measurement]:
     """Both distances of the outputs to real pictures; the floor is that of other real ones."""
     outputs, targets = extract(view.outputs), extract(view.targets)
-    others = extract(view.training[np.linspace(0, len(view.training) - 1, len(view.outputs)).astype(int)])
+    others = extract(evenly_spaced(view.training, len(view.outputs)))
     count = min(len(outputs), len(targets))
     few = f"of fewer than {_ENOUGH} pictures: too high, by an amount that depends on them"
     notes = {"frechet": few if count < _ENOUGH else "", "kernel": ""}

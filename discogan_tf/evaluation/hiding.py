@@ -24,6 +24,8 @@ def measure(view: View, resamples: int) -> dict[str, Measurement]:
     perturbed = images.to_float(images.to_uint8(view.unrounded + noise)).numpy()
     plain = np.square(view.back(view.unrounded) - view.inputs).mean((1, 2, 3))
     after = np.square(view.back(perturbed) - view.inputs).mean((1, 2, 3))
+    if not plain.mean():
+        return {}  # The way back is perfect, and nothing can be divided by its error.
     low, high = bootstrap_interval(
         lambda drawn: float(after[drawn].mean() / plain[drawn].mean()), len(plain), resamples
     )

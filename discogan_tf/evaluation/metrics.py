@@ -39,5 +39,5 @@ def score(found: dict[str, Measurement]) -> Measurement:
     with the bag, and the relation is perfect for a copy of the bag.
     """
     realism, carried = found["sliced_wasserstein"], found["relation"]
-    floor = realism.floor if realism.floor is not None else None
-    return Measurement(realism.value * (2 - carried.value), realism.count, floor=floor, better="lower")
+    value = realism.value * (2 - carried.value)
+    return Measurement(value, realism.count, floor=realism.floor, better="lower")

@@ -9,6 +9,7 @@ Large scales are in the low levels, textures in the high ones.
 import numpy as np
 import tensorflow as tf
 
+from discogan_tf.data.domains import evenly_spaced
 from discogan_tf.evaluation.measurement import Measurement, spread_interval
 from discogan_tf.evaluation.view import View
 
@@ -22,12 +23,13 @@ _BOOTSTRAP_PROJECTIONS, _BOOTSTRAP_RESAMPLES = 64, 10
 def measure(view: View, resamples: int) -> dict[str, Measurement]:
     """Distance of the outputs to real pictures; the floor is that of as many other real ones."""
     count = min(len(view.outputs), len(view.targets))
-    outputs, targets = view.outputs[:count], view.targets[:count]
+    outputs, targets = evenly_spaced(view.outputs, count), evenly_spaced(view.targets, count)
     levels = distances(outputs, targets)
     value = float(np.mean(list(levels.values())))
     floor_count = min(count, len(view.training))
-    others = view.training[np.linspace(0, len(view.training) - 1, floor_count).astype(int)]
-    floor = float(np.mean(list(distances(others, targets[:floor_count]).values())))
+    others = evenly_spaced(view.training, floor_count)
+    # None where the pictures to compare with are training pictures themselves.
+    floor = float(np.mean(list(distances(others, evenly_spaced(targets, floor_count)).values()))) or None
 
     def of_sample(drawn):
         sample = distances(outputs[drawn], targets[drawn], _BOOTSTRAP_PROJECTIONS)

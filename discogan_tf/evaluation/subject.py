@@ -9,10 +9,14 @@ from tqdm import tqdm
 
 from discogan_tf.checkpoints import restore_generators
 from discogan_tf.config import Config
-from discogan_tf.data.domains import load_domain, thinned
+from discogan_tf.data.domains import evenly_spaced, load_domain, thinned
+from discogan_tf.errors import DataError
 from discogan_tf.evaluation import features, metrics
 from discogan_tf.evaluation.view import View, Viewer
 from discogan_tf.models import create_model
+
+# As floats, of 64 pixels, they are half a gigabyte.
+_TRAINING = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,17 +36,21 @@ def load_subject(config: Config, split: str, checkpoint: str, num_pictures: int)
       config: The run's settings, with `workdir` and `data_dir` as they are now.
       split: "val", or "train".
       checkpoint: As `restore_generators` takes it.
-      num_pictures: How many of each domain, evenly spaced; all if there are fewer.
+      num_pictures: How many of each domain, evenly spaced; all if there are fewer. Of training pictures
+        to compare with, up to 10,000.
 
     Raises:
-      CheckpointError, DataError: if the checkpoint or the pictures are missing.
+      CheckpointError, DataError: if the checkpoint or the pictures are missing, or too few.
     """
     model = create_model(config, tf.float32)
     step = restore_generators(Path(config.workdir), model, checkpoint)
     held_out, training = {}, {}
     for key, name in (("a", config.domain_a), ("b", config.domain_b)):
         held_out[key] = thinned(load_domain(config.data_dir, name, split, config.image_size), num_pictures)
-        training[key] = load_domain(config.data_dir, name, "train", config.image_size).images
+        everything = load_domain(config.data_dir, name, "train", config.image_size).images
+        training[key] = evenly_spaced(everything, _TRAINING)
+        if len(held_out[key].names) < 2:
+            raise DataError(f"{name} has fewer than two {split} pictures: nothing can be measured")
     return Subject(config, step, split, Viewer(model, config, held_out, training).views())
 
 

@@ -5,10 +5,12 @@ def cells(report: dict) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table: a row for each metric, a column for each direction."""
     directions = report["directions"]
     rows = []
-    for metric in next(iter(directions.values())):
-        entries = [found[metric] for found in directions.values() if metric in found]
-        floors = " / ".join(number(entry["floor"]) for entry in entries if entry["floor"] is not None)
-        rows.append([metric, *map(with_interval, entries), floors, entries[0]["better"]])
+    for metric in dict.fromkeys(metric for found in directions.values() for metric in found):
+        entries = [found.get(metric) for found in directions.values()]
+        known = [entry for entry in entries if entry]
+        floors = " / ".join(number(entry["floor"]) for entry in known if entry["floor"] is not None)
+        values = [with_interval(entry) if entry else "" for entry in entries]
+        rows.append([metric, *values, floors, known[0]["better"]])
     return ["", *directions, "floor (real pictures, chance)", "better"], rows
 
 
@@ -20,7 +22,7 @@ def notes(report: dict) -> list[str]:
     return [
         f"{counted} pictures for a metric, split {report['split']}, of {report['image_size']} pixels "
         "as they were prepared (mean over areas); outputs rounded to 8 bits.",
-        "In brackets a bootstrap interval of 95 %.",
+        "In brackets an interval of 95 %, by bootstrap; of distances between sets by the spread of a few.",
         *(
             f"{name}, {metric}: {entry['note']}"
             for name, found in directions.items()

@@ -50,6 +50,6 @@ def draw_curves(title: str, curves: dict[str, Series], floors: dict[str, float] 
 def _thinned(series: Series) -> tuple[np.ndarray, np.ndarray]:
     values = np.array(series, float)
     window = -(-len(values) // _MOST_POINTS)
-    whole = len(values) // window * window
-    means = values[:whole].reshape(-1, window, 2).mean(1)
+    # The newest stay; the oldest that fill no window go.
+    means = values[len(values) % window :].reshape(-1, window, 2).mean(1)
     return means[:, 0], means[:, 1]

@@ -81,7 +81,7 @@ class Alarms:
         """The words of every alarm that begins to sound.
 
         Args:
-          measured: Name of each direction -> metric -> value, as `Evaluations.measure` gives them.
+          measured: Name of each direction -> metric -> value, as `Judge` measures them.
           losses: The losses of the same step.
           names: "a", "b" -> the domain's name for people.
         """

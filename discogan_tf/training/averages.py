@@ -14,7 +14,8 @@ class WeightAverages:
     Args:
       model: The model that trains.
       averaged: One of the same kind, whose generators become the averages.
-      decay: In (0, 1); about 1 / (1 - decay) steps count.
+      decay: In (0, 1); once it is reached, about 1 / (1 - decay) steps count, and before that about a
+        ninth of all steps so far.
     """
 
     def __init__(self, model, averaged, decay: float):

@@ -23,14 +23,13 @@ class Judge:
       config: The run's settings.
       validation: "a", "b" -> the `Domain` of its validation pictures.
       training: "a", "b" -> training pictures, uint8 [n, size, size, 3].
-      first_step: The step resumed from.
     """
 
-    def __init__(self, model, config: Config, validation: dict, training: dict, first_step: int):
+    def __init__(self, model, config: Config, validation: dict, training: dict):
         held_out = {key: thinned(domain, _HELD_OUT) for key, domain in validation.items()}
         chosen = {key: evenly_spaced(pictures, _TRAINING) for key, pictures in training.items()}
         self._viewer = Viewer(model, config, held_out, chosen)
-        self._best = BestCheckpoints(Path(config.workdir), model, first_step)
+        self._best = BestCheckpoints(Path(config.workdir), model)
         self._alarms = Alarms()
         self._names = {"a": config.name_a, "b": config.name_b}
 

@@ -77,7 +77,7 @@ def train(config: Config) -> int | None:
     )
     shown = averaged or model
     sheets = SampleSheets(shown, config, training, {k: domain.images for k, domain in validation.items()})
-    judge = Judge(shown, config, validation, training, first_step) if chief else None
+    judge = Judge(shown, config, validation, training) if chief else None
     del training, validation  # The pipeline and the sheets have taken what they need.
     networks = [*model.generators.values(), *model.discriminators.values()]
     images_per_step = 2 * config.batch_size * updates_per_step
@@ -99,7 +99,7 @@ def train(config: Config) -> int | None:
             log = last or step % config.log_every_steps == 0
             sample = last or step % config.sample_every_steps == 0
             save = last or step % config.save_every_steps == 0
-            evaluate = last or step % config.evaluate_every_steps == 0
+            evaluate = step == config.num_steps or step % config.evaluate_every_steps == 0
             if log or sample or save or evaluate:
                 losses = _read_losses(unread, model)
                 unread.clear()
@@ -114,10 +114,11 @@ def train(config: Config) -> int | None:
                 journal.write_sheet(step, sheets.draw())
                 journal.write_histograms(step, networks)
                 journal.flush()
-            if chief and evaluate:
-                judge.judge(step, losses, journal, progress)
             if chief and save:
                 checkpoints.save(step)
+            # After the save, for it takes a while; who asked to stop is not kept waiting.
+            if chief and evaluate and stop.signal is None:
+                judge.judge(step, losses, journal, progress)
             if last:
                 break
     if chief:

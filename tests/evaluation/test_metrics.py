@@ -162,7 +162,8 @@ def test_reconstruction_of_known_errors(view):
 
 def test_diversity_of_real_pictures_of_one_and_of_none(view):
     found = diversity.measure(_with_outputs(view, view.targets), 20)
-    assert found["diversity"].value == pytest.approx(1) and found["duplicates"].value == 0
+    assert found["diversity"].value == pytest.approx(1)
+    assert found["duplicates"].value == found["duplicates"].floor == 0.1  # The two closest of 20.
     half = view.targets.copy()
     half[10:] = half[0]
     found = diversity.measure(_with_outputs(view, half), 20)

@@ -1,7 +1,7 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from discogan_tf.checkpoints import restore_generators
@@ -33,26 +33,25 @@ def test_averages_follow_the_equation():
 
 
 def test_averages_are_saved_shown_and_resumed(tiny_config, tmp_path):
-    config = dataclasses.replace(tiny_config, ema_decay=0.9, flip=False)
+    config = dataclasses.replace(
+        tiny_config, ema_decay=0.9, flip=False, learning_rate=1e-2, generator_updates_per_step=1
+    )
     train(config)
     halves = dataclasses.replace(config, workdir=str(tmp_path / "halves"))
     for num_steps in (2, 4):
         train(dataclasses.replace(halves, num_steps=num_steps))
-    translators = []
-    for run in (config, halves):
-        translators.append(create_model(run, tf.float32))
-        assert restore_generators(tmp_path / run.workdir, translators[-1]) == 4
-    for ours, theirs in zip(*map(_weights, translators), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-3)
-    # Not those of the last step: these are in the checkpoint too, under another name.
-    reader = tf.train.load_checkpoint(str(tmp_path / "run" / "checkpoints" / "step-4"))
-    names = [name for name in reader.get_variable_to_shape_map() if "a_to_b.Sto_image.Sbias" in name]
-    groups = {name.split("/")[0]: reader.get_tensor(name) for name in names}
-    assert not np.allclose(groups["generators"], groups["averages"], atol=1e-7)
 
+    def biases(run):
+        """Group within the last checkpoint -> the last bias, which started at -2."""
+        reader = tf.train.load_checkpoint(str(Path(run.workdir) / "checkpoints" / "step-4"))
+        names = [name for name in reader.get_variable_to_shape_map() if "a_to_b.Sto_image.Sbias" in name]
+        return {name.split("/")[0]: reader.get_tensor(name) for name in names}
 
-@pytest.mark.parametrize("which", ["best", "best_handbags2shoes", "last", "4"])
-def test_checkpoints_by_name(tiny_config, which, tmp_path):
-    config = dataclasses.replace(tiny_config, evaluate_every_steps=2)
-    train(config)
-    assert restore_generators(tmp_path / "run", create_model(config, tf.float32), which) in (2, 4)
+    straight, resumed = biases(config), biases(halves)
+    moved = np.abs(straight["averages"] + 2).max()
+    assert np.abs(straight["averages"] - straight["generators"]).max() > 0.1 * moved > 1e-4
+    # To rounding. Averages thrown away on resuming would start from the weights, some `moved` away.
+    np.testing.assert_allclose(straight["averages"], resumed["averages"], atol=0.02 * moved)
+    translator = create_model(config, tf.float32)
+    assert restore_generators(tmp_path / "run", translator) == 4
+    np.testing.assert_array_equal(translator.generators["a_to_b"].to_image.bias, straight["averages"])
