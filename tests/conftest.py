@@ -45,6 +45,7 @@ def tiny_config(data_dir, tmp_path) -> Config:
         image_size=32,
         num_steps=4,
         batch_size=4,
+        generator_updates_per_step=1,
         precision="float32",
         flip=True,
         log_every_steps=1,

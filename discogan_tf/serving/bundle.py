@@ -75,10 +75,11 @@ def export(
         for name, direction in directions.items():
             folder, network, real = aside / name, model.generators[direction], pictures[direction]
             write_saved_model(folder, signatures[direction])
-            differences = parity.check_parity(network, signatures[direction][DEFAULT], folder, real)
+            loaded = Version(folder)
+            differences = parity.check_parity(network, signatures[direction][DEFAULT], loaded, real)
             for chosen in others:
                 differences |= _write_format(chosen, signatures[direction][DEFAULT], folder, real)
-            _write_golden(folder, name, signatures[direction], evenly_spaced(real, _GOLDEN))
+            _write_golden(loaded, name, signatures[direction], evenly_spaced(real, _GOLDEN))
             findings[name] = card.Direction(
                 differences,
                 parity.statistics_gap(network, real),
@@ -164,12 +165,11 @@ def _write_format(name: str, signature, folder: Path, pictures: np.ndarray) -> d
     return parity.hold({f"{name}, against the network in memory": difference})
 
 
-def _write_golden(folder: Path, name: str, signatures: dict, pictures: np.ndarray) -> None:
+def _write_golden(loaded: Version, name: str, signatures: dict, pictures: np.ndarray) -> None:
     inputs = {signature: {"images": pictures} for signature in signatures}
     inputs[TRANSLATE_BYTES] = {"image_bytes": encode_pictures(pictures).numpy()}
-    version = Version(folder)
-    outputs = {signature: version.run(signature, values) for signature, values in inputs.items()}
-    golden.write_golden(folder, name, inputs, outputs)
+    outputs = {signature: loaded.run(signature, values) for signature, values in inputs.items()}
+    golden.write_golden(loaded.folder, name, inputs, outputs)
 
 
 def _cycle(name: str, signatures: dict, pictures: np.ndarray) -> tuple[float | None, dict[str, np.ndarray]]:

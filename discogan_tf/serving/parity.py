@@ -5,13 +5,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 from tensorflow.python.tools import saved_model_utils
 
 from discogan_tf.errors import ExportError
 from discogan_tf.models.signature import Signature
 from discogan_tf.serving import c_api
 from discogan_tf.serving.endpoints import DEFAULT
+from discogan_tf.serving.versions import Version
 
 # The same float32 arithmetic, perhaps in another order; a step of 8 bits is 400 times that.
 TOLERANCE = 1e-5
@@ -22,14 +22,14 @@ FOLDING = "batch norm folded, against the network as it was trained"
 
 
 def check_parity(
-    network: keras.Model, folded: Signature, folder: Path, pictures: np.ndarray
+    network: keras.Model, folded: Signature, version: Version, pictures: np.ndarray
 ) -> dict[str, float]:
     """Compares a SavedModel with the network it was made of.
 
     Args:
       network: The generator as it was trained.
       folded: Its translation with batch norm folded, which the SavedModel holds.
-      folder: The SavedModel.
+      version: The SavedModel.
       pictures: Validation pictures, float32 [n, size, size, 3] in [0, 1].
 
     Returns:
@@ -38,15 +38,16 @@ def check_parity(
     Raises:
       ExportError: if one is larger than rounding.
     """
-    loaded = tf.saved_model.load(str(folder)).signatures[DEFAULT]
-    run = lambda images: loaded(images=tf.constant(images))["translated"].numpy()  # noqa: E731
+    run = lambda images: version.run(DEFAULT, {"images": images})["translated"]  # noqa: E731
     in_memory, exported = folded.function(pictures)["translated"].numpy(), run(pictures)
     differences = hold(
         {FOLDING: _largest(in_memory, network(pictures).numpy())}, tolerance=FOLDING_TOLERANCE
     )
     others = {
         "SavedModel in TensorFlow's Python, against the network in memory": exported,
-        "SavedModel in TensorFlow's C API, against the network in memory": run_c_api(folder, pictures),
+        "SavedModel in TensorFlow's C API, against the network in memory": run_c_api(
+            version.folder, pictures
+        ),
     }
     differences |= hold({name: _largest(answer, in_memory) for name, answer in others.items()})
     alone = in_batches(run, pictures, 1)

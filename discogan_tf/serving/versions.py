@@ -36,7 +36,7 @@ class Version:
     def __init__(self, folder: Path):
         # 0 while it is being made, and not numbered yet.
         self.number = int(folder.name) if folder.name.isdecimal() else 0
-        self.identity = identity(folder)
+        self.folder, self.identity = folder, identity(folder)
         try:
             # Kept, for its variables live as long as it does.
             self._loaded = tf.saved_model.load(str(folder))

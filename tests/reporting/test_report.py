@@ -55,7 +55,7 @@ def test_the_page_has_all_its_parts_and_nothing_from_elsewhere(page):
         "tensorflow",
         "sample_edges2shoes/photo",
         "the best above, the worst below",
-        "bootstrap interval",
+        "by bootstrap",
     ):
         assert words in content
     assert content.count("<svg") >= 4

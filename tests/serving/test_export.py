@@ -98,19 +98,17 @@ def test_card_config_and_sheet_tell_of_the_run(exported):
 
 def test_versions_count_up_and_are_never_overwritten(make_run, tmp_path):
     config = make_run(tmp_path / "run", steps=(3, 5))
-    assert export(config, tmp_path / "exported", checkpoint="3") == 1
-    assert export(config, tmp_path / "exported", version=7) == 7
+    assert export(config, tmp_path / "exported", checkpoint="3", version=7) == 7
     assert export(config, tmp_path / "exported") == 8
     with pytest.raises(ExportError, match="has a version 7"):
         export(config, tmp_path / "exported", version=7)
     folders = version_folders(tmp_path / "exported")
-    assert [[int(folder.name) for folder in folders[name]] for name in _DIRECTIONS] == [[1, 7, 8]] * 2
+    assert [[int(folder.name) for folder in folders[name]] for name in _DIRECTIONS] == [[7, 8]] * 2
 
     def answer(version):
         return golden.read_golden(folders["handbags2shoes"][version])[1]["serving_default"]["translated"]
 
     assert not np.allclose(answer(0), answer(1))  # Of steps 3 and 5.
-    np.testing.assert_array_equal(answer(1), answer(2))
     assert "version 8" in (tmp_path / "exported" / "MODEL_CARD.md").read_text()
 
 
