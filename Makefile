@@ -15,7 +15,7 @@ quickstart: $(VENV)/installed
 	@echo "then put the real archives into data/ and run: python train.py --flagfile=bags_shoes.cfg"
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .

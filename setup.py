@@ -39,6 +39,6 @@ setup(
         "serving": _SERVING,
         "onnx": _ONNX,
         "litert": _LITERT,
-        "dev": ["pytest>=8,<10", "ruff>=0.14,<0.18", *_SERVING, *_ONNX, *_LITERT],
+        "dev": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.14,<0.18", *_SERVING, *_ONNX, *_LITERT],
     },
 )
