@@ -18,16 +18,12 @@ from discogan_tf.quiet import quiet_libraries
 
 
 def _export(values) -> None:
-    import dataclasses
-
     from discogan_tf.serving.bundle import export
     from discogan_tf.training.workdir import read_config
 
     if not values.workdir:
         raise ConfigError("--workdir=FOLDER of a trained run is needed; --help lists the flags")
-    config = read_config(Path(values.workdir))
-    if values.data_dir:
-        config = dataclasses.replace(config, data_dir=values.data_dir)
+    config = read_config(Path(values.workdir), values.data_dir)
     export_dir = Path(values.export_dir)
     version = export(config, export_dir, values.checkpoint, values.version, tuple(values.formats))
     print(f"\nExported as version {version}. Next, one of:")

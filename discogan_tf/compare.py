@@ -118,9 +118,7 @@ def main(argv: list[str]) -> None:
 
         configs = {}
         for workdir in workdirs:
-            config = read_config(workdir)
-            if values.data_dir:
-                config = dataclasses.replace(config, data_dir=values.data_dir)
+            config = read_config(workdir, values.data_dir)
             # The folder's name, or all of it where two are named alike.
             alike = sum(other.name == workdir.name for other in workdirs) > 1
             configs[str(workdir) if alike else workdir.name] = config

@@ -5,7 +5,6 @@
 Prints a table, and writes it as JSON. Exit status: 0 when done, 1 on an error that the message explains.
 """
 
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -24,9 +23,7 @@ def evaluate(values) -> dict:
 
     if values.num_pictures < 2:
         raise ConfigError("--num_pictures: two pictures at least are needed")
-    config = read_config(Path(values.workdir))
-    if values.data_dir:
-        config = dataclasses.replace(config, data_dir=values.data_dir)
+    config = read_config(Path(values.workdir), values.data_dir)
     extract = features.create_extractor(Path(values.feature_weights)) if values.feature_weights else None
     loaded = subject.load_subject(config, values.split, values.checkpoint, values.num_pictures)
     report = subject.measure(loaded, values.resamples, extract)

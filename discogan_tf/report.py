@@ -5,7 +5,6 @@
 Exit status: 0 when written, 1 on an error that the message explains.
 """
 
-import dataclasses
 import platform
 import sys
 from importlib import metadata
@@ -129,9 +128,7 @@ def main(argv: list[str]) -> None:
     try:
         from discogan_tf.training.workdir import read_config
 
-        config = read_config(Path(values.workdir))
-        if values.data_dir:
-            config = dataclasses.replace(config, data_dir=values.data_dir)
+        config = read_config(Path(values.workdir), values.data_dir)
         content = report(config, values.checkpoint)
         output = Path(values.output or Path(values.workdir) / "report.html")
         output.parent.mkdir(parents=True, exist_ok=True)

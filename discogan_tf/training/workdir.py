@@ -11,8 +11,12 @@ from discogan_tf.training import precision
 _CONFIG_NAME = "config.cfg"
 
 
-def read_config(workdir: Path) -> Config:
+def read_config(workdir: Path, data_dir: str | None = None) -> Config:
     """The settings of the run in `workdir`, with `workdir` itself put right if it was moved.
+
+    Args:
+      workdir: Folder of the run.
+      data_dir: Where its domains are prepared now, if they moved too.
 
     Raises:
       ConfigError: if there is no run there.
@@ -21,7 +25,7 @@ def read_config(workdir: Path) -> Config:
     if not path.is_file():
         raise ConfigError(f"no run in {workdir}: {path} is missing")
     recorded = configs.from_flagfile(path.read_text())
-    return dataclasses.replace(recorded, workdir=str(workdir))
+    return dataclasses.replace(recorded, workdir=str(workdir), data_dir=data_dir or recorded.data_dir)
 
 
 def settle_config(wanted: Config) -> Config:
