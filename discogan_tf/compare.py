@@ -31,7 +31,7 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
 
     Raises:
       CheckpointError, DataError: if a checkpoint or the runs' pictures are missing.
-      ConfigError: if the runs have no direction in common.
+      ConfigError: if the runs have no direction in common, or were of other pictures.
     """
     from discogan_tf.evaluation import subject, tables
     from discogan_tf.reporting import page
@@ -43,6 +43,11 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
     ]  # fmt: skip
     if not directions:
         raise ConfigError("these runs translate between different domains: nothing can be compared")
+    for name in ("domain_a", "domain_b", "image_size"):
+        values = {run: getattr(config, name) for run, config in configs.items()}
+        if len(set(values.values())) > 1:
+            had = ", ".join(f"{run} has {value}" for run, value in values.items())
+            raise ConfigError(f"numbers of different pictures cannot be compared: of --{name}, {had}")
     settings = ["setting", *configs], _differing_settings(list(configs.values()))
     print(tables.in_columns(*settings), end="\n\n")
     measured, records = {}, {}

@@ -1,5 +1,7 @@
 """The table of metrics, and the score by which checkpoints are compared."""
 
+import numpy as np
+
 from discogan_tf.evaluation import (
     diversity,
     hiding,
@@ -40,4 +42,10 @@ def score(found: dict[str, Measurement]) -> Measurement:
     """
     realism, carried = found["sliced_wasserstein"], found["relation"]
     value = realism.value * (2 - carried.value)
-    return Measurement(value, realism.count, floor=realism.floor, better="lower")
+    low = high = None
+    if realism.low is not None and carried.low is not None:
+        # First order propagation of two errors taken for independent.
+        spreads = [(part.high - part.low) / 2 for part in (realism, carried)]
+        spread = float(np.hypot((2 - carried.value) * spreads[0], realism.value * spreads[1]))
+        low, high = value - spread, value + spread
+    return Measurement(value, realism.count, low, high, realism.floor, "lower")

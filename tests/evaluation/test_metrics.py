@@ -2,8 +2,10 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from discogan_tf import images as pixels
 from discogan_tf.errors import DataError
@@ -67,6 +69,24 @@ def test_sliced_wasserstein_of_shifted_noise_is_the_shift_of_its_projections():
     assert set(among_noise) == {32, 16}
     assert max(among_noise.values()) < 40 < 100 < min(to_structure.values())
     assert sliced_wasserstein.distances(noise, noise) == {32: 0, 16: 0}
+
+
+def test_the_pyramid_holds_the_picture_and_each_level_its_own_size():
+    """Enlarging and adding gives the picture back; waves of one wavelength lie in one level."""
+    pictures = _things(2, seed=1, size=64)
+    levels = sliced_wasserstein._pyramid(pictures)
+    assert [level.shape[1] for level in levels] == [64, 32, 16]
+    current = levels[-1]
+    for level in levels[-2::-1]:
+        current = level + sliced_wasserstein._enlarge(tf.constant(current)).numpy()
+    np.testing.assert_allclose(current, pictures, atol=1e-6)
+
+    def energies(wavelength):
+        wave = np.cos(2 * np.pi * np.arange(64) / wavelength, dtype=np.float32)
+        found = sliced_wasserstein._pyramid(np.broadcast_to(wave[:, None, None], (1, 64, 64, 3)).copy())
+        return [float(np.square(level).mean()) for level in found]
+
+    assert np.argmax(energies(2)) == 0 and np.argmax(energies(10)) == 1 and np.argmax(energies(32)) == 2
 
 
 def test_sliced_wasserstein_in_one_dimension():
@@ -136,6 +156,22 @@ def test_a_missing_or_wrong_file_of_weights_is_said(tmp_path):
     (tmp_path / "wrong.h5").write_bytes(b"nothing")
     with pytest.raises(DataError, match="not weights of InceptionV3"):
         features.create_extractor(tmp_path / "wrong.h5")
+
+
+@pytest.mark.parametrize("file", ["weights.h5", "network.weights.h5"])
+def test_features_are_those_of_the_weights_in_the_file(tmp_path, file):
+    """Of random weights: both of Keras's forms of a file, and pictures in batches as alone."""
+    keras.utils.set_random_seed(0)
+    network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=None)
+    save = network.save_weights if file.endswith(".weights.h5") else network.save
+    save(tmp_path / file)
+    pictures = _things(2, seed=3)
+    found = features.create_extractor(tmp_path / file)(pictures)
+    enlarged = tf.image.resize(pictures, [299, 299])
+    expected = network(2 * enlarged - 1, training=False).numpy()
+    assert found.shape == (2, 2048)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    assert np.abs(expected[0] - expected[1]).max() > 1e-2 * np.abs(expected).max()
 
 
 def test_few_pictures_carry_a_warning(view):
@@ -256,3 +292,11 @@ def test_score_prefers_what_is_real_and_related(view):
     unrelated = metrics.measure(_with_outputs(view, view.inputs[np.roll(np.arange(20), 7)]))
     assert related["score"].value < unrelated["score"].value
     assert related["score"].value == pytest.approx(related["sliced_wasserstein"].value * 1.0, rel=1e-6)
+
+
+def test_the_score_is_as_unsure_as_its_parts(view):
+    found = metrics.measure(view, resamples=20)
+    realism, carried, score = found["sliced_wasserstein"], found["relation"], found["score"]
+    parts = (2 - carried.value) * (realism.high - realism.low), realism.value * (carried.high - carried.low)
+    assert max(parts) < score.high - score.low <= sum(parts)
+    assert score.low < score.value < score.high

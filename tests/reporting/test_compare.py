@@ -1,5 +1,8 @@
+import dataclasses
 import subprocess
 import sys
+
+from discogan_tf.config import to_flagfile
 
 
 def _compare(*arguments):
@@ -35,3 +38,12 @@ def test_what_cannot_be_compared_says_why(make_run, tmp_path):
     assert alone.returncode != 0 and "two runs or more" in alone.stderr
     absent = _compare(tmp_path / "a", tmp_path / "absent")
     assert absent.returncode == 1 and "no run in" in absent.stderr
+
+
+def test_runs_of_other_pictures_are_refused(make_run, tmp_path):
+    config = make_run(tmp_path / "a")
+    other = dataclasses.replace(config, workdir=str(tmp_path / "b"), image_size=64)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "config.cfg").write_text(to_flagfile(other))
+    refused = _compare(tmp_path / "a", tmp_path / "b")
+    assert refused.returncode == 1 and "--image_size, a has 32, b has 64" in refused.stderr

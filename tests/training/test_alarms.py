@@ -94,3 +94,16 @@ def test_a_run_gone_wrong_is_told_in_the_terminal_and_to_tensorboard(
     assert words in capsys.readouterr().out
     lines = map(json.loads, Path(config.workdir, "metrics.jsonl").read_text().splitlines())
     assert any(words in line.get("alarm", "") for line in lines)
+    assert any(words in text for text in _texts(config.workdir))
+
+
+def _texts(workdir):
+    """What stands under "alarms" in TensorBoard's log."""
+    return [
+        text.decode()
+        for path in (Path(workdir) / "logs").iterdir()
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+        if value.tag == "alarms"
+        for text in value.tensor.string_val
+    ]
