@@ -1,53 +1,140 @@
-"""`python -m data_prep pix2pix|sample`: prepares data sets for training. `--help` tells more."""
+"""Prepares pictures for training: `python -m data_prep pix2pix|folder|sample|check`."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from data_prep.errors import PreparationError
-from data_prep.prepare import prepare_archive
+from data_prep.limits import Limits
 
 _IMAGE_SIZES = (32, 64, 128, 256)
 
 
-def main() -> None:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m data_prep", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--data_dir", type=Path, default=Path("data"), help="where prepared data sets go (data)"
-    )
+    common.add_argument("--data_dir", type=Path, default=Path("data"), help="where domains go (data)")
     common.add_argument(
         "--image_size", type=int, default=64, choices=_IMAGE_SIZES,
         help="height and width of the prepared pictures in pixels (64)",
     )  # fmt: skip
+    sources = argparse.ArgumentParser(add_help=False)
+    for name, words in (
+        ("max_bytes", "an archive may unpack to"),
+        ("max_members", "members of an archive, or files of a folder"),
+        ("max_picture_bytes", "bytes of one picture's file"),
+        ("max_pixels", "pixels of one picture"),
+    ):
+        default = getattr(Limits(), name)
+        sources.add_argument(
+            f"--{name}", type=int, default=default, help=f"at most so many: {words} ({default:,})"
+        )
+
     pix2pix = commands.add_parser(
-        "pix2pix", parents=[common], help="prepare an archive such as edges2shoes.tar.gz"
+        "pix2pix", parents=[common, sources], help="archives of pairs such as edges2shoes"
     )
-    pix2pix.add_argument(
-        "--archive",
-        type=Path,
-        required=True,
-        help="the archive; repeat for several",
-        action="append",
-    )
+    _define_pix2pix(pix2pix)
+    folder = commands.add_parser("folder", parents=[common, sources], help="a folder of pictures")
+    _define_folder(folder)
     sample = commands.add_parser(
         "sample", parents=[common], help="draw handbags and shoes, and prepare them: no download"
     )
     sample.add_argument("--num_train", type=int, default=1000, help="training pairs of each kind (1000)")
     sample.add_argument("--num_val", type=int, default=100, help="validation pairs of each (100)")
-    arguments = parser.parse_args()
-    try:
-        if arguments.command == "pix2pix":
-            archives = arguments.archive
-        else:
-            from data_prep.sample.archive import draw_archives
+    return parser
 
-            archives = draw_archives(arguments.data_dir, arguments.num_train, arguments.num_val)
-        for archive in archives:
-            prepare_archive(archive, arguments.data_dir, arguments.image_size)
+
+def _define_pix2pix(parser: argparse.ArgumentParser) -> None:
+    from data_prep.known_sets import KNOWN_SETS
+
+    parser.add_argument(
+        "--archive", type=Path, default=[], action="append", help="an archive; repeat for several"
+    )
+    parser.add_argument(
+        "--download", default=[], action="append", metavar="NAME", choices=KNOWN_SETS,
+        help=f"fetch one of {', '.join(KNOWN_SETS)}; repeat for several",
+    )  # fmt: skip
+    parser.add_argument("--sha256", help="what the one downloaded archive must have")
+    parser.add_argument(
+        "--halves",
+        default="",
+        help="which halves to prepare, by comma: photo, edges (all)",
+        metavar="HALF,HALF",
+    )
+    parser.add_argument("--photo_side", choices=("left", "right"), help="where the photo is (right)")
+    parser.add_argument(
+        "--thicken_edges", action=argparse.BooleanOptionalAction, default=True,
+        help="make lines two pixels thicker before scaling, as in the paper authors' code",
+    )  # fmt: skip
+
+
+def _define_folder(parser: argparse.ArgumentParser) -> None:
+    from data_prep.folder import FITS
+
+    parser.add_argument("--name", required=True, help="name of the domain")
+    parser.add_argument(
+        "--images", type=Path, required=True, help="the folder, looked through at any depth"
+    )
+    parser.add_argument("--val_images", type=Path, help="a second folder with validation pictures")
+    parser.add_argument(
+        "--val_share",
+        type=float,
+        default=0.1,
+        help="part of the pictures for validation without that (0.1)",
+    )
+    parser.add_argument("--fit", choices=FITS, default="crop", help="how pictures become square (crop)")
+
+
+def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
+    from data_prep.download import download
+    from data_prep.known_sets import pair_form
+    from data_prep.prepare import prepare_archive
+
+    if not arguments.archive and not arguments.download:
+        raise PreparationError("name what to prepare: --archive=FILE or --download=NAME")
+    if arguments.sha256 and len(arguments.download) != 1:
+        raise PreparationError("--sha256 is for one --download")
+    downloaded = [download(name, arguments.data_dir, arguments.sha256) for name in arguments.download]
+    for archive in (*arguments.archive, *downloaded):
+        form = pair_form(archive, arguments.halves, arguments.photo_side, arguments.thicken_edges)
+        prepare_archive(archive, arguments.data_dir, arguments.image_size, form, _limits(arguments))
+
+
+def _prepare_folder(arguments: argparse.Namespace) -> None:
+    from data_prep.prepare import prepare_images
+
+    prepare_images(
+        arguments.images, arguments.val_images, arguments.val_share, arguments.data_dir, arguments.name,
+        arguments.image_size, arguments.fit, _limits(arguments),
+    )  # fmt: skip
+
+
+def _prepare_sample(arguments: argparse.Namespace) -> None:
+    from data_prep.prepare import prepare_archive
+    from data_prep.sample.archive import draw_archives
+
+    for archive in draw_archives(arguments.data_dir, arguments.num_train, arguments.num_val):
+        prepare_archive(archive, arguments.data_dir, arguments.image_size)
+
+
+def _limits(arguments: argparse.Namespace) -> Limits:
+    return Limits(
+        arguments.max_bytes, arguments.max_members, arguments.max_picture_bytes, arguments.max_pixels
+    )
+
+
+_COMMANDS = {"pix2pix": _prepare_pix2pix, "folder": _prepare_folder, "sample": _prepare_sample}
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    try:
+        _COMMANDS[arguments.command](arguments)
     except PreparationError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
-"""Reads the members of a tar archive as a stream: nothing is unpacked to disk."""
+"""The pictures of an archive as a stream: nothing is unpacked to disk."""
 
 import contextlib
 import gzip
-import tarfile
+import io
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
 from data_prep.errors import PreparationError
+from data_prep.limits import LeftOut, Limits
+from data_prep.tar_stream import Member, TarError, read_tar
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
@@ -20,36 +22,104 @@ def dataset_name(archive: Path) -> str:
     return archive.name.removesuffix(".gz").removesuffix(".tgz").removesuffix(".tar")
 
 
-def read_members(archive: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
-    """Yields (name, content) of the regular files with one of the suffixes, with a progress bar.
+def read_pictures(
+    archive: Path, suffixes: tuple[str, ...], limits: Limits, left_out: LeftOut
+) -> Iterator[tuple[str, bytes]]:
+    """Yields (name, content) of the files with one of the suffixes, with a progress bar.
+
+    Args:
+      archive: A tar archive, or one in gzip.
+      suffixes: Endings of names, in lower case.
+      limits: What the archive may ask for.
+      left_out: Gets every other member but folders.
 
     Raises:
-      PreparationError: if the archive is missing, no tar archive, damaged or cut short.
+      PreparationError: if the archive is missing, no tar archive, damaged, cut short or over a limit.
     """
-    if not archive.is_file():
-        raise PreparationError(f"no archive at {archive}")
     try:
+        size = archive.stat().st_size
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(archive.open("rb"))
             bar = stack.enter_context(
                 tqdm(
-                    desc=f"Reading {archive.name}", total=archive.stat().st_size, unit="B",
-                    unit_scale=True, mininterval=0.5, delay=1,
+                    desc=f"Reading {archive.name}", total=size, unit="B", unit_scale=True, mininterval=0.5,
+                    delay=1,
                 )
             )  # fmt: skip
-            zipped = file.read(2) == _GZIP_MAGIC
-            file.seek(0)
-            # tarfile's own gzip reader takes a stream cut short for its end; this one does not.
+            zipped = file.peek(2)[:2] == _GZIP_MAGIC
+            # Python's reader, unlike others, tells a stream cut short from its end.
             stream = stack.enter_context(gzip.GzipFile(fileobj=file)) if zipped else file
-            tar = stack.enter_context(tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER_BYTES))
-            for member in tar:
-                if member.isfile() and member.name.lower().endswith(suffixes):
-                    yield member.name, tar.extractfile(member).read()
+            counted = _Counted(stream, limits.max_bytes)
+            buffered = io.BufferedReader(counted, _BUFFER_BYTES)
+            seen: set[str] = set()
+            for count, member in enumerate(read_tar(buffered, limits.max_picture_bytes), 1):
+                if count > limits.max_members:
+                    raise PreparationError(
+                        f"{archive} has more than {limits.max_members:,} members. Nothing was prepared "
+                        "from it. If that is right, raise --max_members."
+                    )
                 bar.update(file.tell() - bar.n)
-            while stream.read(_BUFFER_BYTES):
-                pass  # To the end, where gzip keeps the checksum of it all.
-    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+                problem = _problem(member, suffixes, limits, seen)
+                seen.add(member.name)
+                if problem:
+                    left_out.add(member.name, problem)
+                elif member.content is not None:
+                    yield member.name, member.content
+    except FileNotFoundError as error:
+        raise PreparationError(f"no archive at {archive}") from error
+    except _TooMuchError as error:
         raise PreparationError(
-            f"{archive} is damaged or cut short ({error}). Nothing was prepared from it. "
-            "Fetch it again and compare its size with the source's."
+            f"{archive} unpacks to more than {limits.max_bytes:,} bytes. Nothing was prepared from it. If "
+            "that is right, raise --max_bytes."
         ) from error
+    except (TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+        raise PreparationError(
+            f"{archive} is damaged or cut short ({error}). Nothing was prepared from it. Fetch it again "
+            "and compare its size with the source's."
+        ) from error
+    except IsADirectoryError as error:
+        raise PreparationError(
+            f"{archive} is a folder. For a folder of pictures: python -m data_prep folder"
+        ) from error
+
+
+def _problem(member: Member, suffixes: tuple[str, ...], limits: Limits, seen: set[str]) -> str:
+    """Why a member is not used; "" if it is, and for folders, which nobody misses."""
+    if member.kind == "a folder":
+        return ""
+    path = PurePosixPath(member.name)
+    if member.kind:
+        return f"{member.kind}, not a file"
+    if path.is_absolute() or ".." in path.parts:
+        return "its name leads out of the archive"
+    if not member.name.lower().endswith(suffixes):
+        return f"not a picture ({', '.join(suffixes)})"
+    if member.name in seen:
+        return "a second member of this name"
+    if member.size == 0:
+        return "an empty file"
+    if member.content is None:
+        return f"{member.size:,} bytes, more than {limits.max_picture_bytes:,} (--max_picture_bytes)"
+    return ""
+
+
+class _TooMuchError(Exception):
+    """More bytes than the limit."""
+
+
+class _Counted(io.RawIOBase):
+    """A stream that may give so many bytes and no more."""
+
+    def __init__(self, stream, limit: int):
+        self._stream, self._left = stream, limit
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        data = self._stream.read(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise _TooMuchError
+        buffer[: len(data)] = data
+        return len(data)

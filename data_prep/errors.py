@@ -2,7 +2,7 @@
 
 
 class PreparationError(Exception):
-    """An archive is missing, damaged or of another form, or the result cannot be written."""
+    """A source is missing, damaged or of another form, or the result cannot be written."""
 
 
 class PictureError(Exception):

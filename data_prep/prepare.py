@@ -1,70 +1,85 @@
-"""Prepares data sets, and knows which are prepared already."""
+"""Prepares domains, reports on it, and prepares what a run lacks."""
 
 import contextlib
-import io
-import os
-import tempfile
+import dataclasses
+import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from absl import logging
-
+from data_prep.archives import dataset_name
+from data_prep.domain_writer import is_prepared, remove_leftovers
 from data_prep.errors import PreparationError
+from data_prep.limits import LeftOut, Limits
+from data_prep.pairs import PairForm
 
-_SHOWN_SKIPPED = 10
+_SHOWN_LEFT_OUT = 10
 
 
-def prepare_archive(archive: Path, data_dir: Path, image_size: int) -> None:
-    """Prepares both domains of a pix2pix archive, all or nothing, and reports on it.
+def prepare_archive(
+    archive: Path,
+    data_dir: Path,
+    image_size: int,
+    form: PairForm | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Prepares halves of a pix2pix archive as domains, all or nothing, and reports on it.
 
     Args:
-      archive: The .tar.gz file.
-      data_dir: Where the prepared data set goes, under `NAME/SIZEpx/VERSION`.
+      archive: The tar file.
+      data_dir: Where the domains go, `NAME/HALF/SIZEpx/VERSION`.
       image_size: Height and width of the prepared pictures.
+      form: Which halves, and how; both, from archives like edges2shoes, if None.
+      limits: What the archive may ask for.
 
     Raises:
       PreparationError: if the archive cannot be used or the result cannot be written.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.set_verbosity(logging.ERROR)
-    # It brings TensorFlow, which takes seconds to import.
-    import tensorflow_datasets as tfds
+    from data_prep.pix2pix import prepare_pairs
 
-    from data_prep.archives import dataset_name
-    from data_prep.pix2pix import Pix2pix
-
-    name = dataset_name(archive)
-    if is_prepared(data_dir, name, image_size):
-        print(
-            f"{name} is prepared at {image_size} pixels already, in {data_dir / name}/{image_size}px. "
-            "To prepare it anew, remove that folder first."
-        )
+    form, name = form or PairForm(), dataset_name(archive)
+    missing = tuple(half for half in form.halves if not is_prepared(data_dir, f"{name}/{half}", image_size))
+    for half in form.halves:
+        if half not in missing:
+            _say_prepared(data_dir, f"{name}/{half}", image_size)
+    if not missing:
         return
-    print(f"Preparing {archive} at {image_size} pixels in {data_dir}.")
-    started = time.monotonic()
-    tfds.disable_progress_bar()
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"incomplete.{name}.", dir=data_dir) as spool_dir:
-            builder = Pix2pix(archive, data_dir, image_size, Path(spool_dir))
-            with contextlib.redirect_stdout(io.StringIO()):  # It would speak of downloads.
-                builder.download_and_prepare(file_format="tfrecord", download_dir=spool_dir)
-    except OSError as error:
-        raise PreparationError(f"cannot prepare {archive} in {data_dir}: {error}") from error
-    for line in builder.skipped[:_SHOWN_SKIPPED]:
-        print(f"Left out {line}")
-    if len(builder.skipped) > _SHOWN_SKIPPED:
-        print(f"... and {len(builder.skipped) - _SHOWN_SKIPPED} more were left out.")
-    counts = ", ".join(f"{s.num_examples} {n}" for n, s in builder.info.splits.items())
-    print(
-        f"Prepared {name}/photo and {name}/edges: {counts} pictures each, "
-        f"{len(builder.skipped)} left out, in {time.monotonic() - started:.1f} s."
-    )
+    domains = tuple(f"{name}/{half}" for half in missing)
+    form = dataclasses.replace(form, halves=missing)
+    with _reported(str(archive), domains, data_dir, image_size) as (left_out, report):
+        report(prepare_pairs(archive, data_dir, image_size, form, limits or Limits(), left_out))
 
 
-def is_prepared(data_dir: Path, name: str, image_size: int) -> bool:
-    """Whether the data set `name` lies in `data_dir`, whole, at this size."""
-    return any((data_dir / name / f"{image_size}px").glob("[0-9]*/dataset_info.json"))
+def prepare_images(
+    images: Path,
+    val_images: Path | None,
+    val_share: float,
+    data_dir: Path,
+    name: str,
+    image_size: int,
+    fit: str,
+    limits: Limits | None = None,
+) -> None:
+    """Prepares a folder of pictures as a domain, and reports on it. Arguments as `prepare_folder`.
+
+    Raises:
+      PreparationError: if the folder cannot be used or the result cannot be written.
+    """
+    from data_prep.folder import prepare_folder
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise PreparationError(f"--name={name}: letters, digits, '_', '-' and '.' make a name")
+    if not 0 <= val_share < 1:
+        raise PreparationError(f"--val_share={val_share}: must be at least 0 and less than 1")
+    if is_prepared(data_dir, name, image_size):
+        _say_prepared(data_dir, name, image_size)
+        return
+    with _reported(str(images), (name,), data_dir, image_size) as (left_out, report):
+        report(
+            prepare_folder(
+                images, val_images, val_share, data_dir, name, image_size, fit, limits or Limits(), left_out
+            )
+        )
 
 
 def prepare_missing(data_dir: str, domains: tuple[str, ...], image_size: int) -> None:
@@ -73,7 +88,47 @@ def prepare_missing(data_dir: str, domains: tuple[str, ...], image_size: int) ->
     Raises:
       PreparationError: as `prepare_archive`.
     """
-    for name in dict.fromkeys(domain.partition("/")[0] for domain in domains):
+    halves: dict[str, list[str]] = {}
+    for domain in dict.fromkeys(domains):
+        name, _, half = domain.partition("/")
+        if not is_prepared(Path(data_dir), domain, image_size):
+            halves.setdefault(name, []).append(half)
+    for name, wanted in halves.items():
         archive = Path(data_dir) / f"{name}.tar.gz"
-        if not is_prepared(Path(data_dir), name, image_size) and archive.is_file():
-            prepare_archive(archive, Path(data_dir), image_size)
+        known = tuple(half for half in PairForm().halves if half in wanted)
+        if known and archive.is_file():
+            prepare_archive(archive, Path(data_dir), image_size, PairForm(halves=known))
+
+
+def _say_prepared(data_dir: Path, domain: str, image_size: int) -> None:
+    print(
+        f"{domain} is prepared at {image_size} pixels already, in {data_dir / domain}/{image_size}px. "
+        "To prepare it anew, remove that folder first."
+    )
+
+
+@contextlib.contextmanager
+def _reported(source: str, domains: tuple[str, ...], data_dir: Path, image_size: int) -> Iterator:
+    """Says what is done and how it went; gives what was left out, and a function that takes the counts."""
+    print(f"Preparing {source} at {image_size} pixels in {data_dir}.")
+    started, left_out, counts = time.monotonic(), LeftOut(), {}
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(data_dir)
+        yield left_out, counts.update
+    except OSError as error:
+        raise PreparationError(
+            f"cannot prepare {source} in {data_dir}: {error}. Nothing half-prepared was left."
+        ) from error
+    for line in left_out.lines[:_SHOWN_LEFT_OUT]:
+        print(f"Left out {line}")
+    if len(left_out) > _SHOWN_LEFT_OUT:
+        print(
+            f"... and {len(left_out) - _SHOWN_LEFT_OUT} more were left out: preparation.json in "
+            f"{data_dir / domains[0]}/{image_size}px names them all."
+        )
+    print(
+        f"Prepared {' and '.join(domains)}: "
+        + ", ".join(f"{count} {split}" for split, count in counts.items())
+        + f" pictures each, {len(left_out)} left out, in {time.monotonic() - started:.1f} s."
+    )

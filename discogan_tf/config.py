@@ -76,6 +76,18 @@ class Config:
         check=(_IMAGE_SIZES.__contains__, "must be 32, 64, 128 or 256"),
     )
     flip: bool = _setting(False, "Mirror half of the training pictures left to right, at random.")
+    split_pairs: bool = _setting(
+        True,
+        "Where both domains are halves of one archive, give each other pairs to train on, half of them, "
+        "so that no picture's true partner is seen.",
+    )
+    cache_bytes: int = _setting(
+        4 << 30,
+        "Training pictures of a domain are held in memory if they take no more bytes than this, and else "
+        "read from the disk as they are needed, in the same order.",
+        check=_NOT_NEGATIVE,
+        may_change=True,
+    )
     model: str = _setting("discogan", "Which model to train, a name in discogan_tf.models.MODELS.")
     num_steps: int = _setting(
         100_000, "Steps to train in all, those before a resume included.", check=_POSITIVE,
@@ -183,7 +195,7 @@ def default_names(domain_a: str, domain_b: str) -> tuple[str, str]:
 
 
 # Where that is not their default.
-_BEFORE_THEY_EXISTED = {"ema_decay": 0.0}
+_BEFORE_THEY_EXISTED = {"ema_decay": 0.0, "split_pairs": False}
 
 
 def to_flagfile(config: Config) -> str:

@@ -1,26 +1,32 @@
-"""Finds a prepared domain on disk and loads it whole, as uint8.
+"""Finds a prepared domain on disk: one array of pictures, read when they are asked for.
 
 `data_prep` writes domains; this module only reads them. A domain is named `DATASET/HALF` where one
-data set holds two domains (the two halves of a pix2pix archive), and `DATASET` where it holds one.
-On disk it is the TensorFlow Datasets folder `DATA_DIR/DATASET/SIZEpx/VERSION`.
+archive holds two (pix2pix), and by one word otherwise. On disk it is the folder
+`DATA_DIR/DOMAIN/SIZEpx/VERSION`, with a TFRecord file for each split.
 """
 
 import dataclasses
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 
+from discogan_tf.config import Config
 from discogan_tf.errors import DataError
 
-# The feature that holds the pictures of a data set with one domain.
-_SINGLE_FEATURE = "image"
+# The form of prepared domains that this version reads.
+_VERSION = "2.0.0"
+# In a record, the checksum that stands behind the pixels.
+_BYTES_BEHIND = 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Domain:
     """A split of a domain: `images`, uint8 [n, size, size, 3] in 0 .. 255, and where they are from.
 
-    `names` are those of the pictures in their archive, in the same order.
+    `images` may lie on the disk (`numpy.memmap`): index it for what is needed. `names` are those of the
+    pictures in their archive or folder, in the same order.
     """
 
     images: np.ndarray
@@ -28,7 +34,7 @@ class Domain:
 
 
 def load_domain(data_dir: str, domain: str, split: str, image_size: int) -> Domain:
-    """Loads one split of a domain, in an order that never changes.
+    """One split of a domain, in an order that never changes. No pixel is read yet.
 
     Args:
       data_dir: Folder of prepared domains.
@@ -37,37 +43,86 @@ def load_domain(data_dir: str, domain: str, split: str, image_size: int) -> Doma
       image_size: Height and width of the prepared pictures.
 
     Raises:
-      DataError: if the domain is not prepared at this size, has no such split or no pictures.
+      DataError: if the domain is not prepared at this size, is damaged or has no such split.
     """
-    dataset, _, half = domain.partition("/")
-    folder = _version_folder(data_dir, domain, image_size)
-    # Slow to import, and not needed to say that a domain is missing.
-    import tensorflow_datasets as tfds
-
-    builder = tfds.builder_from_directory(folder)
-    feature = half or _SINGLE_FEATURE
-    if feature not in builder.info.features:
-        halves = [name for name in builder.info.features if name != "name"]
+    folder = _folder(data_dir, domain, image_size)
+    try:
+        names = json.loads((folder / "names.json").read_text())
+        if split not in names:
+            raise DataError(f"{domain} has no {split} pictures (its splits: {', '.join(names)})")
+        (file,) = folder.glob(f"*-{split}.tfrecord-*")
+        count, pixels = len(names[split]), image_size * image_size * 3
+        # Records are equally long: the pixels of each stand before its last checksum.
+        length, rest = divmod(file.stat().st_size, count)
+        if rest or length < pixels + _BYTES_BEHIND:
+            raise ValueError(f"{file.name} does not hold {count} records of {image_size} pixels")
+    except (OSError, ValueError) as error:
         raise DataError(
-            f"{dataset} holds no domain {feature!r}: it has "
-            + ", ".join(f"{dataset}/{name}" if name != _SINGLE_FEATURE else dataset for name in halves)
-        )
-    if split not in builder.info.splits or not builder.info.splits[split].num_examples:
-        raise DataError(f"{domain} has no {split} pictures (its splits: {', '.join(builder.info.splits)})")
-    examples = builder.as_dataset(
-        split=split,
-        decoders=tfds.decode.PartialDecoding({feature: True, "name": True}),
-        shuffle_files=False,
+            f"the prepared domain {domain} is damaged ({error}). Remove {folder} and prepare it again."
+        ) from error
+    records = np.memmap(file, np.uint8, "r", shape=(count, length))
+    images = records[:, -pixels - _BYTES_BEHIND : -_BYTES_BEHIND]
+    return Domain(images.reshape(count, image_size, image_size, 3), names[split])
+
+
+def load_training(config: Config) -> dict[str, Domain]:
+    """The training pictures of domains "a" and "b" of a run.
+
+    Where both are halves of one archive and `config.split_pairs` says so, each gets other pairs, half of
+    them, so that no picture's true partner is seen, as in the paper authors' code.
+
+    Raises:
+      DataError: as `load_domain`; or if there is but one pair to split.
+    """
+    domains = {
+        key: load_domain(config.data_dir, name, "train", config.image_size)
+        for key, name in (("a", config.domain_a), ("b", config.domain_b))
+    }
+    if not (config.split_pairs and are_halves_of_one(config.domain_a, config.domain_b)):
+        return domains
+    if len(domains["a"].names) < 2:
+        raise DataError(f"{config.domain_a} has a single pair, which cannot be split: see --split_pairs")
+    shares = {key: _share(domain.names)[key] for key, domain in domains.items()}
+    return {
+        key: Domain(_Chosen(domain.images, shares[key]), [domain.names[place] for place in shares[key]])
+        for key, domain in domains.items()
+    }
+
+
+def are_halves_of_one(domain_a: str, domain_b: str) -> bool:
+    """Whether two domains are different halves of one archive, so that their pictures are pairs."""
+    return (
+        domain_a != domain_b
+        and "/" in domain_a
+        and domain_a.partition("/")[0] == domain_b.partition("/")[0]
     )
-    count = builder.info.splits[split].num_examples
-    images = np.empty((count, image_size, image_size, 3), np.uint8)
-    names, start = [], 0
-    for batch in examples.batch(256).prefetch(2).as_numpy_iterator():
-        stop = start + len(batch["name"])
-        images[start:stop] = batch[feature]
-        names += [name.decode() for name in batch["name"]]
-        start = stop
-    return Domain(images, names)
+
+
+def _share(names: list[str]) -> dict[str, np.ndarray]:
+    """Places of the pairs for each domain: a half each, by their names alone, in their order."""
+    order = np.argsort([hashlib.sha256(name.encode()).hexdigest() for name in names], kind="stable")
+    middle = len(names) // 2
+    return {"a": np.sort(order[:middle]), "b": np.sort(order[middle:])}
+
+
+class _Chosen:
+    """Some pictures of an array, by their places; like it, read when they are asked for."""
+
+    def __init__(self, images: np.ndarray, places: np.ndarray):
+        self._images, self._places = images, places
+        self.shape = (len(places), *images.shape[1:])
+        self.nbytes = int(np.prod(self.shape))
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, key) -> np.ndarray:
+        return self._images[self._places[key]]
+
+
+def cached(images, cache_bytes: int):
+    """`images` in memory if they fit into `cache_bytes`, else as they are, on the disk."""
+    return np.ascontiguousarray(images[:]) if images.nbytes <= cache_bytes else images
 
 
 def count_pictures(data_dir: str, domain: str, image_size: int) -> dict[str, int]:
@@ -76,10 +131,8 @@ def count_pictures(data_dir: str, domain: str, image_size: int) -> dict[str, int
     Raises:
       DataError: if the domain is not prepared at this size.
     """
-    import tensorflow_datasets as tfds
-
-    builder = tfds.builder_from_directory(_version_folder(data_dir, domain, image_size))
-    return {name: split.num_examples for name, split in builder.info.splits.items()}
+    names = json.loads((_folder(data_dir, domain, image_size) / "names.json").read_text())
+    return {split: len(of_split) for split, of_split in names.items()}
 
 
 def evenly_spaced(pictures: np.ndarray, count: int) -> np.ndarray:
@@ -97,25 +150,35 @@ def _evenly_spaced_places(total: int, count: int) -> np.ndarray:
     return np.linspace(0, total - 1, min(count, total)).astype(int)
 
 
-def _version_folder(data_dir: str, domain: str, image_size: int) -> Path:
-    dataset = domain.partition("/")[0]
-    size_folder = Path(data_dir) / dataset / f"{image_size}px"
-    versions = sorted(size_folder.glob("[0-9]*/dataset_info.json"))
-    if versions:
-        return versions[-1].parent
+def _folder(data_dir: str, domain: str, image_size: int) -> Path:
+    folder = Path(data_dir) / domain / f"{image_size}px" / _VERSION
+    if (folder / "dataset_info.json").is_file():
+        return folder
+    dataset, _, half = domain.partition("/")
+    prepared = sorted(
+        path.parent.parent.parent for path in Path(data_dir, dataset).glob("**/dataset_info.json")
+    )
+    others = sorted({str(path.relative_to(data_dir)) for path in prepared} - {dataset if half else ""})
     where = f"--data_dir={data_dir} --image_size={image_size}"
+    archive = (
+        f"  To get it: if {dataset} is one of the pix2pix archives, let it be downloaded,\n"
+        f"    python -m data_prep pix2pix --download={dataset} {where}\n"
+        "  or name the archive that you have:\n"
+        f"    python -m data_prep pix2pix --archive={dataset}.tar.gz {where}"
+    )
+    pictures = (
+        f"  To get it from a folder:\n    python -m data_prep folder --name={domain} --images=DIR {where}"
+    )
     if dataset.startswith("sample_"):
         remedy = f"  To draw it:\n    python -m data_prep sample {where}"
     else:
-        remedy = (
-            f"  To get it: if {dataset} is one of the pix2pix archives, download {dataset}.tar.gz from\n"
-            "    http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/\n"
-            f"  and put it into {data_dir}/, or name it:\n"
-            f"    python -m data_prep pix2pix --archive={dataset}.tar.gz {where}"
-        )
+        remedy = archive if half else pictures
     raise DataError(
         f"the domain {domain} is not prepared at {image_size} pixels.\n"
-        f"  Looked for: {size_folder}/, and for an archive {Path(data_dir) / dataset}.tar.gz\n"
-        f"{remedy}\n"
+        f"  Looked for: {folder}/"
+        + (f", and for an archive {Path(data_dir) / dataset}.tar.gz" if half else "")
+        + "\n"
+        + (f"  Prepared at some size: {', '.join(others)}\n" if others else "")
+        + f"{remedy}\n"
         "  To train without any download: make quickstart"
     )

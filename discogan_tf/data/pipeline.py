@@ -1,4 +1,4 @@
-"""Batches of two unpaired domains, by tf.data: uint8 cache -> order -> flip -> float32 in [0, 1]."""
+"""Batches of two unpaired domains, by tf.data: uint8 array -> order -> flip -> float32 in [0, 1]."""
 
 import dataclasses
 
@@ -35,7 +35,7 @@ def training_batches(
     """Endless training data from `first_step` on.
 
     Args:
-      images_a: uint8 [n_a, size, size, 3], the training pictures of domain a.
+      images_a: uint8 [n_a, size, size, 3], the training pictures of domain a, in memory or on the disk.
       images_b: uint8 [n_b, size, size, 3], of domain b; n_b may differ from n_a.
       plan: How the batches are made.
       first_step: Step of the first element.
@@ -45,17 +45,18 @@ def training_batches(
       element is a tuple of `updates_per_step` batches {"a", "b"}, each float32
       [batch_size / num_replicas, size, size, 3] in [0, 1].
     """
-    with tf.device("CPU:0"):
-        caches = {"a": tf.constant(images_a), "b": tf.constant(images_b)}
+    domains = {"a": images_a, "b": images_b}
     part_size = plan.batch_size // plan.num_replicas
 
-    def part(batch_number, replica, stream, cache):
+    def part(batch_number, replica, stream, domain):
         """One replica's part of one domain's batch."""
         first = batch_number * plan.batch_size
         start = replica * part_size
         positions = first + start + tf.range(part_size, dtype=tf.int64)
-        indices = order.picture_indices(positions, cache.shape[0], plan.seed, stream)
-        pictures = images.to_float(tf.gather(cache, indices))
+        indices = order.picture_indices(positions, len(domain), plan.seed, stream)
+        # By NumPy, from memory or from the disk: a tensor would be a second copy of all of it.
+        pictures = tf.numpy_function(domain.__getitem__, [indices], tf.uint8, stateful=False)
+        pictures = images.to_float(tf.ensure_shape(pictures, (part_size, *domain.shape[1:])))
         if plan.flip:
             # Drawn for the whole batch, so that they do not depend on the number of replicas.
             mirrored = order.flips(first, plan.batch_size, plan.seed, stream)
@@ -68,8 +69,8 @@ def training_batches(
         replica = plan.first_replica + number % plan.local_replicas
         return tuple(
             {
-                domain: part(step * plan.updates_per_step + update, replica, stream, cache)
-                for stream, (domain, cache) in enumerate(caches.items())
+                key: part(step * plan.updates_per_step + update, replica, stream, domain)
+                for stream, (key, domain) in enumerate(domains.items())
             }
             for update in range(plan.updates_per_step)
         )

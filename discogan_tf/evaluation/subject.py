@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from discogan_tf.checkpoints import restore_generators
 from discogan_tf.config import Config
-from discogan_tf.data.domains import evenly_spaced, load_domain, thinned
+from discogan_tf.data.domains import evenly_spaced, load_domain, load_training, thinned
 from discogan_tf.errors import DataError
 from discogan_tf.evaluation import features, metrics
 from discogan_tf.evaluation.view import View, Viewer
@@ -44,11 +44,10 @@ def load_subject(config: Config, split: str, checkpoint: str, num_pictures: int)
     """
     model = create_model(config, tf.float32)
     step = restore_generators(Path(config.workdir), model, checkpoint)
-    held_out, training = {}, {}
+    held_out = {}
+    training = {k: evenly_spaced(domain.images, _TRAINING) for k, domain in load_training(config).items()}
     for key, name in (("a", config.domain_a), ("b", config.domain_b)):
         held_out[key] = thinned(load_domain(config.data_dir, name, split, config.image_size), num_pictures)
-        everything = load_domain(config.data_dir, name, "train", config.image_size).images
-        training[key] = evenly_spaced(everything, _TRAINING)
         if len(held_out[key].names) < 2:
             raise DataError(f"{name} has fewer than two {split} pictures: nothing can be measured")
     return Subject(config, step, split, Viewer(model, config, held_out, training).views())

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from discogan_tf import images as pixels
 from discogan_tf.config import Config
-from discogan_tf.data.domains import Domain
+from discogan_tf.data.domains import Domain, are_halves_of_one
 
 _BATCH_SIZE = 64
 _OPPOSITE = {"a_to_b": "b_to_a", "b_to_a": "a_to_b"}
@@ -98,7 +98,7 @@ def _in_batches(network):
 
 def _pairs(domain: str, other_domain: str, inputs: Domain, targets: Domain) -> np.ndarray | None:
     """For halves of one archive, the index of each input's other half."""
-    if domain.partition("/")[0] != other_domain.partition("/")[0]:
+    if not are_halves_of_one(domain, other_domain):
         return None
     places = {name: index for index, name in enumerate(targets.names)}
     if not all(name in places for name in inputs.names):

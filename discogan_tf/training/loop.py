@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from discogan_tf.checkpoints import Checkpoints
 from discogan_tf.config import Config
-from discogan_tf.data.domains import Domain, load_domain
+from discogan_tf.data.domains import Domain, cached, load_domain, load_training
 from discogan_tf.errors import DataError, NonFiniteLossError
 from discogan_tf.models import create_model
 from discogan_tf.training import distribution, schedules
@@ -129,14 +129,14 @@ def train(config: Config) -> int | None:
 def _load_domains(config: Config) -> tuple[dict[str, np.ndarray], dict[str, Domain]]:
     """The training pictures, uint8 [n, size, size, 3], and the validation domains of "a" and "b"."""
     training, validation = {}, {}
+    loaded = load_training(config)
     for domain, name in (("a", config.domain_a), ("b", config.domain_b)):
-        loaded = load_domain(config.data_dir, name, "train", config.image_size)
-        training[domain] = loaded.images
+        training[domain] = cached(loaded[domain].images, config.cache_bytes)
         try:
             validation[domain] = load_domain(config.data_dir, name, "val", config.image_size)
         except DataError as error:
             print(f"Note: {error}. Sheets and metrics use training pictures instead.")
-            validation[domain] = loaded
+            validation[domain] = loaded[domain]
     return training, validation
 
 

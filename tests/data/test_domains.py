@@ -1,12 +1,15 @@
+import dataclasses
 import io
 import json
+import shutil
 import tarfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from discogan_tf.data.domains import load_domain
+from discogan_tf.config import Config
+from discogan_tf.data.domains import cached, load_domain, load_training
 from discogan_tf.errors import DataError
 
 
@@ -30,6 +33,9 @@ def test_halves_are_those_of_the_archive(data_dir):
         for name, image in zip(domain.names, domain.images, strict=True):
             pair = Image.open(io.BytesIO(pairs[name])).convert("RGB")
             crop = np.asarray(pair, np.float64)[:, left : left + 256]
+            if half == "edges":  # Thickened: the darkest of 3 x 3 pixels.
+                padded = np.pad(crop, ((1, 1), (1, 1), (0, 0)), constant_values=255)
+                crop = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (0, 1)).min((3, 4))
             reference = crop.reshape(32, 8, 32, 8, 3).mean((1, 3))
             assert np.abs(image - reference).mean() < 1.5
 
@@ -73,3 +79,37 @@ def test_an_unknown_half_names_those_there_are(data_dir):
 def test_an_unknown_split_is_an_error(data_dir):
     with pytest.raises(DataError, match="no test pictures"):
         load_domain(str(data_dir), "sample_edges2shoes/photo", "test", 32)
+
+
+def test_pictures_stay_on_the_disk_until_they_are_wanted(data_dir):
+    images = load_domain(str(data_dir), "sample_edges2shoes/photo", "train", 32).images
+    assert isinstance(images, np.memmap)
+    in_memory = cached(images, images.nbytes)
+    assert not isinstance(in_memory, np.memmap) and isinstance(cached(images, images.nbytes - 1), np.memmap)
+    np.testing.assert_array_equal(in_memory, images)
+
+
+def test_halves_of_one_archive_share_no_pair(data_dir):
+    config = Config(
+        data_dir=str(data_dir), image_size=32,
+        domain_a="sample_edges2shoes/edges", domain_b="sample_edges2shoes/photo",
+    )  # fmt: skip
+    found = load_training(config)
+    assert [len(found[key].names) for key in "ab"] == [7, 7]
+    assert not set(found["a"].names) & set(found["b"].names)
+    whole = load_domain(str(data_dir), "sample_edges2shoes/edges", "train", 32)
+    for name, image in zip(found["a"].names, found["a"].images[:], strict=True):
+        np.testing.assert_array_equal(image, whole.images[whole.names.index(name)])
+    together = load_training(dataclasses.replace(config, split_pairs=False))
+    assert [len(together[key].names) for key in "ab"] == [14, 14]
+    unrelated = load_training(dataclasses.replace(config, domain_a="sample_edges2handbags/edges"))
+    assert [len(unrelated[key].names) for key in "ab"] == [14, 14]
+
+
+def test_a_damaged_domain_is_said(data_dir, tmp_path):
+    folder = tmp_path / "sample_edges2shoes" / "photo"
+    shutil.copytree(data_dir / "sample_edges2shoes" / "photo", folder)
+    (file,) = folder.glob("**/*-train.*")
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(DataError, match=r"damaged.*does not hold 14 records.*prepare it again"):
+        load_domain(str(tmp_path), "sample_edges2shoes/photo", "train", 32)

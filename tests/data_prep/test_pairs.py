@@ -5,38 +5,70 @@ import pytest
 from PIL import Image
 
 from data_prep.errors import PictureError
-from data_prep.pairs import split_pair
+from data_prep.pairs import PairForm, colour_side, split_pair
+
+_PLAIN = PairForm(thicken_edges=False)
+_PIXELS = 1_000_000
+
+
+def _file(picture, file_format="JPEG"):
+    file = io.BytesIO()
+    picture.save(file, file_format, **({"quality": 95} if file_format == "JPEG" else {}))
+    return file.getvalue()
 
 
 def _pair(height=256, file_format="JPEG"):
     """A blue half beside a red one, as a file."""
     pair = Image.new("RGB", (2 * height, height), (0, 0, 255))
     pair.paste((255, 0, 0), (height, 0, 2 * height, height))
-    file = io.BytesIO()
-    pair.save(file, file_format, **({"quality": 95} if file_format == "JPEG" else {}))
-    return file.getvalue()
-
-
-def _decode(png):
-    return np.asarray(Image.open(io.BytesIO(png)), int)
+    return _file(pair, file_format)
 
 
 @pytest.mark.parametrize("size", [32, 64, 128, 256])
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
 def test_halves_do_not_bleed_into_each_other(size, file_format):
-    halves = split_pair(_pair(file_format=file_format), size)
+    halves = split_pair(_pair(file_format=file_format), size, _PLAIN, _PIXELS)
     for half, colour in (("edges", (0, 0, 255)), ("photo", (255, 0, 0))):
-        pixels = _decode(halves[half])
-        assert pixels.shape == (size, size, 3)
+        assert halves[half].shape == (size, size, 3) and halves[half].dtype == np.uint8
         # At full size the JPEG itself smears colour over one pixel at the border.
-        inner = pixels[:, 1:-1] if size == 256 else pixels
-        assert np.abs(inner - colour).max() <= 3
+        inner = halves[half][:, 1:-1] if size == 256 else halves[half]
+        assert np.abs(inner.astype(int) - colour).max() <= 3
 
 
 @pytest.mark.parametrize("height", [100, 250, 300, 48])
 def test_other_heights_are_scaled_too(height):
-    halves = split_pair(_pair(height), 64)
-    assert np.abs(_decode(halves["photo"])[:, 2:] - (255, 0, 0)).max() <= 6
+    photo = split_pair(_pair(height), 64, _PLAIN, _PIXELS)["photo"]
+    assert np.abs(photo[:, 2:].astype(int) - (255, 0, 0)).max() <= 6
+
+
+def test_a_mirrored_pair_has_its_photo_on_the_left():
+    form = PairForm(photo_side="left", halves=("photo",))
+    halves = split_pair(_pair(), 64, form, _PIXELS)
+    assert list(halves) == ["photo"] and np.abs(halves["photo"].astype(int) - (0, 0, 255)).max() <= 3
+
+
+def test_lines_become_two_pixels_thicker_before_scaling():
+    """A line of one pixel in 256 is 3/4 of a pixel of 64, and so as dark, wherever it lies."""
+    for place in (40, 41, 42, 43, 0, 255):
+        pair = np.full((256, 512, 3), 255, np.uint8)
+        pair[:, place] = 0
+        data = _file(Image.fromarray(pair), "PNG")
+        thick, thin = (
+            split_pair(data, 64, PairForm(thicken_edges=thicken), _PIXELS)["edges"].astype(int)
+            for thicken in (True, False)
+        )
+        ends = 2 if place in (0, 255) else 3
+        assert np.abs((255 - thick).sum(1) - 255 * ends / 4).max() <= 2
+        assert np.abs((255 - thin).sum(1) - 255 / 4).max() <= 1
+
+
+def test_photos_are_the_same_with_and_without_edges():
+    rng = np.random.default_rng(0)
+    smooth = Image.fromarray(rng.integers(0, 256, (16, 32, 3), dtype=np.uint8)).resize((512, 256))
+    both = split_pair(_file(smooth), 64, PairForm(), _PIXELS)["photo"]
+    np.testing.assert_array_equal(
+        both, split_pair(_file(smooth), 64, PairForm(halves=("photo",)), _PIXELS)["photo"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,15 +77,24 @@ def test_other_heights_are_scaled_too(height):
         (b"", "cannot be decoded"),
         (b"text", "cannot be decoded"),
         (_pair()[:2000], "cannot be decoded"),
+        (_pair(800), "1600x800 pixels, too many"),
     ],
 )
-def test_damaged_pictures_are_refused(data, words):
+def test_damaged_and_oversized_pictures_are_refused(data, words):
     with pytest.raises(PictureError, match=words):
-        split_pair(data, 64)
+        split_pair(data, 64, PairForm(), _PIXELS)
 
 
 def test_a_picture_of_another_shape_is_refused():
-    file = io.BytesIO()
-    Image.new("RGB", (256, 256)).save(file, "JPEG")
     with pytest.raises(PictureError, match="not two squares"):
-        split_pair(file.getvalue(), 64)
+        split_pair(_file(Image.new("RGB", (256, 256))), 64, PairForm(), _PIXELS)
+
+
+def test_the_side_in_colour_is_found():
+    pair = Image.new("RGB", (512, 256), (255, 255, 255))
+    assert colour_side(_file(pair), _PIXELS) is None
+    pair.paste((200, 80, 40), (300, 40, 460, 220))
+    assert colour_side(_file(pair), _PIXELS) == "right"
+    assert colour_side(_file(pair.transpose(Image.Transpose.FLIP_LEFT_RIGHT)), _PIXELS) == "left"
+    pair.paste((20, 80, 240), (40, 40, 220, 220))
+    assert colour_side(_file(pair), _PIXELS) is None

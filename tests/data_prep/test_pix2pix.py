@@ -1,124 +1,131 @@
 import io
+import json
 import subprocess
 import sys
-import tarfile
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from PIL import Image
+from PIL import Image, ImageOps
 
+from data_prep.domain_writer import is_prepared, prepared_folder
 from data_prep.errors import PreparationError
-from data_prep.prepare import is_prepared, prepare_archive, prepare_missing
+from data_prep.pairs import PairForm
+from data_prep.prepare import prepare_archive, prepare_missing
+from discogan_tf.data.domains import load_domain
+from tests.data_prep.conftest import jpeg, write_archive
 
 
-def _jpeg(colour, size=(512, 256)):
-    file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, "JPEG")
-    return file.getvalue()
+def _prepared(folder, size=64):
+    return {
+        half: load_domain(str(folder), f"edges2boots/{half}", "train", size) for half in ("photo", "edges")
+    }
 
 
-def _archive(folder, members, name="edges2boots"):
-    path = folder / f"{name}.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
-        for member, content in members:
-            header = tarfile.TarInfo(member)
-            header.size = len(content)
-            tar.addfile(header, io.BytesIO(content))
-    return path
-
-
-_GOOD = [(f"edges2boots/train/{i}_AB.jpg", _jpeg((i * 40, 0, 0))) for i in range(4)] + [
-    ("edges2boots/val/1_AB.jpg", _jpeg((0, 200, 0)))
-]
-
-
-def test_prepares_both_splits_and_reports(tmp_path, capsys):
-    prepare_archive(_archive(tmp_path, _GOOD), tmp_path, 64)
-    builder = tfds.builder_from_directory(tmp_path / "edges2boots" / "64px" / "1.0.0")
-    assert builder.info.splits["train"].num_examples == 4
-    assert builder.info.splits["val"].num_examples == 1
-    (example,) = builder.as_dataset("val").as_numpy_iterator()
-    assert example["name"] == b"edges2boots/val/1_AB.jpg"
-    np.testing.assert_allclose(example["photo"][30, 30], (0, 200, 0), atol=3)
+def test_prepares_both_halves_of_both_splits_and_reports(tmp_path, capsys, good_members):
+    prepare_archive(write_archive(tmp_path, good_members), tmp_path, 64)
+    found = _prepared(tmp_path)
+    assert found["photo"].names == found["edges"].names == [name for name, _ in good_members[:4]]
+    for i, (photo, edges) in enumerate(zip(found["photo"].images, found["edges"].images, strict=True)):
+        assert np.abs(photo[:, 2:].astype(int) - (250, i * 40, 0)).max() <= 3
+        assert edges[:, :-2].min() >= 252
+    val = load_domain(str(tmp_path), "edges2boots/photo", "val", 64)
+    assert val.names == ["edges2boots/val/1_AB.jpg"] and val.images.shape == (1, 64, 64, 3)
     assert "4 train, 1 val pictures each, 0 left out" in capsys.readouterr().out
     assert not list(tmp_path.glob("incomplete*"))
 
 
-def test_an_archive_without_val_has_only_train(tmp_path):
-    prepare_archive(_archive(tmp_path, _GOOD[:4]), tmp_path, 32)
-    builder = tfds.builder_from_directory(tmp_path / "edges2boots" / "32px" / "1.0.0")
-    assert list(builder.info.splits) == ["train"]
+def test_tensorflow_datasets_reads_it_too(tmp_path, good_members):
+    """With its own checksums, and the same pixels."""
+    prepare_archive(write_archive(tmp_path, good_members), tmp_path, 32)
+    builder = tfds.builder_from_directory(prepared_folder(tmp_path, "edges2boots/photo", 32))
+    assert {name: split.num_examples for name, split in builder.info.splits.items()} == {
+        "train": 4,
+        "val": 1,
+    }
+    examples = builder.as_dataset("train", shuffle_files=False).as_numpy_iterator()
+    found = np.stack([example["image"] for example in examples])
+    np.testing.assert_array_equal(
+        found, load_domain(str(tmp_path), "edges2boots/photo", "train", 32).images
+    )
 
 
-def test_bad_pictures_are_named_and_good_ones_kept(tmp_path, capsys):
-    bad = [
-        ("edges2boots/train/text_AB.jpg", b"no picture"),
-        ("edges2boots/train/square_AB.jpg", _jpeg((0, 0, 0), (256, 256))),
-        _GOOD[0],
-        ("edges2boots/README", b"not looked at"),
-    ]
-    prepare_archive(_archive(tmp_path, _GOOD + bad), tmp_path, 64)
+def test_an_archive_without_val_has_only_train(tmp_path, good_members):
+    prepare_archive(write_archive(tmp_path, good_members[:4]), tmp_path, 32)
+    names = json.loads((prepared_folder(tmp_path, "edges2boots/photo", 32) / "names.json").read_text())
+    assert list(names) == ["train"]
+
+
+def test_one_half_alone_and_the_other_later(tmp_path, capsys, good_members):
+    archive = write_archive(tmp_path, good_members)
+    prepare_archive(archive, tmp_path, 32, PairForm(halves=("photo",)))
+    assert not is_prepared(tmp_path, "edges2boots/edges", 32)
+    prepare_archive(archive, tmp_path, 32)
     out = capsys.readouterr().out
-    assert "4 train, 1 val pictures each, 3 left out" in out
-    assert "text_AB.jpg: cannot be decoded" in out
-    assert "square_AB.jpg: 256x256 pixels" in out
-    assert "a second member of this name" in out
+    assert is_prepared(tmp_path, "edges2boots/edges", 32) and "edges2boots/photo is prepared" in out
 
 
-def test_a_truncated_archive_leaves_nothing(tmp_path):
-    path = _archive(tmp_path, _GOOD)
-    path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(PreparationError, match="damaged or cut short"):
-        prepare_archive(path, tmp_path, 64)
-    assert not is_prepared(tmp_path, "edges2boots", 64)
-    assert [entry.name for entry in tmp_path.iterdir() if entry.name != "edges2boots"] == [path.name]
-
-
-@pytest.mark.parametrize("content", [b"", b"plain text, no archive" * 100])
-def test_what_is_no_archive_is_refused(tmp_path, content):
-    path = tmp_path / "edges2boots.tar.gz"
-    path.write_bytes(content)
-    with pytest.raises(PreparationError):
-        prepare_archive(path, tmp_path, 64)
-    assert not is_prepared(tmp_path, "edges2boots", 64)
-
-
-def test_an_archive_without_training_pictures_is_refused(tmp_path):
-    with pytest.raises(PreparationError, match="no usable training pictures"):
-        prepare_archive(_archive(tmp_path, [("photos/1.jpg", _jpeg((0, 0, 0)))]), tmp_path, 64)
-
-
-def test_an_unwritable_data_dir_is_an_error(tmp_path):
-    blocked = tmp_path / "data"
-    blocked.write_text("a file where the folder should be")
-    with pytest.raises(PreparationError, match="cannot prepare"):
-        prepare_archive(_archive(tmp_path, _GOOD), blocked, 64)
-
-
-def test_a_prepared_archive_is_left_alone(tmp_path, capsys):
-    path = _archive(tmp_path, _GOOD)
+def test_a_prepared_archive_is_left_alone(tmp_path, capsys, good_members):
+    path = write_archive(tmp_path, good_members)
     prepare_archive(path, tmp_path, 64)
     path.unlink()
     prepare_archive(path, tmp_path, 64)
-    assert "already" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("already") == 2
 
 
-def test_prepare_missing_prepares_once_for_both_halves(tmp_path, capsys):
-    _archive(tmp_path, _GOOD)
+def test_prepare_missing_prepares_what_the_run_needs(tmp_path, capsys, good_members):
+    write_archive(tmp_path, good_members)
     prepare_missing(str(tmp_path), ("edges2boots/edges", "edges2boots/photo", "absent/photo"), 32)
-    assert is_prepared(tmp_path, "edges2boots", 32)
+    assert is_prepared(tmp_path, "edges2boots/edges", 32)
     assert capsys.readouterr().out.count("Preparing") == 1
+    prepare_missing(str(tmp_path), ("edges2boots/photo", "clogs"), 64)
+    assert is_prepared(tmp_path, "edges2boots/photo", 64)
+    assert not is_prepared(tmp_path, "edges2boots/edges", 64)
 
 
-def test_command_line(tmp_path):
+def test_a_mirrored_archive_is_refused_and_then_prepared_properly(tmp_path, good_members):
+    def mirrored(data):
+        file = io.BytesIO()
+        ImageOps.mirror(Image.open(io.BytesIO(data))).save(file, "JPEG")
+        return file.getvalue()
+
+    archive = write_archive(tmp_path, [(name, mirrored(data)) for name, data in good_members])
+    with pytest.raises(PreparationError, match=r"mirrored.*--photo_side=left"):
+        prepare_archive(archive, tmp_path, 32)
+    assert not is_prepared(tmp_path, "edges2boots/photo", 32)
+    prepare_archive(archive, tmp_path, 32, PairForm(photo_side="left"))
+    photo = _prepared(tmp_path, 32)["photo"].images[0]
+    assert np.abs(photo[:, :-2].astype(int) - (250, 0, 0)).max() <= 3
+
+
+def test_left_overs_of_killed_processes_are_removed(tmp_path, good_members):
+    """A number that no process has: Linux gives none above four million."""
+    left = tmp_path / "incomplete.edges2boots.photo.64px.99999999"
+    left.mkdir()
+    other = tmp_path / "incomplete.mine"
+    other.mkdir()
+    prepare_archive(write_archive(tmp_path, good_members), tmp_path, 32)
+    assert not left.exists() and other.exists()
+
+
+def test_command_line(tmp_path, good_members):
     def run(*arguments):
         return subprocess.run(
             [sys.executable, "-m", "data_prep", *arguments], capture_output=True, text=True
         )
 
-    archive = _archive(tmp_path, _GOOD)
+    archive = write_archive(
+        tmp_path, [*good_members, ("edges2boots/train/bad.jpg", jpeg((0, 0, 0), (9, 9)))]
+    )
     done = run("pix2pix", f"--archive={archive}", f"--data_dir={tmp_path / 'data'}")
-    assert done.returncode == 0 and "Prepared edges2boots/photo" in done.stdout, done.stderr
+    assert done.returncode == 0 and "Prepared edges2boots/edges and edges2boots/photo" in done.stdout
+    assert "bad.jpg: 9x9 pixels" in done.stdout
     failed = run("pix2pix", f"--archive={tmp_path / 'absent.tar.gz'}", f"--data_dir={tmp_path}")
     assert failed.returncode == 1 and "error: no archive at" in failed.stderr
+    for arguments, words in (
+        ((), "--archive=FILE or --download=NAME"),
+        ((f"--archive={archive}", "--halves=sketch"), "no 'sketch'"),
+        ((f"--archive={archive}", "--sha256=00"), "--sha256 is for one --download"),
+    ):
+        failed = run("pix2pix", f"--data_dir={tmp_path}", *arguments)
+        assert failed.returncode == 1 and words in failed.stderr

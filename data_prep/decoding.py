@@ -1,0 +1,61 @@
+"""Files of pictures to arrays, whoever wrote the file."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from data_prep.errors import PictureError
+
+
+@contextlib.contextmanager
+def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[Image.Image]:
+    """A picture, its header read and nothing decoded yet.
+
+    Args:
+      data: The file.
+      formats: The formats to expect, by Pillow's names.
+      max_pixels: How many pixels the header may claim.
+
+    Raises:
+      PictureError: if it is no picture, claims too many pixels, or is found damaged within the context.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow's own limit; the one here is smaller.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=formats) as picture:
+                width, height = picture.size
+                if width * height > max_pixels:
+                    raise PictureError(f"{width}x{height} pixels, too many (--max_pixels={max_pixels})")
+                yield picture
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"far more pixels than --max_pixels={max_pixels}") from error
+    except Image.UnidentifiedImageError as error:
+        raise PictureError(f"cannot be decoded: no {', '.join(formats)} file") from error
+    except Exception as error:  # Pillow's decoders raise many kinds on damaged files.
+        raise PictureError(f"cannot be decoded: {error}") from error
+
+
+def upright_rgb(picture: Image.Image) -> np.ndarray:
+    """uint8 [height, width, 3]: turned as the camera says, 8 bits, colour, on white where transparent."""
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip, not scale.
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(ground, picture)
+    return np.asarray(picture.convert("RGB"))
+
+
+def upright_grey(picture: Image.Image) -> np.ndarray:
+    """uint8 [height, width]: as `upright_rgb`, its luma alone."""
+    if picture.mode == "L" and not picture.has_transparency_data:
+        return np.asarray(ImageOps.exif_transpose(picture))
+    return np.asarray(Image.fromarray(upright_rgb(picture)).convert("L"))

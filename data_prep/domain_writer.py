@@ -1,0 +1,188 @@
+"""Writes a prepared domain: all of it or nothing."""
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.errors import PreparationError
+from data_prep.limits import LeftOut
+from data_prep.records import FEATURE, checksum, encode_record
+
+VERSION = "2.0.0"
+SPLITS = ("train", "val")
+_INCOMPLETE = "incomplete"
+
+
+class DomainWriter:
+    """Writes `DATA_DIR/DOMAIN/SIZEpx/VERSION`, a folder that TensorFlow Datasets reads too.
+
+    A context manager. The folder is made under another name and renamed when `finish` has flushed all
+    of it to the disk; without that, leaving the context removes it.
+
+    Args:
+      data_dir: Folder of prepared domains.
+      domain: Name of the domain, "boots" or "edges2shoes/photo".
+      size: Height and width of the pictures.
+    """
+
+    def __init__(self, data_dir: Path, domain: str, size: int):
+        self._domain, self._size = domain, size
+        self._target = prepared_folder(data_dir, domain, size)
+        self._folder = data_dir / f"{_INCOMPLETE}.{domain.replace('/', '.')}.{size}px.{os.getpid()}"
+        self._files: dict = {}
+        self.names: dict[str, list[str]] = {}
+        self._digests: dict[str, hashlib._Hash] = {}
+
+    def __enter__(self):
+        self._folder.mkdir(parents=True)
+        return self
+
+    def add(self, split: str, name: str, picture: np.ndarray) -> None:
+        """Writes a picture, uint8 [size, size, 3], under its name for people."""
+        if split not in self._files:
+            self._files[split] = _open(self._folder / _split_file(self._domain, split))
+            self.names[split], self._digests[split] = [], hashlib.sha256()
+        record = encode_record(picture)
+        self._files[split].write(record)
+        self.names[split].append(name)
+        self._digests[split].update(checksum(record).to_bytes(4, "little"))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Split -> how many pictures it has."""
+        return {split: len(self.names[split]) for split in SPLITS if split in self.names}
+
+    def finish(self, description: dict, left_out: LeftOut) -> None:
+        """Writes what is to be known of the domain, and gives it its name.
+
+        Args:
+          description: Where the pictures are from and how they were made, for `preparation.json`.
+          left_out: What was not used.
+
+        Raises:
+          PreparationError: if there are no training pictures.
+        """
+        if "train" not in self.counts:
+            raise PreparationError(f"no usable training pictures for {self._domain}")
+        for file in self._files.values():
+            _flush(file)
+        preparation = {
+            "domain": self._domain,
+            "image_size": self._size,
+            "prepared": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            **description,
+            "counts": self.counts,
+            "fingerprints": {split: digest.hexdigest() for split, digest in self._digests.items()},
+            "left_out": left_out.lines,
+        }
+        for name, content in (
+            ("preparation.json", preparation),
+            ("names.json", self.names),
+            ("dataset_info.json", self._dataset_info()),
+            ("features.json", self._features()),
+        ):
+            with (self._folder / name).open("wb") as file:
+                file.write(json.dumps(content, indent=None if name == "names.json" else 1).encode())
+                _flush(file)
+        self._target.parent.mkdir(parents=True, exist_ok=True)
+        _flush_folder(self._folder)
+        self._folder.rename(self._target)
+        _flush_folder(self._target.parent)
+
+    def __exit__(self, *unused):
+        for file in self._files.values():
+            with contextlib.suppress(OSError):  # Of a full disk, at what was still to be written.
+                file.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _dataset_info(self) -> dict:
+        return {
+            "name": _dataset(self._domain),
+            "version": VERSION,
+            "configName": f"{self._size}px",
+            "description": f"The domain {self._domain}, {self._size} x {self._size} pixels.",
+            "fileFormat": "tfrecord",
+            "splits": [
+                {
+                    "name": split,
+                    "numBytes": str((self._folder / _split_file(self._domain, split)).stat().st_size),
+                    "shardLengths": [str(count)],
+                    "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+                }
+                for split, count in self.counts.items()
+            ],
+        }
+
+    def _features(self) -> dict:
+        kind = "tensorflow_datasets.core.features"
+        picture = {
+            "pythonClassName": f"{kind}.tensor_feature.Tensor",
+            "tensor": {
+                "shape": {"dimensions": [str(side) for side in (self._size, self._size, 3)]},
+                "dtype": "uint8",
+                "encoding": "bytes",
+            },
+        }
+        return {
+            "pythonClassName": f"{kind}.features_dict.FeaturesDict",
+            "featuresDict": {"features": {FEATURE: picture}},
+        }
+
+
+def prepared_folder(data_dir: Path, domain: str, size: int) -> Path:
+    """Where a domain lies once it is prepared."""
+    return data_dir / domain / f"{size}px" / VERSION
+
+
+def is_prepared(data_dir: Path, domain: str, size: int) -> bool:
+    """Whether a domain lies in `data_dir`, whole, at this size."""
+    return (prepared_folder(data_dir, domain, size) / "dataset_info.json").is_file()
+
+
+def remove_leftovers(data_dir: Path) -> None:
+    """Removes unfinished folders whose process is gone: killed, or the machine was."""
+    for folder in data_dir.glob(f"{_INCOMPLETE}.*"):
+        process = folder.name.rpartition(".")[2]
+        if process.isdecimal() and not _is_alive(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _dataset(domain: str) -> str:
+    return domain.replace("/", "_")
+
+
+def _split_file(domain: str, split: str) -> str:
+    return f"{_dataset(domain)}-{split}.tfrecord-00000-of-00001"
+
+
+def _open(path: Path):
+    return path.open("wb", 1 << 20)
+
+
+def _flush(file) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,206 @@
+"""Fetches an archive, however often the connection breaks."""
+
+import dataclasses
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import requests
+from tqdm import tqdm
+
+from data_prep.errors import PreparationError
+from data_prep.known_sets import ADDRESSES, KNOWN_SETS
+
+_TIMEOUT_SECS = 60
+# What a broken connection costs at most.
+_CHUNK = 1 << 16
+# In a row, without a byte more.
+_ATTEMPTS = 6
+_LONGEST_WAIT_SECS = 60
+# Answers that may be better later.
+_TRANSIENT = (408, 429, 500, 502, 503, 504)
+
+
+class _HopelessError(Exception):
+    """An address that will not give the file, however often it is asked."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """A file in the making, and beside it a note of which version of the source it is of."""
+
+    file: Path
+
+    @property
+    def note(self) -> Path:
+        return self.file.with_name(self.file.name + ".version")
+
+    def size(self) -> int:
+        return self.file.stat().st_size if self.file.is_file() and self.note.is_file() else 0
+
+    def start(self, version: str) -> None:
+        self.file.write_bytes(b"")
+        self.note.write_text(version)
+
+    def remove(self) -> None:
+        self.file.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+
+def download(
+    name: str,
+    data_dir: Path,
+    sha256: str | None = None,
+    addresses: tuple[str, ...] = ADDRESSES,
+    wait: Callable[[float], None] = time.sleep,
+) -> Path:
+    """Fetches `NAME.tar.gz` into a folder, unless it is there; goes on with what an earlier try left.
+
+    Args:
+      name: A name of `KNOWN_SETS`.
+      data_dir: The folder.
+      sha256: What the file must have, in hexadecimal digits; None if nobody knows.
+      addresses: Where to look, one after the other, with {name} in them.
+      wait: Waits so many seconds.
+
+    Returns:
+      The file's path. It has this name only once it is whole.
+
+    Raises:
+      PreparationError: if no address gives the file, or it is not the one that was meant.
+    """
+    target = data_dir / f"{name}.tar.gz"
+    if target.is_file():
+        print(f"{target} is there already.")
+        if sha256:
+            _require_digest(target, sha256, f"Remove {target} to fetch it again.")
+        return target
+    part = _Part(target.with_name(target.name + ".part"))
+    failures = []
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        for address in (address.format(name=name) for address in addresses):
+            print(f"Fetching {address} (about {KNOWN_SETS[name][2]}).")
+            try:
+                _fetch(address, part, wait)
+                break
+            except _HopelessError as error:
+                failures.append(f"{address}: {error}")
+                print(f"That did not work: {error}.")
+        else:
+            raise PreparationError(
+                f"{name} could not be fetched.\n  " + "\n  ".join(failures) + "\n"
+                f"Run the command again to go on where this ended. Or fetch {name}.tar.gz by other means, "
+                f"such as a browser, put it into {data_dir}/ and run it again: it is prepared from there."
+            )
+        digest = _require_digest(part.file, sha256, "The next try starts afresh.", part)
+        part.file.replace(target)
+        part.note.unlink(missing_ok=True)
+    except OSError as error:
+        raise PreparationError(f"cannot write {target}: {error}. Run again to go on.") from error
+    print(f"Fetched {target}: {target.stat().st_size:,} bytes, sha256 {digest}.")
+    return target
+
+
+def _fetch(address: str, part: _Part, wait: Callable[[float], None]) -> None:
+    """Fetches until the file is whole.
+
+    Raises:
+      _HopelessError: if the address does not have it, or gives nothing for several tries in a row.
+    """
+    attempts, delay = 0, 1.0
+    while True:
+        before = part.size()
+        try:
+            _fetch_once(address, part)
+            return
+        except (requests.RequestException, _TransientError) as error:
+            problem = error
+        if part.size() > before:
+            attempts, delay = 0, 1.0
+        attempts += 1
+        if attempts == _ATTEMPTS:
+            raise _HopelessError(f"{_in_short(problem)}, {_ATTEMPTS} times in a row")
+        pause = max(delay, getattr(problem, "retry_after", 0.0))
+        print(f"Interrupted ({_in_short(problem)}) at {part.size():,} bytes; again in {pause:.0f} s.")
+        wait(pause)
+        delay = min(2 * delay, _LONGEST_WAIT_SECS)
+
+
+class _TransientError(Exception):
+    """An answer that may be better later."""
+
+    def __init__(self, words: str, retry_after: float = 0.0):
+        super().__init__(words)
+        self.retry_after = min(retry_after, _LONGEST_WAIT_SECS)
+
+
+def _fetch_once(address: str, part: _Part) -> None:
+    """Asks once, for what is missing; a body cut short raises, and what came of it stays."""
+    have = part.size()
+    headers = {"Accept-Encoding": "identity"}  # Its bytes as they are: they are counted.
+    if have:
+        # "Only if it is still the same file, else all of it."
+        headers |= {"Range": f"bytes={have}-", "If-Range": part.note.read_text()}
+    with requests.get(address, headers=headers, stream=True, timeout=_TIMEOUT_SECS) as answer:
+        if answer.status_code in _TRANSIENT:
+            after = answer.headers.get("Retry-After", "")
+            raise _TransientError(f"HTTP {answer.status_code}", float(after) if after.isdecimal() else 0.0)
+        if answer.status_code == 416:  # There is nothing behind what we have: it was whole, or is another.
+            whole = answer.headers.get("Content-Range", "").rpartition("/")[2]
+            if whole == str(have):
+                return
+            part.remove()
+            raise _TransientError("the file changed, from the start")
+        if answer.status_code not in (200, 206):
+            raise _HopelessError(f"HTTP {answer.status_code} {answer.reason}")
+        if answer.status_code == 200:
+            version = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
+            have = 0
+            part.start(version or "")
+            if not version:
+                part.note.unlink()  # Nothing tells whether a later answer is of the same file.
+        elif answer.headers.get("Content-Range", "").split("-")[0] != f"bytes {have}":
+            part.remove()
+            raise _TransientError("an answer with another part of the file")
+        length = answer.headers.get("Content-Length", "")
+        expected = have + int(length) if length.isdecimal() else None
+        _write(answer, part, have, expected)
+
+
+def _write(answer: requests.Response, part: _Part, have: int, expected: int | None) -> None:
+    bar = tqdm(
+        desc=part.file.name.removesuffix(".part"), initial=have, total=expected, unit="B", unit_scale=True,
+        mininterval=0.5, delay=1,
+    )  # fmt: skip
+    with bar, part.file.open("ab") as file:
+        for chunk in answer.iter_content(_CHUNK):
+            file.write(chunk)
+            bar.update(len(chunk))
+        file.flush()
+        os.fsync(file.fileno())
+        if expected is not None and file.tell() != expected:
+            raise _TransientError(f"{file.tell():,} of {expected:,} bytes")
+    if expected is not None and expected < 2:
+        raise _HopelessError("an empty file")
+
+
+def _require_digest(path: Path, sha256: str | None, remedy: str, part: _Part | None = None) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if sha256 and digest != sha256.lower():
+        if part:
+            part.remove()
+        raise PreparationError(
+            f"{path} has sha256 {digest}, not {sha256}: not the file that was meant. {remedy}"
+        )
+    return digest
+
+
+def _in_short(error: Exception) -> str:
+    """An error of the network in a line: the last cause tells most."""
+    while isinstance(error.__cause__ or error.__context__, Exception):
+        error = error.__cause__ or error.__context__
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

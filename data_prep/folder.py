@@ -1,0 +1,185 @@
+"""A folder of pictures to a domain."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.decoding import opened, upright_rgb
+from data_prep.domain_writer import DomainWriter
+from data_prep.errors import PictureError, PreparationError
+from data_prep.limits import LeftOut, Limits, printable
+from data_prep.parallel import in_order
+from data_prep.scaling import scale
+
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+_WHITE = np.iinfo(np.uint8).max
+FITS = ("crop", "pad", "stretch")
+
+
+def prepare_folder(
+    images: Path,
+    val_images: Path | None,
+    val_share: float,
+    data_dir: Path,
+    name: str,
+    size: int,
+    fit: str,
+    limits: Limits,
+    left_out: LeftOut,
+) -> dict[str, int]:
+    """Prepares the pictures under a folder, at any depth, as the domain `name`.
+
+    Identical pictures go to one split: which one depends on nothing but their pixels and `val_share`, so
+    that pictures that come later move none of the others.
+
+    Args:
+      images: The folder.
+      val_images: A second folder with the validation pictures; None takes some of the first.
+      val_share: Which part of the pictures, from 0 to 1, where `val_images` is None.
+      data_dir: Where the domain goes.
+      name: Name of the domain.
+      size: Height and width of the prepared pictures.
+      fit: "crop" to the largest square in the middle, "pad" to a square with white, or "stretch".
+      limits: What may be asked of this machine.
+      left_out: Gets what was not used.
+
+    Returns:
+      Split -> how many pictures it has.
+
+    Raises:
+      PreparationError: if there is no such folder, or nothing usable in it.
+      OSError: if the result cannot be written.
+    """
+    with DomainWriter(data_dir, name, size) as writer:
+        if val_images is None:
+            _write_split_by_pixels(writer, _pictures(images, size, fit, limits, left_out), val_share)
+        else:
+            for split, folder in (("train", images), ("val", val_images)):
+                for label, picture in _pictures(folder, size, fit, limits, left_out):
+                    writer.add(split, label, picture)
+        if "train" not in writer.counts:
+            raise PreparationError(
+                f"{images} holds no usable pictures ({', '.join(_SUFFIXES)}). "
+                + "; ".join(left_out.lines[:3])
+            )
+        method = {
+            "crop": "the largest square in the middle cropped",
+            "pad": "padded with white to a square",
+            "stretch": "stretched to a square",
+        }[fit]
+        writer.finish(
+            {
+                "source": {"folder": images.name, "val_folder": val_images.name if val_images else None},
+                "method": f"{method}, scaled by the area mean (bicubic where pictures grow)",
+                "val_share": None if val_images else val_share,
+            },
+            left_out,
+        )
+        return writer.counts
+
+
+def _write_split_by_pixels(writer: DomainWriter, pictures: Iterator, val_share: float) -> None:
+    """Writes each picture to the split that its pixels choose; at least one kind of picture to "val"."""
+    # The pictures, all alike, that come to "val" if no others do: those with the smallest number.
+    smallest: tuple[float, list] = (2.0, [])
+    for label, picture in pictures:
+        number = int.from_bytes(hashlib.sha256(picture.tobytes()).digest()[:8], "big") / 2**64
+        if number < val_share:
+            writer.add("val", label, picture)
+        elif number == smallest[0]:
+            smallest[1].append((label, picture))
+        elif number < smallest[0]:
+            for earlier in smallest[1]:
+                writer.add("train", *earlier)
+            smallest = (number, [(label, picture)])
+        else:
+            writer.add("train", label, picture)
+    lacks_val = val_share > 0 and "val" not in writer.counts and "train" in writer.counts
+    for held_back in smallest[1]:
+        writer.add("val" if lacks_val else "train", *held_back)
+
+
+def _pictures(
+    folder: Path, size: int, fit: str, limits: Limits, left_out: LeftOut
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields (path within the folder, uint8 [size, size, 3]) of every usable picture, by path."""
+
+    def decode(path: Path):
+        try:
+            length = path.stat().st_size
+            if length > limits.max_picture_bytes:
+                raise PictureError(
+                    f"{length:,} bytes, more than {limits.max_picture_bytes:,} (--max_picture_bytes)"
+                )
+            if not length:
+                raise PictureError("an empty file")
+            return path, read_picture(path.read_bytes(), size, fit, limits.max_pixels)
+        except (PictureError, OSError) as error:
+            return path, error
+
+    for path, picture in in_order(decode, _files(folder, limits, left_out)):
+        label = str(path.relative_to(folder))
+        if isinstance(picture, Exception):
+            left_out.add(label, str(picture))
+        else:
+            yield printable(label), picture
+
+
+def _files(folder: Path, limits: Limits, left_out: LeftOut) -> list[Path]:
+    if not folder.is_dir():
+        raise PreparationError(f"no folder at {folder}")
+    found, count = [], 0
+
+    def refuse(error: OSError):
+        left_out.add(str(error.filename), f"a folder that cannot be read: {error.strerror}")
+
+    for parent, folders, files in os.walk(folder, onerror=refuse):
+        folders.sort()
+        count += len(files)
+        if count > limits.max_members:
+            raise PreparationError(
+                f"{folder} has more than {limits.max_members:,} files. Nothing was prepared from it. If "
+                "that is right, raise --max_members."
+            )
+        for file in sorted(files):
+            path = Path(parent, file)
+            label = str(path.relative_to(folder))
+            if not file.lower().endswith(_SUFFIXES):
+                left_out.add(label, f"not a picture ({', '.join(_SUFFIXES)})")
+            elif not path.is_file():  # A pipe would be waited for, without end.
+                left_out.add(label, "not a file, or a link to nothing")
+            else:
+                found.append(path)
+    return found
+
+
+def read_picture(data: bytes, size: int, fit: str, max_pixels: int) -> np.ndarray:
+    """A file of any of the formats to uint8 [size, size, 3]; of an animation, its first frame.
+
+    Raises:
+      PictureError: if it is no picture, damaged or has too many pixels.
+    """
+    with opened(data, _FORMATS, max_pixels) as picture:
+        if picture.format == "JPEG":
+            # Scaled within the transform, to no less than twice what is needed.
+            shorter = min(picture.size)
+            factor = max(1.0, shorter / (2 * size))
+            picture.draft("RGB", tuple(int(side / factor) for side in picture.size))
+        pixels = upright_rgb(picture)
+    height, width = pixels.shape[:2]
+    if fit == "stretch":
+        return scale(pixels, size, size)
+    if fit == "crop":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return scale(pixels[top : top + side, left : left + side], size, size)
+    longer = max(height, width)
+    new_height, new_width = (max(1, round(length * size / longer)) for length in (height, width))
+    square = np.full((size, size, 3), _WHITE, np.uint8)
+    top, left = (size - new_height) // 2, (size - new_width) // 2
+    square[top : top + new_height, left : left + new_width] = scale(pixels, new_height, new_width)
+    return square

@@ -1,0 +1,51 @@
+"""The pix2pix archives (Isola et al. 2017): where they are, and how their pairs are laid out."""
+
+import dataclasses
+from pathlib import Path
+
+from data_prep.archives import dataset_name
+from data_prep.errors import PreparationError
+from data_prep.pairs import PHOTO, PairForm
+
+# Tried in turn. The second is that of the chapter and of the first years; it has been gone for a while.
+ADDRESSES = (
+    "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/{name}.tar.gz",
+    "https://people.eecs.berkeley.edu/~tinghuiz/projects/pix2pix/datasets/{name}.tar.gz",
+)
+
+# Name -> the side of its photos, what its other half is, and about how large it is.
+KNOWN_SETS = {
+    "edges2shoes": ("right", "edges", "2 GB"),
+    "edges2handbags": ("right", "edges", "8 GB"),
+    "facades": ("left", "labels", "29 MB"),
+    "cityscapes": ("left", "labels", "99 MB"),
+    "maps": ("left", "map", "239 MB"),
+}
+
+
+def pair_form(archive: Path, halves: str, photo_side: str | None, thicken_edges: bool) -> PairForm:
+    """What to make of an archive, as the command line says, and as is known of it by its name.
+
+    Args:
+      archive: The tar file.
+      halves: Names of halves, by comma; "" for both.
+      photo_side: "left" or "right"; None for what is known, or right.
+      thicken_edges: As in `PairForm`.
+
+    Raises:
+      PreparationError: if a half has a name that the archive does not.
+    """
+    known_side, drawing, _ = KNOWN_SETS.get(dataset_name(archive), ("right", "edges", ""))
+    wanted = tuple(half.strip() for half in halves.split(",")) if halves else (drawing, PHOTO)
+    for half in wanted:
+        if half not in (drawing, PHOTO):
+            raise PreparationError(
+                f"--halves: {dataset_name(archive)} has {drawing} and {PHOTO}, no {half!r}"
+            )
+    return dataclasses.replace(
+        PairForm(),
+        photo_side=photo_side or known_side,
+        drawing=drawing,
+        halves=wanted,
+        thicken_edges=thicken_edges,
+    )

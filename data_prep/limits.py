@@ -1,0 +1,39 @@
+"""How much an archive may ask of this machine, and what was left out of it."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Bounds on what is read. The largest pix2pix archive, 8 GB of 140,000 pairs, is far within.
+
+    Attributes:
+      max_bytes: Of a whole archive, unpacked: against a file that unpacks to more than a disk holds.
+      max_members: Files, folders and links in an archive, or files in a folder.
+      max_picture_bytes: Of one file.
+      max_pixels: Of one picture, by its header: against one that takes gigabytes when decoded.
+    """
+
+    max_bytes: int = 256 << 30
+    max_members: int = 5_000_000
+    max_picture_bytes: int = 64 << 20
+    max_pixels: int = 64_000_000
+
+
+class LeftOut:
+    """Every file that was looked at and not used, and why."""
+
+    def __init__(self):
+        self.lines: list[str] = []
+
+    def add(self, name: str, reason: str) -> None:
+        self.lines.append(f"{printable(name)}: {reason}")
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+def printable(name: str) -> str:
+    """A file's name for a terminal: on one line, and bytes that are no UTF-8 written out."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

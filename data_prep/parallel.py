@@ -1,0 +1,26 @@
+"""Work on many pictures at once, with the results in order."""
+
+import collections
+import concurrent.futures
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+# Pillow and NumPy release Python's lock while they work, so that threads do.
+_THREADS = os.cpu_count() or 1
+# Pictures handed over together: handing over takes a tenth of the time a small picture does.
+_TOGETHER = 8
+
+
+def in_order(work: Callable[[Any], Any], items: Iterable) -> Iterator:
+    """Yields work(item) for each item, in their order; few of either are in memory at any time."""
+    items = iter(items)
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+        in_work: collections.deque = collections.deque()
+        while chunk := list(itertools.islice(items, _TOGETHER)):
+            in_work.append(pool.submit(lambda chunk: [work(item) for item in chunk], chunk))
+            if len(in_work) > 2 * _THREADS:
+                yield from in_work.popleft().result()
+        for results in in_work:
+            yield from results.result()

@@ -1,0 +1,68 @@
+"""The bytes of a prepared picture on disk: a TFRecord holding a tf.train.Example with one feature.
+
+All records of a file are equally long, so that a picture is found by its number; and TensorFlow and
+TensorFlow Datasets read the file as any other. Written by hand, for loading TensorFlow takes longer
+than preparing ten thousand pictures.
+"""
+
+import struct
+
+import google_crc32c
+import numpy as np
+
+FEATURE = "image"
+
+
+def record_layout(size: int) -> tuple[int, int]:
+    """(bytes before a picture's pixels in its record, bytes of a record) for pictures of size x size."""
+    before, _ = _frame(size)
+    return len(before) + 12, len(before) + 12 + size * size * 3 + 4
+
+
+def encode_record(picture: np.ndarray) -> bytes:
+    """The record of a picture, uint8 [size, size, 3].
+
+    A TFRecord is: length as 8 bytes, their checksum, the example, its checksum.
+    """
+    before, length = _frame(picture.shape[0])
+    example = before + picture.tobytes()
+    return length + example + struct.pack("<I", _masked_checksum(example))
+
+
+def checksum(record: bytes) -> int:
+    """The checksum of the example within a record."""
+    return struct.unpack("<I", record[-4:])[0]
+
+
+_frames: dict[int, tuple[bytes, bytes]] = {}
+
+
+def _frame(size: int) -> tuple[bytes, bytes]:
+    """What stands before the pixels in an example, and the record's first 12 bytes."""
+    if size not in _frames:
+        pixels = size * size * 3
+        # Example{1: Features{1: map entry{1: key, 2: Feature{1: BytesList{1: value}}}}}.
+        before = _head(1, pixels)  # bytes_list.value
+        before = _head(1, pixels + len(before)) + before  # feature.bytes_list
+        before = _head(2, pixels + len(before)) + before  # entry.value
+        key = FEATURE.encode()
+        before = _head(1, len(key)) + key + before  # entry.key
+        before = _head(1, pixels + len(before)) + before  # features.feature
+        before = _head(1, pixels + len(before)) + before  # example.features
+        length = struct.pack("<Q", len(before) + pixels)
+        _frames[size] = before, length + struct.pack("<I", _masked_checksum(length))
+    return _frames[size]
+
+
+def _head(field: int, length: int) -> bytes:
+    """The key of a field of bytes, and their number as a varint."""
+    varint = b""
+    while length > 127:
+        varint += bytes([length & 127 | 128])
+        length >>= 7
+    return bytes([field << 3 | 2]) + varint + bytes([length])
+
+
+def _masked_checksum(data: bytes) -> int:
+    crc = google_crc32c.value(data)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

@@ -1,0 +1,48 @@
+"""Scaling: the mean over the area that a new pixel covers, which neither aliases nor rings nor shifts."""
+
+import numpy as np
+from PIL import Image
+
+
+def scale(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """uint8 [h, w, channels] in 0 .. 255 to uint8 [height, width, channels].
+
+    A side that shrinks does so by the area mean, exactly; one that grows, bicubic.
+    """
+    shrunk = _area_mean(picture, min(height, picture.shape[0]), min(width, picture.shape[1]))
+    if shrunk.shape[:2] == (height, width):
+        return shrunk
+    channels = [
+        Image.fromarray(shrunk[..., channel]).resize((width, height), Image.Resampling.BICUBIC)
+        for channel in range(shrunk.shape[2])
+    ]
+    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
+
+
+def _area_mean(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    h, w, channels = picture.shape
+    if (h, w) == (height, width):
+        return picture
+    if h % height == 0 and w % width == 0:
+        grey_or_colour = picture[..., 0] if channels == 1 else picture
+        reduced = Image.fromarray(grey_or_colour).reduce((w // width, h // height))
+        return np.asarray(reduced).reshape(height, width, channels)
+    rows = _means(picture, height)
+    columns = _means(rows.transpose(1, 0, 2), width).transpose(1, 0, 2)
+    return np.rint(columns).astype(np.uint8)
+
+
+def _means(pixels: np.ndarray, count: int) -> np.ndarray:
+    """float64 [count, ...]: the means of `count` equal stretches of the first axis, [n, ...].
+
+    By differences of sums from the start, of which a stretch that ends within a pixel takes a part.
+    No matrix product: those of NumPy want all cores for each picture, and many are in work at once.
+    """
+    n = len(pixels)
+    exact = np.int64 if pixels.dtype == np.uint8 else np.float64
+    sums = np.zeros((n + 1, *pixels.shape[1:]), exact)
+    np.cumsum(pixels, axis=0, dtype=exact, out=sums[1:])
+    ends = np.arange(count + 1) * n / count
+    whole = np.minimum(ends.astype(int), n - 1)
+    part = (ends - whole).reshape(-1, *[1] * (pixels.ndim - 1))
+    return np.diff(sums[whole] + part * pixels[whole], axis=0) * (count / n)
