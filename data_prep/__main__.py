@@ -1,6 +1,7 @@
 """Prepares pictures for training: `python -m data_prep pix2pix|folder|sample|check`."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -42,7 +43,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     sample.add_argument("--num_train", type=int, default=1000, help="training pairs of each kind (1000)")
     sample.add_argument("--num_val", type=int, default=100, help="validation pairs of each (100)")
+    check = commands.add_parser(
+        "check", parents=[common, sources],
+        help="examine what is prepared, or a source that is not: what is wrong and what to do. Exit status "
+        "0 if nothing is, 3 for warnings, 1 for errors",
+    )  # fmt: skip
+    _define_check(check)
     return parser
+
+
+def _define_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--domain", default=[], action="append", help="a prepared domain; repeat for several (all)"
+    )
+    parser.add_argument("--archive", type=Path, help="a pix2pix archive instead")
+    parser.add_argument("--images", type=Path, help="a folder of pictures instead")
+    parser.add_argument(
+        "--photo_side", choices=("left", "right"), help="of the archive (as known, or right)"
+    )
+    parser.add_argument(
+        "--sheet", type=Path, default=Path("check.png"), help="the contact sheet (check.png)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report for programs")
 
 
 def _define_pix2pix(parser: argparse.ArgumentParser) -> None:
@@ -118,19 +140,51 @@ def _prepare_sample(arguments: argparse.Namespace) -> None:
         prepare_archive(archive, arguments.data_dir, arguments.image_size)
 
 
+def _check(arguments: argparse.Namespace) -> int:
+    from data_prep.doctor.check import check_prepared, check_source
+    from data_prep.known_sets import pair_form
+    from data_prep.prepare import prepare_archive, prepare_images
+
+    archive, images, size = arguments.archive, arguments.images, arguments.image_size
+    shown = arguments.sheet, arguments.json
+    if archive and images:
+        raise PreparationError("--archive and --images: one at a time")
+    if archive:
+        form = pair_form(archive, "", arguments.photo_side, thicken_edges=False)
+        worst = check_source(
+            lambda folder: prepare_archive(archive, folder, size, form, _limits(arguments)),
+            str(archive), arguments.data_dir, size, *shown,
+        )  # fmt: skip
+    elif images:
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", images.resolve().name).lstrip("_.-") or "pictures"
+        limits = _limits(arguments)
+        worst = check_source(
+            lambda folder: prepare_images(images, None, 0.1, folder, name, size, "crop", limits),
+            str(images), arguments.data_dir, size, *shown,
+        )  # fmt: skip
+    else:
+        worst = check_prepared(arguments.data_dir, arguments.domain, size, *shown)
+    return {"error": 1, "warning": 3}.get(worst, 0)
+
+
 def _limits(arguments: argparse.Namespace) -> Limits:
     return Limits(
         arguments.max_bytes, arguments.max_members, arguments.max_picture_bytes, arguments.max_pixels
     )
 
 
-_COMMANDS = {"pix2pix": _prepare_pix2pix, "folder": _prepare_folder, "sample": _prepare_sample}
+_COMMANDS = {
+    "pix2pix": _prepare_pix2pix,
+    "folder": _prepare_folder,
+    "sample": _prepare_sample,
+    "check": _check,
+}
 
 
 def main() -> None:
     arguments = _parser().parse_args()
     try:
-        _COMMANDS[arguments.command](arguments)
+        sys.exit(_COMMANDS[arguments.command](arguments))
     except PreparationError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

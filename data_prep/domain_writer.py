@@ -1,5 +1,6 @@
 """Writes a prepared domain: all of it or nothing."""
 
+import collections
 import contextlib
 import datetime
 import hashlib
@@ -12,11 +13,11 @@ import numpy as np
 
 from data_prep.errors import PreparationError
 from data_prep.limits import LeftOut
+from data_prep.prepared import SPLITS, VERSION, prepared_folder
 from data_prep.records import FEATURE, checksum, encode_record
 
-VERSION = "2.0.0"
-SPLITS = ("train", "val")
 _INCOMPLETE = "incomplete"
+_SIZES_NOTED = 1000
 
 
 class DomainWriter:
@@ -135,14 +136,9 @@ class DomainWriter:
         }
 
 
-def prepared_folder(data_dir: Path, domain: str, size: int) -> Path:
-    """Where a domain lies once it is prepared."""
-    return data_dir / domain / f"{size}px" / VERSION
-
-
-def is_prepared(data_dir: Path, domain: str, size: int) -> bool:
-    """Whether a domain lies in `data_dir`, whole, at this size."""
-    return (prepared_folder(data_dir, domain, size) / "dataset_info.json").is_file()
+def most_common_sizes(sizes: collections.Counter) -> dict[str, int]:
+    """(width, height) -> count as "WIDTHxHEIGHT" -> count: the most common, for `preparation.json`."""
+    return {f"{width}x{height}": count for (width, height), count in sizes.most_common(_SIZES_NOTED)}
 
 
 def remove_leftovers(data_dir: Path) -> None:

@@ -1,5 +1,6 @@
 """A folder of pictures to a domain."""
 
+import collections
 import hashlib
 import os
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.decoding import opened, upright_rgb
-from data_prep.domain_writer import DomainWriter
+from data_prep.domain_writer import DomainWriter, most_common_sizes
 from data_prep.errors import PictureError, PreparationError
 from data_prep.limits import LeftOut, Limits, printable
 from data_prep.parallel import in_order
@@ -54,12 +55,14 @@ def prepare_folder(
       PreparationError: if there is no such folder, or nothing usable in it.
       OSError: if the result cannot be written.
     """
+    source_sizes: collections.Counter = collections.Counter()
     with DomainWriter(data_dir, name, size) as writer:
         if val_images is None:
-            _write_split_by_pixels(writer, _pictures(images, size, fit, limits, left_out), val_share)
+            pictures = _pictures(images, size, fit, limits, left_out, source_sizes)
+            _write_split_by_pixels(writer, pictures, val_share)
         else:
             for split, folder in (("train", images), ("val", val_images)):
-                for label, picture in _pictures(folder, size, fit, limits, left_out):
+                for label, picture in _pictures(folder, size, fit, limits, left_out, source_sizes):
                     writer.add(split, label, picture)
         if "train" not in writer.counts:
             raise PreparationError(
@@ -76,6 +79,7 @@ def prepare_folder(
                 "source": {"folder": images.name, "val_folder": val_images.name if val_images else None},
                 "method": f"{method}, scaled by the area mean (bicubic where pictures grow)",
                 "val_share": None if val_images else val_share,
+                "source_sizes": most_common_sizes(source_sizes),
             },
             left_out,
         )
@@ -104,7 +108,7 @@ def _write_split_by_pixels(writer: DomainWriter, pictures: Iterator, val_share: 
 
 
 def _pictures(
-    folder: Path, size: int, fit: str, limits: Limits, left_out: LeftOut
+    folder: Path, size: int, fit: str, limits: Limits, left_out: LeftOut, source_sizes: collections.Counter
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yields (path within the folder, uint8 [size, size, 3]) of every usable picture, by path."""
 
@@ -117,15 +121,16 @@ def _pictures(
                 )
             if not length:
                 raise PictureError("an empty file")
-            return path, read_picture(path.read_bytes(), size, fit, limits.max_pixels)
+            return path, *read_picture(path.read_bytes(), size, fit, limits.max_pixels)
         except (PictureError, OSError) as error:
-            return path, error
+            return path, error, None
 
-    for path, picture in in_order(decode, _files(folder, limits, left_out)):
+    for path, picture, source_size in in_order(decode, _files(folder, limits, left_out)):
         label = str(path.relative_to(folder))
         if isinstance(picture, Exception):
             left_out.add(label, str(picture))
         else:
+            source_sizes[source_size] += 1
             yield printable(label), picture
 
 
@@ -157,19 +162,27 @@ def _files(folder: Path, limits: Limits, left_out: LeftOut) -> list[Path]:
     return found
 
 
-def read_picture(data: bytes, size: int, fit: str, max_pixels: int) -> np.ndarray:
-    """A file of any of the formats to uint8 [size, size, 3]; of an animation, its first frame.
+def read_picture(data: bytes, size: int, fit: str, max_pixels: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """A file of any of the formats, of an animation its first frame, made square.
+
+    Returns:
+      uint8 [size, size, 3]; and width and height of the picture before.
 
     Raises:
       PictureError: if it is no picture, damaged or has too many pixels.
     """
     with opened(data, _FORMATS, max_pixels) as picture:
+        source_size = picture.size
         if picture.format == "JPEG":
             # Scaled within the transform, to no less than twice what is needed.
             shorter = min(picture.size)
             factor = max(1.0, shorter / (2 * size))
             picture.draft("RGB", tuple(int(side / factor) for side in picture.size))
         pixels = upright_rgb(picture)
+    return _made_square(pixels, size, fit), source_size
+
+
+def _made_square(pixels: np.ndarray, size: int, fit: str) -> np.ndarray:
     height, width = pixels.shape[:2]
     if fit == "stretch":
         return scale(pixels, size, size)

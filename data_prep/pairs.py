@@ -41,7 +41,9 @@ class PairForm:
         return self.thicken_edges and self.drawing == "edges"
 
 
-def split_pair(data: bytes, size: int, form: PairForm, max_pixels: int) -> dict[str, np.ndarray]:
+def split_pair(
+    data: bytes, size: int, form: PairForm, max_pixels: int
+) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
     """Decodes a pair, crops its halves and scales each: crop first, so that neither bleeds over.
 
     Scaling is by the area mean, most of it within the JPEG transform where the border of the halves
@@ -56,7 +58,7 @@ def split_pair(data: bytes, size: int, form: PairForm, max_pixels: int) -> dict[
       max_pixels: How many pixels a pair may have.
 
     Returns:
-      Half -> uint8 [size, size, 3], for each of `form.halves`.
+      Half -> uint8 [size, size, 3], for each of `form.halves`; and width and height of the halves before.
 
     Raises:
       PictureError: if the file is no picture, is damaged or has no two square halves.
@@ -65,7 +67,7 @@ def split_pair(data: bytes, size: int, form: PairForm, max_pixels: int) -> dict[
     drafted = [half for half in form.halves if half == PHOTO or not form.thickened]
     if drafted:
         with opened(data, _FORMATS, max_pixels) as pair:
-            _check(pair)
+            side = _side(pair)
             reduction = _jpeg_reduction(pair.height, size)
             if reduction > 1:
                 pair.draft("RGB", (pair.width // reduction, pair.height // reduction))
@@ -74,12 +76,12 @@ def split_pair(data: bytes, size: int, form: PairForm, max_pixels: int) -> dict[
             found[half] = scale(_half(pixels, half, form), size, size)
     if len(drafted) < len(form.halves):
         with opened(data, _FORMATS, max_pixels) as pair:
-            _check(pair)
+            side = _side(pair)
             pair.draft("L", pair.size)  # A JPEG's grey alone.
             pixels = upright_grey(pair)
         thick = _thickened(_half(pixels, form.drawing, form))
         found[form.drawing] = np.repeat(scale(thick[..., np.newaxis], size, size), 3, axis=2)
-    return found
+    return found, (side, side)
 
 
 def colour_side(data: bytes, max_pixels: int) -> str | None:
@@ -89,7 +91,7 @@ def colour_side(data: bytes, max_pixels: int) -> str | None:
       PictureError: as `split_pair`.
     """
     with opened(data, _FORMATS, max_pixels) as pair:
-        _check(pair)
+        _side(pair)
         pair.draft("RGB", (pair.width // 8, pair.height // 8))
         pixels = upright_rgb(pair).astype(np.int16)
     colour = np.ptp(pixels, axis=2)
@@ -101,9 +103,11 @@ def colour_side(data: bytes, max_pixels: int) -> str | None:
     return "left" if left > right else "right"
 
 
-def _check(pair: Image.Image) -> None:
+def _side(pair: Image.Image) -> int:
+    """The side of a pair's halves."""
     if pair.width != 2 * pair.height:
         raise PictureError(f"{pair.width}x{pair.height} pixels, not two squares side by side")
+    return pair.height
 
 
 def _half(pixels: np.ndarray, half: str, form: PairForm) -> np.ndarray:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from data_prep.archives import dataset_name, read_pictures
-from data_prep.domain_writer import SPLITS, DomainWriter
+from data_prep.domain_writer import DomainWriter, most_common_sizes
 from data_prep.errors import PictureError, PreparationError
 from data_prep.limits import LeftOut, Limits, printable
 from data_prep.pairs import PHOTO, PairForm, colour_side, split_pair
 from data_prep.parallel import in_order
+from data_prep.prepared import SPLITS
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 # Of so many pairs one is asked on which side it has its colours.
@@ -43,14 +44,15 @@ def prepare_pairs(
     """
     name = dataset_name(archive)
     sides: collections.Counter = collections.Counter()
+    source_sizes: collections.Counter = collections.Counter()
 
     def decode(numbered: tuple[int, tuple[str, bytes]]):
         number, (member, data) = numbered
         try:
             side = colour_side(data, limits.max_pixels) if number % _LOOK_EVERY == 0 else None
-            return member, split_pair(data, size, form, limits.max_pixels), side
+            return member, *split_pair(data, size, form, limits.max_pixels), side
         except PictureError as error:
-            return member, error, None
+            return member, error, None, None
 
     with contextlib.ExitStack() as stack:
         writers = {
@@ -58,11 +60,12 @@ def prepare_pairs(
             for half in form.halves
         }
         members = enumerate(_in_splits(read_pictures(archive, _SUFFIXES, limits, left_out), left_out))
-        for member, halves, side in in_order(decode, members):
+        for member, halves, source_size, side in in_order(decode, members):
             if isinstance(halves, PictureError):
                 left_out.add(member, str(halves))
                 continue
             sides[side] += side is not None
+            source_sizes[source_size] += 1
             for half, picture in halves.items():
                 writers[half].add(PurePosixPath(member).parent.name, printable(member), picture)
         counts = next(iter(writers.values())).counts
@@ -73,7 +76,7 @@ def prepare_pairs(
             )
         _check_side(archive, form, sides)
         for half, writer in writers.items():
-            writer.finish(_description(archive, half, form, sides), left_out)
+            writer.finish(_description(archive, half, form, sides, source_sizes), left_out)
     return counts
 
 
@@ -95,7 +98,9 @@ def _check_side(archive: Path, form: PairForm, sides: collections.Counter) -> No
         )
 
 
-def _description(archive: Path, half: str, form: PairForm, sides: collections.Counter) -> dict:
+def _description(
+    archive: Path, half: str, form: PairForm, sides: collections.Counter, source_sizes: collections.Counter
+) -> dict:
     drawing = half != PHOTO
     lines = "lines thickened by a pixel to every side, then " if drawing and form.thickened else ""
     return {
@@ -103,6 +108,7 @@ def _description(archive: Path, half: str, form: PairForm, sides: collections.Co
         "method": f"the {half} half cropped, then {lines}scaled by the area mean",
         "half": half,
         "photo_side": form.photo_side,
-        "colours_on": dict(sides),
+        "colours_on": dict(+sides),
+        "source_sizes": most_common_sizes(source_sizes),
         "thickened": drawing and form.thickened,
     }

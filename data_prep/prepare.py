@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.archives import dataset_name
-from data_prep.domain_writer import is_prepared, remove_leftovers
+from data_prep.domain_writer import remove_leftovers
 from data_prep.errors import PreparationError
 from data_prep.limits import LeftOut, Limits
 from data_prep.pairs import PairForm
+from data_prep.prepared import is_prepared
 
 _SHOWN_LEFT_OUT = 10
 

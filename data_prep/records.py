@@ -66,3 +66,10 @@ def _head(field: int, length: int) -> bytes:
 def _masked_checksum(data: bytes) -> int:
     crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def is_intact(record: bytes) -> bool:
+    """Whether both checksums of a record are right."""
+    return struct.unpack("<I", record[8:12])[0] == _masked_checksum(record[:8]) and checksum(
+        record
+    ) == _masked_checksum(record[12:-4])

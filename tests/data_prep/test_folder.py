@@ -21,7 +21,7 @@ def _file(picture, file_format="PNG", **options):
 
 
 def _read(data, fit="stretch", size=32):
-    return read_picture(data, size, fit, 10_000_000)
+    return read_picture(data, size, fit, 10_000_000)[0]
 
 
 def _is(pixels, colour, tolerance=4):

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.domain_writer import DomainWriter, is_prepared
+from data_prep.domain_writer import DomainWriter
 from data_prep.errors import PictureError, PreparationError
 from data_prep.folder import FITS, prepare_folder, read_picture
 from data_prep.limits import LeftOut, Limits
 from data_prep.pairs import PairForm, split_pair
 from data_prep.pix2pix import prepare_pairs
 from data_prep.prepare import prepare_archive
+from data_prep.prepared import is_prepared
 from discogan_tf.data.domains import load_domain
 from tests.data_prep.conftest import jpeg, write_archive
 
@@ -230,8 +231,8 @@ def test_damaged_pictures_give_pictures_or_our_errors_and_nothing_else():
     for number in range(4000):
         data = _damaged(rng, seeds[number % len(seeds)])
         for decode in (
-            lambda data: split_pair(data, 32, PairForm(), 1_000_000)["photo"],
-            lambda data: read_picture(data, 32, FITS[number % 3], 1_000_000),  # noqa: B023
+            lambda data: split_pair(data, 32, PairForm(), 1_000_000)[0]["photo"],
+            lambda data: read_picture(data, 32, FITS[number % 3], 1_000_000)[0],  # noqa: B023
         ):
             try:
                 picture = decode(data)

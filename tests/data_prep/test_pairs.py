@@ -27,7 +27,8 @@ def _pair(height=256, file_format="JPEG"):
 @pytest.mark.parametrize("size", [32, 64, 128, 256])
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
 def test_halves_do_not_bleed_into_each_other(size, file_format):
-    halves = split_pair(_pair(file_format=file_format), size, _PLAIN, _PIXELS)
+    halves, source_size = split_pair(_pair(file_format=file_format), size, _PLAIN, _PIXELS)
+    assert source_size == (256, 256)
     for half, colour in (("edges", (0, 0, 255)), ("photo", (255, 0, 0))):
         assert halves[half].shape == (size, size, 3) and halves[half].dtype == np.uint8
         # At full size the JPEG itself smears colour over one pixel at the border.
@@ -37,13 +38,13 @@ def test_halves_do_not_bleed_into_each_other(size, file_format):
 
 @pytest.mark.parametrize("height", [100, 250, 300, 48])
 def test_other_heights_are_scaled_too(height):
-    photo = split_pair(_pair(height), 64, _PLAIN, _PIXELS)["photo"]
+    photo = split_pair(_pair(height), 64, _PLAIN, _PIXELS)[0]["photo"]
     assert np.abs(photo[:, 2:].astype(int) - (255, 0, 0)).max() <= 6
 
 
 def test_a_mirrored_pair_has_its_photo_on_the_left():
     form = PairForm(photo_side="left", halves=("photo",))
-    halves = split_pair(_pair(), 64, form, _PIXELS)
+    halves, _ = split_pair(_pair(), 64, form, _PIXELS)
     assert list(halves) == ["photo"] and np.abs(halves["photo"].astype(int) - (0, 0, 255)).max() <= 3
 
 
@@ -54,7 +55,7 @@ def test_lines_become_two_pixels_thicker_before_scaling():
         pair[:, place] = 0
         data = _file(Image.fromarray(pair), "PNG")
         thick, thin = (
-            split_pair(data, 64, PairForm(thicken_edges=thicken), _PIXELS)["edges"].astype(int)
+            split_pair(data, 64, PairForm(thicken_edges=thicken), _PIXELS)[0]["edges"].astype(int)
             for thicken in (True, False)
         )
         ends = 2 if place in (0, 255) else 3
@@ -65,9 +66,9 @@ def test_lines_become_two_pixels_thicker_before_scaling():
 def test_photos_are_the_same_with_and_without_edges():
     rng = np.random.default_rng(0)
     smooth = Image.fromarray(rng.integers(0, 256, (16, 32, 3), dtype=np.uint8)).resize((512, 256))
-    both = split_pair(_file(smooth), 64, PairForm(), _PIXELS)["photo"]
+    both = split_pair(_file(smooth), 64, PairForm(), _PIXELS)[0]["photo"]
     np.testing.assert_array_equal(
-        both, split_pair(_file(smooth), 64, PairForm(halves=("photo",)), _PIXELS)["photo"]
+        both, split_pair(_file(smooth), 64, PairForm(halves=("photo",)), _PIXELS)[0]["photo"]
     )
 
 

@@ -8,10 +8,10 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
 
-from data_prep.domain_writer import is_prepared, prepared_folder
 from data_prep.errors import PreparationError
 from data_prep.pairs import PairForm
 from data_prep.prepare import prepare_archive, prepare_missing
+from data_prep.prepared import is_prepared, prepared_folder
 from discogan_tf.data.domains import load_domain
 from tests.data_prep.conftest import jpeg, write_archive
 

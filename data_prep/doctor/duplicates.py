@@ -1,0 +1,56 @@
+"""Pictures that are the same, or nearly: in a split, or in both."""
+
+import collections
+
+import numpy as np
+
+# Near duplicates are looked for among so many pictures of each split; more take minutes.
+MOST_COMPARED = 20_000
+_ROWS = 1024
+# Root mean square differences, in steps of 8 bits: of the small copies, then of the pictures.
+_SMALL_DIFFERENCE = 4.0
+_DIFFERENCE = 10.0
+
+
+def groups_of_identical(digests: list[bytes]) -> list[list[int]]:
+    """Places of the pictures that are identical, two or more in each group."""
+    places = collections.defaultdict(list)
+    for place, digest in enumerate(digests):
+        places[digest].append(place)
+    return [group for group in places.values() if len(group) > 1]
+
+
+def near_pairs(
+    one: np.ndarray, other: np.ndarray | None, pictures_one: np.ndarray, pictures_other: np.ndarray
+) -> list[tuple[int, int]]:
+    """Pairs of pictures that are not identical and nearly look it.
+
+    Args:
+      one, other: float32 [n, d], small copies; None for `other` compares within `one`.
+      pictures_one, pictures_other: uint8 [n, size, size, 3], the pictures themselves.
+
+    Returns:
+      Places in `one` and in `other`, each picture of `one` with the nearest only.
+    """
+    within = other is None
+    other = one if within else other
+    # |x - y|^2 = |x|^2 + |y|^2 - 2 x.y, for many at once.
+    norms = np.square(other).sum(1)
+    limit = _SMALL_DIFFERENCE**2 * one.shape[1]
+    found = []
+    for start in range(0, len(one), _ROWS):
+        rows = one[start : start + _ROWS]
+        distances = np.square(rows).sum(1)[:, None] + norms - 2 * rows @ other.T
+        if within:  # Each pair once, and none with itself.
+            distances[np.arange(len(other)) <= start + np.arange(len(rows))[:, None]] = np.inf
+        for row in np.flatnonzero((distances < limit).any(1)):
+            for place in np.flatnonzero(distances[row] < limit):
+                difference = _difference(pictures_one[start + row], pictures_other[place])
+                if 0 < difference < _DIFFERENCE:
+                    found.append((int(start + row), int(place)))
+                    break
+    return found
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.sqrt(np.square(one.astype(np.float32) - other).mean()))

@@ -1,0 +1,77 @@
+"""Where prepared domains lie, and what is in them."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.errors import PreparationError
+from data_prep.records import record_layout
+
+VERSION = "2.0.0"
+SPLITS = ("train", "val")
+
+
+def prepared_folder(data_dir: Path, domain: str, size: int) -> Path:
+    """Where a domain lies once it is prepared."""
+    return data_dir / domain / f"{size}px" / VERSION
+
+
+def is_prepared(data_dir: Path, domain: str, size: int) -> bool:
+    """Whether a domain lies in `data_dir`, whole, at this size."""
+    return (prepared_folder(data_dir, domain, size) / "dataset_info.json").is_file()
+
+
+def prepared_domains(data_dir: Path, size: int) -> list[str]:
+    """Names of all domains prepared at a size."""
+    found = data_dir.glob(f"**/{size}px/{VERSION}/dataset_info.json")
+    return sorted(str(path.parents[2].relative_to(data_dir)) for path in found)
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedDomain:
+    """A domain on disk.
+
+    Attributes:
+      name: As users call it.
+      preparation: What was noted when it was prepared.
+      names: Split -> names of its pictures.
+      records: Split -> uint8 [n, bytes of a record], on the disk.
+      size: Height and width of the pictures.
+    """
+
+    name: str
+    preparation: dict
+    names: dict[str, list[str]]
+    records: dict[str, np.ndarray]
+    size: int
+
+    def pictures(self, split: str) -> np.ndarray:
+        """uint8 [n, size, size, 3], on the disk."""
+        start, _ = record_layout(self.size)
+        pixels = self.records[split][:, start : start + self.size * self.size * 3]
+        return pixels.reshape(-1, self.size, self.size, 3)
+
+
+def open_domain(data_dir: Path, name: str, size: int) -> PreparedDomain:
+    """Opens a prepared domain.
+
+    Raises:
+      PreparationError: if it is not prepared, or its files are not of one piece.
+    """
+    folder = prepared_folder(data_dir, name, size)
+    if not is_prepared(data_dir, name, size):
+        raise PreparationError(f"no domain {name} is prepared at {size} pixels in {data_dir}")
+    try:
+        preparation = json.loads((folder / "preparation.json").read_text())
+        names = json.loads((folder / "names.json").read_text())
+        records = {}
+        for split, of_split in names.items():
+            (file,) = folder.glob(f"*-{split}.tfrecord-*")
+            records[split] = np.memmap(file, np.uint8, "r").reshape(len(of_split), record_layout(size)[1])
+    except (OSError, ValueError) as error:
+        raise PreparationError(
+            f"the prepared domain {name} is damaged ({error}). Remove {folder} and prepare it again."
+        ) from error
+    return PreparedDomain(name, preparation, names, records, size)
