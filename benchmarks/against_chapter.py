@@ -104,7 +104,7 @@ def main() -> None:
     photos = {k: read_photos(values.archives / f"{name}.tar.gz", "train") for k, name in _DATASETS.items()}
     prepared = {
         split: {
-            k: to_float(load_domain(values.data_dir, f"{name}/photo", split, 64).images).numpy()
+            k: to_float(load_domain(values.data_dir, f"{name}/photo", split, 64).images[:]).numpy()
             for k, name in _DATASETS.items()
         }
         for split in ("train", "val")

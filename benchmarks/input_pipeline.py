@@ -37,7 +37,7 @@ def main() -> None:
         precision=precision.resolve("auto"),
     )
     images = [
-        load_domain(arguments.data_dir, domain, "train", config.image_size).images
+        load_domain(arguments.data_dir, domain, "train", config.image_size).images[:]
         for domain in (config.domain_a, config.domain_b)
     ]
     plan = BatchPlan(config.batch_size, flip=True)

@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--data_dir", default="data")
     config = Config(data_dir=parser.parse_args().data_dir)
     pictures = {
-        domain: load_domain(config.data_dir, name, "train", config.image_size).images
+        domain: load_domain(config.data_dir, name, "train", config.image_size).images[:]
         for domain, name in (("a", config.domain_a), ("b", config.domain_b))
     }
     sheets = SampleSheets(create_model(config, tf.float32), config, pictures, pictures)

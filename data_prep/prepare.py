@@ -10,6 +10,7 @@ from pathlib import Path
 from data_prep.archives import dataset_name
 from data_prep.domain_writer import remove_leftovers
 from data_prep.errors import PreparationError
+from data_prep.known_sets import pair_form
 from data_prep.limits import LeftOut, Limits
 from data_prep.pairs import PairForm
 from data_prep.prepared import is_prepared
@@ -96,9 +97,11 @@ def prepare_missing(data_dir: str, domains: tuple[str, ...], image_size: int) ->
             halves.setdefault(name, []).append(half)
     for name, wanted in halves.items():
         archive = Path(data_dir) / f"{name}.tar.gz"
-        known = tuple(half for half in PairForm().halves if half in wanted)
-        if known and archive.is_file():
-            prepare_archive(archive, Path(data_dir), image_size, PairForm(halves=known))
+        form = pair_form(archive, "", None, thicken_edges=True)
+        halves_wanted = tuple(half for half in form.halves if half in wanted)
+        if halves_wanted and archive.is_file():
+            form = dataclasses.replace(form, halves=halves_wanted)
+            prepare_archive(archive, Path(data_dir), image_size, form)
 
 
 def _say_prepared(data_dir: Path, domain: str, image_size: int) -> None:

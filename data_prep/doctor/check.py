@@ -129,5 +129,5 @@ def _print(examined: dict[str, Examination], findings: list[Finding], sheet: Pat
         print(f"  To do: {finding.remedy}")
         for example in finding.examples:
             print(f"    {example}")
-    totals = ", ".join(f"{sum(f.level == level for f in findings)} {level}s" for level in LEVELS)
+    totals = ", ".join(f"{level}s: {sum(f.level == level for f in findings)}" for level in LEVELS)
     print(f"\n{totals}." + (f" Contact sheet: {sheet}" if sheet else ""))

@@ -219,8 +219,8 @@ def _look_across(found: _Notes, train: Measurements, val: Measurements) -> None:
     remedy = "put them on one side, or numbers flatter: `data_prep folder --val_share` does so by itself."
     if same:
         found.add(
-            "warning", "val", f"training pictures too: {len(same)} of {len(val.digests)} validation pictures",
-            remedy, found.names("val", same),
+            "warning", "val", f"training pictures too: {len(same)} of {len(val.digests)} held out", remedy,
+            found.names("val", same),
         )  # fmt: skip
         found.show("in both splits", [("val", place) for place in same])
     chosen_val, chosen_train = _compared(val), _compared(train)

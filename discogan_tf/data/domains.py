@@ -8,6 +8,8 @@ archive holds two (pix2pix), and by one word otherwise. On disk it is the folder
 import dataclasses
 import hashlib
 import json
+import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +19,68 @@ from discogan_tf.errors import DataError
 
 # The form of prepared domains that this version reads.
 _VERSION = "2.0.0"
-# In a record, the checksum that stands behind the pixels.
+# In a record, the checksum behind the pixels.
 _BYTES_BEHIND = 4
+
+
+class StoredPictures:
+    """The pictures of a split on the disk, read when they are asked for: indexed like an array.
+
+    Args:
+      file: The split's TFRecord file. Its records are equally long, and the pixels of each stand before
+        its last checksum.
+      count: How many records it holds.
+      size: Height and width of the pictures.
+      places: Which of them, in this order; all if None.
+
+    Raises:
+      ValueError: if the file is not of this length.
+      OSError: if it cannot be read.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, file: Path, count: int, size: int, places: np.ndarray | None = None):
+        self._source = file, count, size
+        self._places = np.arange(count) if places is None else places
+        self.shape = (len(self._places), size, size, 3)
+        self.nbytes = math.prod(self.shape)
+        self._pixels = size * size * 3
+        self._length, rest = divmod(file.stat().st_size, count)
+        if rest or self._length < self._pixels + _BYTES_BEHIND:
+            raise ValueError(f"{file.name} does not hold {count} records of {size} pixels")
+        self._file = file.open("rb", buffering=0)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, key) -> np.ndarray:
+        """uint8 [size, size, 3] for a number, [n, size, size, 3] for a slice or an array of numbers."""
+        chosen = self._places[key]
+        places = np.atleast_1d(chosen)
+        found = np.empty((len(places), *self.shape[1:]), np.uint8)
+        for picture, place in zip(found.reshape(len(places), -1), places, strict=True):
+            start = (int(place) + 1) * self._length - _BYTES_BEHIND - self._pixels
+            if os.preadv(self._file.fileno(), [picture], start) != self._pixels:
+                raise OSError(f"{self._file.name} became shorter while it was read")
+        return found if np.ndim(chosen) else found[0]
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return self[:] if dtype is None else self[:].astype(dtype)
+
+    def taken(self, places: np.ndarray) -> "StoredPictures":
+        """Some of them, still on the disk."""
+        return StoredPictures(*self._source, self._places[places])
 
 
 @dataclasses.dataclass(frozen=True)
 class Domain:
-    """A split of a domain: `images`, uint8 [n, size, size, 3] in 0 .. 255, and where they are from.
+    """A split of a domain: pictures, and what each is called in its archive or folder.
 
-    `images` may lie on the disk (`numpy.memmap`): index it for what is needed. `names` are those of the
-    pictures in their archive or folder, in the same order.
+    `images` is uint8 [n, size, size, 3] in 0 .. 255, an array or `StoredPictures`.
     """
 
-    images: np.ndarray
+    images: np.ndarray | StoredPictures
     names: list[str]
 
 
@@ -51,18 +102,11 @@ def load_domain(data_dir: str, domain: str, split: str, image_size: int) -> Doma
         if split not in names:
             raise DataError(f"{domain} has no {split} pictures (its splits: {', '.join(names)})")
         (file,) = folder.glob(f"*-{split}.tfrecord-*")
-        count, pixels = len(names[split]), image_size * image_size * 3
-        # Records are equally long: the pixels of each stand before its last checksum.
-        length, rest = divmod(file.stat().st_size, count)
-        if rest or length < pixels + _BYTES_BEHIND:
-            raise ValueError(f"{file.name} does not hold {count} records of {image_size} pixels")
+        return Domain(StoredPictures(file, len(names[split]), image_size), names[split])
     except (OSError, ValueError) as error:
         raise DataError(
             f"the prepared domain {domain} is damaged ({error}). Remove {folder} and prepare it again."
         ) from error
-    records = np.memmap(file, np.uint8, "r", shape=(count, length))
-    images = records[:, -pixels - _BYTES_BEHIND : -_BYTES_BEHIND]
-    return Domain(images.reshape(count, image_size, image_size, 3), names[split])
 
 
 def load_training(config: Config) -> dict[str, Domain]:
@@ -84,7 +128,7 @@ def load_training(config: Config) -> dict[str, Domain]:
         raise DataError(f"{config.domain_a} has a single pair, which cannot be split: see --split_pairs")
     shares = {key: _share(domain.names)[key] for key, domain in domains.items()}
     return {
-        key: Domain(_Chosen(domain.images, shares[key]), [domain.names[place] for place in shares[key]])
+        key: Domain(domain.images.taken(shares[key]), [domain.names[place] for place in shares[key]])
         for key, domain in domains.items()
     }
 
@@ -105,24 +149,9 @@ def _share(names: list[str]) -> dict[str, np.ndarray]:
     return {"a": np.sort(order[:middle]), "b": np.sort(order[middle:])}
 
 
-class _Chosen:
-    """Some pictures of an array, by their places; like it, read when they are asked for."""
-
-    def __init__(self, images: np.ndarray, places: np.ndarray):
-        self._images, self._places = images, places
-        self.shape = (len(places), *images.shape[1:])
-        self.nbytes = int(np.prod(self.shape))
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, key) -> np.ndarray:
-        return self._images[self._places[key]]
-
-
-def cached(images, cache_bytes: int):
-    """`images` in memory if they fit into `cache_bytes`, else as they are, on the disk."""
-    return np.ascontiguousarray(images[:]) if images.nbytes <= cache_bytes else images
+def cached(images: StoredPictures, cache_bytes: int) -> np.ndarray | StoredPictures:
+    """The pictures in memory if they fit into `cache_bytes`, else as they are, on the disk."""
+    return images[:] if images.nbytes <= cache_bytes else images
 
 
 def count_pictures(data_dir: str, domain: str, image_size: int) -> dict[str, int]:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from discogan_tf import images
 from discogan_tf.data import order
+from discogan_tf.data.domains import StoredPictures
 
 # Elements prepared ahead of those in training.
 _PREFETCH = 2
@@ -30,7 +31,10 @@ class BatchPlan:
 
 
 def training_batches(
-    images_a: np.ndarray, images_b: np.ndarray, plan: BatchPlan, first_step: int = 0
+    images_a: np.ndarray | StoredPictures,
+    images_b: np.ndarray | StoredPictures,
+    plan: BatchPlan,
+    first_step: int = 0,
 ) -> tf.data.Dataset:
     """Endless training data from `first_step` on.
 

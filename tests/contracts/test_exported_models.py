@@ -24,7 +24,7 @@ def test_every_way_to_run_an_export_gives_what_the_network_gives(run_and_export)
     config, exported = run_and_export
     model = create_model(config, "float32")
     restore_generators(exported.parent / "run", model)
-    pictures = load_domain(config.data_dir, config.domain_a, "val", 32).images.astype(np.float32) / 255
+    pictures = load_domain(config.data_dir, config.domain_a, "val", 32).images[:].astype(np.float32) / 255
     for name, direction in config.directions.items():
         folder = exported / name / "1"
         expected = model.generators[direction](pictures).numpy()

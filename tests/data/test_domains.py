@@ -83,10 +83,14 @@ def test_an_unknown_split_is_an_error(data_dir):
 
 def test_pictures_stay_on_the_disk_until_they_are_wanted(data_dir):
     images = load_domain(str(data_dir), "sample_edges2shoes/photo", "train", 32).images
-    assert isinstance(images, np.memmap)
     in_memory = cached(images, images.nbytes)
-    assert not isinstance(in_memory, np.memmap) and isinstance(cached(images, images.nbytes - 1), np.memmap)
-    np.testing.assert_array_equal(in_memory, images)
+    assert isinstance(in_memory, np.ndarray) and cached(images, images.nbytes - 1) is images
+    assert in_memory.shape == images.shape == (14, 32, 32, 3) and len(images) == 14
+    for key in (3, slice(2, 9, 3), np.array([5, 5, 0])):
+        np.testing.assert_array_equal(images[key], in_memory[key])
+    np.testing.assert_array_equal(images.taken(np.array([4, 1]))[::-1], in_memory[[1, 4]])
+    with pytest.raises(IndexError):
+        images[14]
 
 
 def test_halves_of_one_archive_share_no_pair(data_dir):

@@ -59,7 +59,7 @@ def test_everything_broken_is_found_and_ranked(tmp_path):
     folder = _pictures(tmp_path / "in", 60)
     rng = np.random.default_rng(0)
     for number in range(3):
-        Image.new("RGB", (96, 96), (number, 0, 0)).save(folder / f"blank{number}.png")
+        Image.new("RGB", (96, 96), (number, 90, 200)).save(folder / f"blank{number}.png")
         ImageOps.grayscale(_picture(200 + number)).save(folder / f"grey{number}.png")
         _picture(number).save(folder / f"same{number}.bmp")
         noisy = np.asarray(_picture(10 + number), int) + rng.integers(-3, 4, (96, 96, 3))
