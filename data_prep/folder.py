@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from data_prep.decoding import opened, upright_rgb
 from data_prep.domain_writer import DomainWriter, most_common_sizes
@@ -125,7 +126,8 @@ def _pictures(
         except (PictureError, OSError) as error:
             return path, error, None
 
-    for path, picture, source_size in in_order(decode, _files(folder, limits, left_out)):
+    files = tqdm(_files(folder, limits, left_out), desc=f"Reading {folder.name}", unit=" files", delay=1)
+    for path, picture, source_size in in_order(decode, files):
         label = str(path.relative_to(folder))
         if isinstance(picture, Exception):
             left_out.add(label, str(picture))

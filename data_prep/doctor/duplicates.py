@@ -3,6 +3,7 @@
 import collections
 
 import numpy as np
+from tqdm import tqdm
 
 # Near duplicates are looked for among so many pictures of each split; more take minutes.
 MOST_COMPARED = 20_000
@@ -38,7 +39,9 @@ def near_pairs(
     norms = np.square(other).sum(1)
     limit = _SMALL_DIFFERENCE**2 * one.shape[1]
     found = []
-    for start in range(0, len(one), _ROWS):
+    for start in tqdm(
+        range(0, len(one), _ROWS), desc="Looking for near duplicates", unit=" thousand", delay=1
+    ):
         rows = one[start : start + _ROWS]
         distances = np.square(rows).sum(1)[:, None] + norms - 2 * rows @ other.T
         if within:  # Each pair once, and none with itself.

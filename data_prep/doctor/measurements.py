@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 
 import numpy as np
+from tqdm import tqdm
 
 from data_prep.prepared import PreparedDomain
 from data_prep.records import is_intact
@@ -50,7 +51,8 @@ def measure(domain: PreparedDomain, split: str) -> Measurements:
     small = np.empty((count, SMALL * SMALL * 3), np.float32)
     digests, damaged = [], []
     sums, squares = np.zeros(3), np.zeros(3)
-    for start in range(0, count, _AT_ONCE):
+    starts = range(0, count, _AT_ONCE)
+    for start in tqdm(starts, desc=f"Examining {domain.name} {split}", unit=" thousand", delay=1):
         some = slice(start, min(start + _AT_ONCE, count))
         pixels = np.ascontiguousarray(pictures[some])
         contrast[some] = pixels.std((1, 2), dtype=np.float32).max(1)

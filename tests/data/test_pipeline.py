@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from discogan_tf.data.domains import load_domain
 from discogan_tf.data.pipeline import BatchPlan, training_batches
 
 
@@ -87,3 +88,19 @@ def test_flip_mirrors_about_half_and_only_when_asked():
 
     assert mirrored(False) == 0
     assert 0.35 < mirrored(True) < 0.65
+
+
+def test_pictures_on_the_disk_make_the_same_batches(data_dir):
+    """And as many steps later, where a resumed run begins."""
+    stored = [
+        load_domain(str(data_dir), f"sample_edges2{name}/photo", "train", 32).images
+        for name in ("handbags", "shoes")
+    ]
+    plan = BatchPlan(batch_size=5, updates_per_step=2, flip=True, seed=3)
+    for first_step in (0, 4):
+        from_disk = list(training_batches(*stored, plan, first_step).take(4).as_numpy_iterator())
+        in_memory = training_batches(*(images[:] for images in stored), plan, first_step).take(4)
+        for one, other in zip(from_disk, in_memory.as_numpy_iterator(), strict=True):
+            for batch, other_batch in zip(one, other, strict=True):
+                for key in "ab":
+                    np.testing.assert_array_equal(batch[key], other_batch[key])
