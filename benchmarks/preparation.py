@@ -27,6 +27,7 @@ from pathlib import Path
 from PIL import Image
 
 from data_prep.archives import read_pictures
+from data_prep.decoding import decode_jpeg
 from data_prep.limits import LeftOut, Limits
 from data_prep.pairs import PairForm
 from data_prep.prepare import prepare_archive
@@ -57,9 +58,7 @@ def _chapter(files: list[Path], folder: Path) -> None:
 def _decode(pairs: list[bytes]) -> None:
     """Nothing but decoding, scaled within the JPEG transform."""
     for data in pairs:
-        pair = Image.open(io.BytesIO(data))
-        pair.draft("RGB", (2 * _SIZE, _SIZE))
-        pair.load()
+        decode_jpeg(data, 2 * _SIZE, _SIZE)
 
 
 def _prepare(archive: Path, data_dir: Path, halves: tuple[str, ...]) -> None:

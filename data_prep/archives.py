@@ -5,7 +5,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -15,6 +15,7 @@ from data_prep.tar_stream import Member, TarError, read_tar
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
+_TOLD_EVERY = 64
 
 
 def dataset_name(archive: Path) -> str:
@@ -58,7 +59,8 @@ def read_pictures(
                         f"{archive} has more than {limits.max_members:,} members. Nothing was prepared "
                         "from it. If that is right, raise --max_members."
                     )
-                bar.update(file.tell() - bar.n)
+                if count % _TOLD_EVERY == 0:
+                    bar.update(file.tell() - bar.n)
                 problem = _problem(member, suffixes, limits, seen)
                 seen.add(member.name)
                 if problem:
@@ -87,10 +89,9 @@ def _problem(member: Member, suffixes: tuple[str, ...], limits: Limits, seen: se
     """Why a member is not used; "" if it is, and for folders, which nobody misses."""
     if member.kind == "a folder":
         return ""
-    path = PurePosixPath(member.name)
     if member.kind:
         return f"{member.kind}, not a file"
-    if path.is_absolute() or ".." in path.parts:
+    if member.name.startswith("/") or ".." in member.name.split("/"):
         return "its name leads out of the archive"
     if not member.name.lower().endswith(suffixes):
         return f"not a picture ({', '.join(suffixes)})"

@@ -35,5 +35,7 @@ class LeftOut:
 
 def printable(name: str) -> str:
     """A file's name for a terminal: on one line, and bytes that are no UTF-8 written out."""
+    if name.isascii() and name.isprintable():
+        return name
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
-from data_prep.decoding import opened, upright_grey, upright_rgb
+from data_prep.decoding import decode_jpeg, jpeg_size, opened, upright_rgb
 from data_prep.errors import PictureError
 from data_prep.scaling import scale
 
@@ -63,24 +63,15 @@ def split_pair(
     Raises:
       PictureError: if the file is no picture, is damaged or has no two square halves.
     """
-    found = {}
+    found, side = {}, _side(data, max_pixels)
     drafted = [half for half in form.halves if half == PHOTO or not form.thickened]
     if drafted:
-        with opened(data, _FORMATS, max_pixels) as pair:
-            side = _side(pair)
-            reduction = _jpeg_reduction(pair.height, size)
-            if reduction > 1:
-                pair.draft("RGB", (pair.width // reduction, pair.height // reduction))
-            pixels = upright_rgb(pair)
+        pixels = _decoded(data, side // _jpeg_reduction(side, size), max_pixels)
         for half in drafted:
             found[half] = scale(_half(pixels, half, form), size, size)
     if len(drafted) < len(form.halves):
-        with opened(data, _FORMATS, max_pixels) as pair:
-            side = _side(pair)
-            pair.draft("L", pair.size)  # A JPEG's grey alone.
-            pixels = upright_grey(pair)
-        thick = _thickened(_half(pixels, form.drawing, form))
-        found[form.drawing] = np.repeat(scale(thick[..., np.newaxis], size, size), 3, axis=2)
+        thick = _thickened(_half(_decoded(data, side, max_pixels, grey=True), form.drawing, form))
+        found[form.drawing] = np.repeat(scale(thick, size, size), 3, axis=2)
     return found, (side, side)
 
 
@@ -90,10 +81,7 @@ def colour_side(data: bytes, max_pixels: int) -> str | None:
     Raises:
       PictureError: as `split_pair`.
     """
-    with opened(data, _FORMATS, max_pixels) as pair:
-        _side(pair)
-        pair.draft("RGB", (pair.width // 8, pair.height // 8))
-        pixels = upright_rgb(pair).astype(np.int16)
+    pixels = _decoded(data, _side(data, max_pixels) // 8, max_pixels).astype(np.int16)
     colour = np.ptp(pixels, axis=2)
     middle = colour.shape[1] // 2
     # Away from the border, where JPEG and scaling mix them.
@@ -103,11 +91,29 @@ def colour_side(data: bytes, max_pixels: int) -> str | None:
     return "left" if left > right else "right"
 
 
-def _side(pair: Image.Image) -> int:
-    """The side of a pair's halves."""
-    if pair.width != 2 * pair.height:
-        raise PictureError(f"{pair.width}x{pair.height} pixels, not two squares side by side")
-    return pair.height
+def _side(data: bytes, max_pixels: int) -> int:
+    """The side of a pair's halves, by its header."""
+    size = jpeg_size(data)
+    if size is None:
+        with opened(data, _FORMATS, max_pixels) as pair:
+            size = pair.size
+    width, height = size
+    if width * height > max_pixels:
+        raise PictureError(f"{width}x{height} pixels, too many (--max_pixels={max_pixels})")
+    if width != 2 * height:
+        raise PictureError(f"{width}x{height} pixels, not two squares side by side")
+    return height
+
+
+def _decoded(data: bytes, side: int, max_pixels: int, grey: bool = False) -> np.ndarray:
+    """A pair as uint8 [h, w, 3], or [h, w, 1]: h is `side` where a JPEG's transform can, or larger."""
+    pixels = decode_jpeg(data, 2 * side, side, grey) if jpeg_size(data) else None
+    if pixels is None:
+        with opened(data, _FORMATS, max_pixels) as pair:
+            pixels = upright_rgb(pair)
+        if grey:
+            pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
+    return pixels
 
 
 def _half(pixels: np.ndarray, half: str, form: PairForm) -> np.ndarray:

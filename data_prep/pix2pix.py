@@ -3,7 +3,7 @@
 import collections
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from data_prep.archives import dataset_name, read_pictures
 from data_prep.domain_writer import DomainWriter, most_common_sizes
@@ -15,7 +15,7 @@ from data_prep.prepared import SPLITS
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 # Of so many pairs one is asked on which side it has its colours.
-_LOOK_EVERY = 16
+_LOOK_EVERY = 64
 # Share of those asked that makes it certain.
 _MOST = 0.8
 
@@ -67,7 +67,7 @@ def prepare_pairs(
             sides[side] += side is not None
             source_sizes[source_size] += 1
             for half, picture in halves.items():
-                writers[half].add(PurePosixPath(member).parent.name, printable(member), picture)
+                writers[half].add(_folder(member), printable(member), picture)
         counts = next(iter(writers.values())).counts
         if "train" not in counts:
             raise PreparationError(
@@ -82,10 +82,15 @@ def prepare_pairs(
 
 def _in_splits(pictures: Iterator, left_out: LeftOut) -> Iterator[tuple[str, bytes]]:
     for member, data in pictures:
-        if PurePosixPath(member).parent.name in SPLITS:
+        if _folder(member) in SPLITS:
             yield member, data
         else:
             left_out.add(member, "in no folder named train or val")
+
+
+def _folder(member: str) -> str:
+    """Name of the folder that a member lies in: edges2shoes/train/1_AB.jpg -> train."""
+    return member.rpartition("/")[0].rpartition("/")[2]
 
 
 def _check_side(archive: Path, form: PairForm, sides: collections.Counter) -> None:
