@@ -1,5 +1,6 @@
 """What a checkpoint holds, and how runs and translators come back from one."""
 
+import contextlib
 import json
 import math
 import shutil
@@ -9,18 +10,21 @@ import tensorflow as tf
 
 from discogan_tf.checkpoint_names import BEST, LAST
 from discogan_tf.errors import CheckpointError
+from discogan_tf.sealed import damage, remove, seal, sealed_steps, unseal, write_durably
 
 # Name within a checkpoint of the generators' averages.
 _AVERAGES = "averages"
 # Folder of the best checkpoints, and name of the best of both directions.
 _BEST, _TOGETHER = "best", "together"
+# TensorFlow's, which is not sealed.
+_LIST_OF_EARLIER_VERSIONS = "checkpoint"
 
 
 class Checkpoints:
     """The checkpoints of a run: networks with their statistics, optimizers, and the step.
 
-    TensorFlow writes each under a temporary name and lists it last, so that a crash at any moment
-    leaves the one before.
+    Each is `step-N` and sealed (see `sealed.py`): a crash at any moment leaves the one before, and one that
+    was damaged later is found out and passed over.
 
     Args:
       folder: Where they lie.
@@ -39,30 +43,50 @@ class Checkpoints:
             step=self.step,
             **averages,
         )
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(folder), max_to_keep=keep, checkpoint_name="step"
-        )
+        self._folder, self._keep = folder, keep
 
-    def restore_last(self) -> int:
-        """Goes back to the last checkpoint, where there is one. Returns the step: 0 for none.
+    def restore_last(self) -> int | None:
+        """Goes back to the last whole checkpoint. Returns its step, or None where there is none at all.
 
         Raises:
           CheckpointError: if there are checkpoints but none can be read.
         """
-        path = last_checkpoint(Path(self._manager.directory), required=False)
-        if path:
-            _restore(self._checkpoint, path)
+        path = last_checkpoint(self._folder, required=False)
+        if path is None:
+            return None
+        _restore(self._checkpoint, path)
         return int(self.step.numpy())  # int() alone fails on several replicas.
 
     def save(self, step: int) -> None:
-        """Writes a checkpoint of this moment, as that of `step` completed steps."""
+        """Writes a checkpoint of this moment, as that of `step` completed steps.
+
+        Raises:
+          CheckpointError: if the disk does not take it. Those before are as they were.
+        """
         self.step.assign(step)
-        self._manager.save(checkpoint_number=step)
+        prefix = self._folder / f"step-{step}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            unseal(prefix)
+            self._checkpoint.write(str(prefix))
+            seal(prefix)
+        except (OSError, tf.errors.OpError) as error:
+            with contextlib.suppress(OSError):
+                self.remove_leftovers()
+            raise CheckpointError(
+                f"step {step} could not be saved: {_in_short(error)}. Those saved before are as they were"
+            ) from error
+        for old in sealed_steps(self._folder)[self._keep :]:
+            remove(self._folder / f"step-{old}")
 
     def remove_leftovers(self) -> None:
-        """Removes what a crash while saving left behind."""
-        for folder in Path(self._manager.directory).glob("*_temp"):
+        """Removes what a crash while saving left behind: whatever is not sealed, once anything is."""
+        for folder in self._folder.glob("*_temp"):
             shutil.rmtree(folder, ignore_errors=True)
+        sealed = {f"step-{step}" for step in sealed_steps(self._folder)}
+        for path in self._folder.glob("step-*"):
+            if sealed and path.name.partition(".")[0] not in sealed and path.is_file():
+                path.unlink()
 
 
 class BestCheckpoints:
@@ -101,10 +125,13 @@ class BestCheckpoints:
         ]
         self._step.assign(step)
         for name in better:
-            self._checkpoint.write(str(self._folder / name / f"step-{step}"))
+            prefix = self._folder / name / f"step-{step}"
+            unseal(prefix)
+            self._checkpoint.write(str(prefix))
+            seal(prefix)
             self._record[name] = {"step": step, "score": scores[name]}
         if better:
-            _write_json(self._folder / "best.json", self._record)
+            write_durably(self._folder / "best.json", json.dumps(self._record, indent=1) + "\n")
             for name in better:
                 for file in (self._folder / name).glob("step-*"):
                     if file.name.partition(".")[0] != f"step-{step}":
@@ -119,12 +146,6 @@ def _read_best(workdir: Path) -> dict[str, dict]:
         return {}
     except ValueError as error:
         raise CheckpointError(f"{workdir / _BEST / 'best.json'} is damaged: move {_BEST}/ away") from error
-
-
-def _write_json(path: Path, content: dict) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
-    temporary.replace(path)
 
 
 def restore_generators(workdir: Path, model, which: str = LAST) -> int:
@@ -159,24 +180,35 @@ def restore_generators(workdir: Path, model, which: str = LAST) -> int:
 
 
 def last_checkpoint(folder: Path, required: bool = True) -> str | None:
-    """The prefix of the last checkpoint in `folder`, or None where there is none.
+    """The prefix of the last whole checkpoint in `folder`, or None where there is none at all.
+
+    Damaged ones after it are named on the terminal.
 
     Raises:
-      CheckpointError: if there is none and `required`, or if files of checkpoints lie there but
-        TensorFlow's list of them is unreadable: starting afresh would then lose a run.
+      CheckpointError: if there is none and `required`, or if there are some but none is whole: starting
+        afresh would then lose a run.
     """
-    path = tf.train.latest_checkpoint(str(folder))
-    if path:
-        return path
-    written = sorted(folder.glob("*.index"))
-    if len(written) == 1 and not (folder / "checkpoint").exists():
-        # The first save was cut short after the checkpoint, before it was listed.
-        return str(written[0].with_suffix(""))
-    if written:
+    steps = sealed_steps(folder)
+    for step in steps:
+        prefix = folder / f"step-{step}"
+        problem = damage(prefix)
+        if not problem:
+            return str(prefix)
+        print(f"The checkpoint of step {step} in {folder} is damaged and not used: {problem}.")
+    if steps:
         raise CheckpointError(
-            f"{folder} holds checkpoints, but its list of them (the file `checkpoint`) is missing or "
-            "damaged, or names files that are gone. Restore it, or move the folder away to start anew."
+            f"none of the {len(steps)} checkpoints in {folder} is whole. Restore one from a copy, or move "
+            "the folder of the run away to start anew."
         )
+    if (folder / _LIST_OF_EARLIER_VERSIONS).exists():
+        path = tf.train.latest_checkpoint(str(folder))
+        if path is None:
+            raise CheckpointError(
+                f"{folder} holds checkpoints of an earlier version, but their list, the file "
+                f"`{_LIST_OF_EARLIER_VERSIONS}`, is damaged or names files that are gone. Restore it, or "
+                "move the folder of the run away to start anew."
+            )
+        return path
     if required:
         raise CheckpointError(f"no checkpoint in {folder}: train first")
     return None
@@ -185,7 +217,7 @@ def last_checkpoint(folder: Path, required: bool = True) -> str | None:
 def _best_checkpoint(workdir: Path, name: str) -> str:
     record = _read_best(workdir)
     if name in record:
-        return str(workdir / _BEST / name / f"step-{record[name]['step']}")
+        return _whole(workdir / _BEST / name / f"step-{record[name]['step']}")
     if record:
         names = [BEST if other == _TOGETHER else f"{BEST}_{other}" for other in record]
         raise CheckpointError(f"{workdir} has no best checkpoint of {name}; it has {', '.join(names)}")
@@ -197,11 +229,27 @@ def _best_checkpoint(workdir: Path, name: str) -> str:
 def _checkpoint_of_step(folder: Path, step: str) -> str:
     path = folder / f"step-{step}"
     if path.with_name(f"{path.name}.index").is_file():
-        return str(path)
+        return _whole(path)
     kept = sorted(int(file.stem.removeprefix("step-")) for file in folder.glob("step-*.index"))
     raise CheckpointError(
         f"{folder} has no checkpoint of step {step}; it has {', '.join(map(str, kept)) or 'none'}"
     )
+
+
+def _whole(prefix: Path) -> str:
+    """`prefix` as text, of a checkpoint that is whole, or of an earlier version that did not seal them.
+
+    Raises:
+      CheckpointError: if it is damaged.
+    """
+    problem = damage(prefix)
+    if problem and sealed_steps(prefix.parent):
+        raise CheckpointError(f"{prefix} is damaged: {problem}")
+    return str(prefix)
+
+
+def _in_short(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _by_path(owners: dict) -> dict[str, tf.Variable]:

@@ -137,6 +137,16 @@ class Config:
         choices=("none", "mirrored", "multi_worker"),
         may_change=True,
     )
+    on_nonfinite: str = _setting(
+        "stop",
+        "What to do about a loss or gradient that is NaN or infinite: stop, or go back to the last "
+        "checkpoint and leave that batch out (rollback; three times at most).",
+        choices=("stop", "rollback"),
+        may_change=True,
+    )
+    allow_changed_data: bool = _setting(
+        False, "Go on although the pictures are not those that the run began with.", may_change=True
+    )
     log_every_steps: int = _setting(
         10, "Steps between the losses written to TensorBoard.", check=_POSITIVE, may_change=True
     )

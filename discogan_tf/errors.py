@@ -26,4 +26,8 @@ class ServingError(DiscoganError):
 
 
 class NonFiniteLossError(DiscoganError):
-    """A loss became NaN or infinite; training on would only spread it."""
+    """A loss or gradient became NaN or infinite; training on would only spread it. `step` is where."""
+
+    def __init__(self, words: str, step: int):
+        super().__init__(words)
+        self.step = step

@@ -8,7 +8,7 @@ import pytest
 _ROOT = Path(__file__).parents[1]
 # From the bottom up: a module may import its own room and those before it.
 _ROOMS = (
-    ("errors", "quiet", "checkpoint_names"),
+    ("errors", "quiet", "checkpoint_names", "sealed"),
     ("config", "images"),
     ("losses", "networks", "data", "checkpoints"),
     ("models",),

@@ -34,11 +34,11 @@ def test_killed_or_interrupted_it_goes_on_from_the_last_checkpoint(data_dir, tmp
     process = subprocess.Popen([*command, "--num_steps=100000"], cwd=_ROOT, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)  # fmt: skip
     checkpoints, deadline = tmp_path / "run" / "checkpoints", time.monotonic() + 200
-    while len(list(checkpoints.glob("*.index"))) < 2 and time.monotonic() < deadline:
+    while len(list(checkpoints.glob("*.manifest"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    saved = max(int(path.stem.removeprefix("step-")) for path in checkpoints.glob("*.index"))
+    saved = max(int(path.stem.removeprefix("step-")) for path in checkpoints.glob("*.manifest"))
 
     interrupted = subprocess.Popen([*command, "--num_steps=100000"], cwd=_ROOT, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL, text=True)  # fmt: skip

@@ -164,6 +164,17 @@ def count_pictures(data_dir: str, domain: str, image_size: int) -> dict[str, int
     return {split: len(of_split) for split, of_split in names.items()}
 
 
+def fingerprints(data_dir: str, domain: str, image_size: int) -> dict[str, str]:
+    """Split -> a digest of all its pictures in their order, as noted when they were prepared.
+
+    Raises:
+      DataError: if the domain is not prepared at this size.
+    """
+    return json.loads((_folder(data_dir, domain, image_size) / "preparation.json").read_text())[
+        "fingerprints"
+    ]
+
+
 def evenly_spaced(pictures: np.ndarray, count: int) -> np.ndarray:
     """`count` of the pictures, or all if there are fewer, the same ones every time."""
     return pictures[_evenly_spaced_places(len(pictures), count)]

@@ -10,6 +10,8 @@ from discogan_tf.config import Config
 from discogan_tf.data.pipeline import BatchPlan, training_batches
 from discogan_tf.errors import ConfigError
 
+_SIGTERM = 15
+
 
 def create_strategy(config: Config) -> tf.distribute.Strategy:
     """The strategy of `--distribute`.
@@ -104,6 +106,28 @@ def distributed_batches(
         return training_batches(images_a, images_b, plan, first_step)
 
     return strategy.distribute_datasets_from_function(local_batches)
+
+
+def agreed_signal(strategy: tf.distribute.Strategy, signal: int | None, due: bool) -> int | None:
+    """The signal that stops the run: this process's own, or of several workers any one's.
+
+    Workers stop after the same step, or the others would wait for ever: so they ask each other, where
+    `due` says that it is time to, which must be the same on all of them.
+    """
+    if strategy.cluster_resolver is None or not strategy.cluster_resolver.task_type:
+        return signal
+    if not due:
+        return None
+
+    def summed_over_replicas():
+        replica = tf.distribute.get_replica_context()
+        own = tf.constant(signal or 0, tf.int64) + 0 * tf.cast(replica.replica_id_in_sync_group, tf.int64)
+        return replica.all_reduce(tf.distribute.ReduceOp.SUM, own)
+
+    (total, *_) = strategy.experimental_local_results(strategy.run(summed_over_replicas))
+    if int(total) == 0:
+        return None
+    return signal or _SIGTERM
 
 
 def _local_devices() -> list[str]:

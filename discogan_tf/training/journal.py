@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from discogan_tf import images
 from discogan_tf.config import Config, to_flagfile
+from discogan_tf.training import event_log
 
 
 class Journal:
@@ -23,6 +24,7 @@ class Journal:
         self._sheets_folder = workdir / "samples"
         self._sheets_folder.mkdir(exist_ok=True)
         self._metrics = _open_metrics(workdir / "metrics.jsonl", first_step)
+        event_log.forget_after(workdir / "logs", first_step)
         self._log = tf.summary.create_file_writer(str(workdir / "logs"))
         with self._log.as_default(first_step):
             tf.summary.text("config", "```\n" + to_flagfile(config) + "```")

@@ -6,6 +6,9 @@ import tensorflow as tf
 from discogan_tf.config import Config
 from discogan_tf.training import schedules
 
+# Before a network's name, in what a step reports.
+GRADIENT_NORM = "gradient_norm_"
+
 
 def create_optimizers(model, config: Config) -> dict[str, keras.optimizers.Optimizer]:
     """Adam for each side, its slots built: under a strategy they cannot be made within a step.
@@ -35,7 +38,8 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
     Returns:
       A function from one element of `distributed_batches` to the losses of its first batch: float32
       scalars by name, the unweighted losses of both sides and the weighted `generator_total` and
-      `discriminator_total`, each the mean over the replicas.
+      `discriminator_total`, each the mean over the replicas; and `gradient_norm_NETWORK`, added up
+      over the step's updates, which is not finite where any gradient of the network is not.
     """
     variables = _variables(model)
     losses_of = {
@@ -56,6 +60,8 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
         # Differs from the chapter, whose generators meet discriminators updated a moment before: all
         # gradients come before any update, which lets both sides share the passes of `forward`.
         gradients = {side: tape.gradient(objectives[side], variables[side]) for side in sides}
+        if config.precision != "float16":  # Whose loss scaling expects gradients that are not finite.
+            reported |= _gradient_norms(model, variables, gradients)
         for side in sides:
             optimizers[side].apply(gradients[side], variables[side])
         return reported
@@ -64,6 +70,10 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
         reported = [
             update(batch, sides) for batch, sides in zip(batches, schedules.updates(config), strict=True)
         ]
+        for later in reported[1:]:
+            for name, value in later.items():
+                if name.startswith(GRADIENT_NORM):
+                    reported[0][name] += value
         return reported[0]
 
     @tf.function
@@ -75,6 +85,22 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
         }
 
     return step
+
+
+def _gradient_norms(model, variables: dict, gradients: dict) -> dict[str, tf.Tensor]:
+    """The norm of each network's gradients, of the sides that there are gradients of."""
+    by_variable = {
+        id(variable): gradient
+        for side in gradients
+        for variable, gradient in zip(variables[side], gradients[side], strict=True)
+    }
+    return {
+        GRADIENT_NORM + network.name: tf.linalg.global_norm(
+            [by_variable[id(variable)] for variable in network.trainable_variables]
+        )
+        for network in (*model.generators.values(), *model.discriminators.values())
+        if id(network.trainable_variables[0]) in by_variable
+    }
 
 
 def _variables(model) -> dict[str, list]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from discogan_tf import config as configs
 from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
+from discogan_tf.sealed import sealed_steps, write_durably
 from discogan_tf.training import precision
 
 _CONFIG_NAME = "config.cfg"
@@ -37,7 +38,7 @@ def settle_config(wanted: Config) -> Config:
       ConfigError: if the workdir holds a run that differs in a setting its weights depend on.
     """
     workdir = Path(wanted.workdir)
-    if not any(workdir.glob("checkpoints/*.index")):  # Nothing was trained here yet.
+    if is_new(workdir):
         return dataclasses.replace(wanted, precision=precision.resolve(wanted.precision))
     recorded = read_config(workdir)
     if wanted.precision == "auto":
@@ -53,9 +54,19 @@ def settle_config(wanted: Config) -> Config:
 
 
 def write_config(config: Config) -> None:
-    """Records the settings in the workdir, which it makes, by way of a temporary name."""
-    path = Path(config.workdir) / _CONFIG_NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(_CONFIG_NAME + ".part")
-    temporary.write_text(configs.to_flagfile(config))
-    temporary.replace(path)
+    """Records the settings in the workdir, which it makes."""
+    Path(config.workdir).mkdir(parents=True, exist_ok=True)
+    write_durably(Path(config.workdir) / _CONFIG_NAME, configs.to_flagfile(config))
+
+
+def is_new(workdir: Path) -> bool:
+    """Whether nothing was trained in the folder yet.
+
+    A run saves a checkpoint of step 0 before its settings: where there are settings and no checkpoint,
+    one was lost.
+    """
+    folder = workdir / "checkpoints"
+    steps = sealed_steps(folder)
+    if steps:
+        return steps == [0]
+    return not (workdir / _CONFIG_NAME).exists() and not (folder / "checkpoint").exists()

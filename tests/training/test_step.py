@@ -11,7 +11,7 @@ from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
 from discogan_tf.models import create_model
 from discogan_tf.training import distribution, schedules
-from discogan_tf.training.step import create_optimizers, create_step
+from discogan_tf.training.step import GRADIENT_NORM, create_optimizers, create_step
 
 _CONFIG = Config(image_size=32, batch_size=8, precision="float32", generator_updates_per_step=2)
 _ONE_UPDATE = dataclasses.replace(_CONFIG, generator_updates_per_step=1)
@@ -73,6 +73,10 @@ def test_two_replicas_equal_one_big_batch():
     one_losses, one = _update(_ONE_UPDATE, tf.distribute.get_strategy(), _gradient_descent)
     two_losses, two = _update(_ONE_UPDATE, mirrored, _gradient_descent)
     for name, loss in one_losses.items():
+        if name.startswith(GRADIENT_NORM):
+            # Each replica's part of the gradients has its own; both are numbers.
+            assert np.isfinite([loss, two_losses[name]]).all()
+            continue
         assert two_losses[name] == pytest.approx(loss, rel=1e-5), name
     for path, change in one.items():
         error = np.linalg.norm(two[path] - change) / np.linalg.norm(change)
@@ -98,3 +102,15 @@ def test_a_batch_that_cannot_be_shared_out_is_refused():
 def test_this_process_is_the_chief():
     assert distribution.is_chief(tf.distribute.get_strategy())
     assert distribution.is_chief(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+
+
+def test_gradient_norms_are_those_of_the_steps_taken():
+    """Plain gradient descent with a rate of 1 changes each network by its gradient."""
+    losses, changes = _update(_ONE_UPDATE, tf.distribute.get_strategy(), _gradient_descent)
+    networks = ("generator_a_to_b", "generator_b_to_a", "discriminator_a", "discriminator_b")
+    assert {name for name in losses if name.startswith(GRADIENT_NORM)} == {
+        GRADIENT_NORM + n for n in networks
+    }
+    for network in networks:
+        squares = [np.square(v).sum() for path, v in changes.items() if path.startswith(f"{network}/")]
+        assert losses[GRADIENT_NORM + network] == pytest.approx(np.sqrt(sum(squares)), rel=1e-3)

@@ -1,0 +1,72 @@
+"""Whether numbers are still numbers: losses, gradients, weights."""
+
+import json
+import math
+from pathlib import Path
+
+import tensorflow as tf
+
+from discogan_tf.errors import NonFiniteLossError
+from discogan_tf.sealed import write_durably
+
+# A run that breaks more often has another problem than an unlucky batch.
+MOST_ROLLBACKS = 3
+_SKIPPED = "skipped_steps.json"
+_REMEDY = (
+    "Nothing of this was saved. Running again goes on from the last checkpoint; if the same happens, "
+    "--on_nonfinite=rollback leaves the batch out, and a new --workdir with a lower --learning_rate or "
+    "with --precision=float32 mends the cause."
+)
+
+
+def read_losses(unread: list, model) -> dict[str, float]:
+    """The last of some steps' losses as numbers, after a look at all of them.
+
+    The sum of each discriminator's losses joins them, for its curve.
+
+    Args:
+      unread: (step, name -> scalar tensor), at least one.
+      model: A model of `MODELS`.
+
+    Raises:
+      NonFiniteLossError: naming the first step with a loss or gradient that is not finite, and which.
+    """
+    for step, tensors in unread:
+        losses = {name: float(value) for name, value in tensors.items()}
+        broken = [name for name, value in losses.items() if not math.isfinite(value)]
+        if broken:
+            words = f"at step {step} these are not finite: {', '.join(broken)}"
+            raise NonFiniteLossError(f"{words}. {_REMEDY}", step)
+    for domain in model.discriminators:
+        prefix = f"discriminator_{domain}_"
+        parts = [value for name, value in losses.items() if name.startswith(prefix)]
+        losses[prefix.rstrip("_")] = sum(parts)
+    return losses
+
+
+def require_finite_weights(networks: list, step: int) -> None:
+    """Keeps weights that the last update broke, which no loss shows yet, out of what is saved or shown.
+
+    Raises:
+      NonFiniteLossError: naming the networks.
+    """
+    broken = [
+        network.name
+        for network in networks
+        if not all(tf.reduce_all(tf.math.is_finite(variable.value)) for variable in network.variables)
+    ]
+    if broken:
+        raise NonFiniteLossError(
+            f"after step {step} weights of {', '.join(broken)} are not finite. {_REMEDY}", step
+        )
+
+
+def read_skipped(workdir: Path) -> set[int]:
+    """The steps whose batches a run leaves out, after rollbacks."""
+    path = workdir / _SKIPPED
+    return set(json.loads(path.read_text())) if path.is_file() else set()
+
+
+def write_skipped(workdir: Path, steps: set[int]) -> None:
+    """Notes them, so that a resumed run leaves out the same."""
+    write_durably(workdir / _SKIPPED, json.dumps(sorted(steps)) + "\n")
