@@ -103,7 +103,7 @@ def test_bad_settings_and_missing_data_are_plain_errors(data_dir, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("flagfile", ["bags_shoes.cfg", "quickstart.cfg"])
+@pytest.mark.parametrize("flagfile", ["bags_shoes.cfg", "chapter.cfg", "quickstart.cfg"])
 def test_flagfiles_are_valid(flagfile):
     config = configs.from_flagfile((_ROOT / flagfile).read_text())
     assert config.name_a == "handbags" and config.name_b == "shoes"

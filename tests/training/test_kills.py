@@ -1,0 +1,73 @@
+"""Real training processes, killed at random moments: every restart goes on, and little is lost."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from discogan_tf.sealed import damage, sealed_steps
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _command(data_dir, workdir, num_steps):
+    """Saves at every step, so that kills land in saves."""
+    return [
+        sys.executable, "train.py", f"--data_dir={data_dir}", f"--workdir={workdir}", f"--num_steps={num_steps}",
+        "--domain_a=sample_edges2handbags/photo", "--domain_b=sample_edges2shoes/photo", "--image_size=32",
+        "--batch_size=4", "--precision=float32", "--save_every_steps=1", "--log_every_steps=1",
+        "--sample_every_steps=50", "--evaluate_every_steps=1000000", "--flip",
+    ]  # fmt: skip
+
+
+def _last(workdir):
+    steps = sealed_steps(workdir / "checkpoints")
+    return steps[0] if steps else -1
+
+
+def _killed(command, workdir, rng):
+    """Starts the run, lets it come some way, and kills it. Gives its output."""
+    before = _last(workdir)
+    with (workdir.parent / "output.txt").open("w+") as output:
+        process = subprocess.Popen(command, cwd=_ROOT, stdout=output, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 300
+        while _last(workdir) <= before and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 1.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        output.seek(0)
+        return output.read()
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_killed_again_and_again_it_loses_no_more_than_a_save(data_dir, tmp_path, kills):
+    rng = random.Random(0)
+    workdir = tmp_path / "run"
+    command = _command(data_dir, workdir, 100_000)
+    for number in range(kills):
+        before = _last(workdir)
+        output = _killed(command, workdir, rng)
+        if number:
+            assert f"from its checkpoint of step {before}." in output, output
+        assert _last(workdir) > before, output
+        assert damage(workdir / "checkpoints" / f"step-{_last(workdir)}") == ""
+    reached = _last(workdir)
+    done = subprocess.run(
+        _command(data_dir, workdir, reached + 2), cwd=_ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and f"from its checkpoint of step {reached}." in done.stdout, done.stderr
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "generator_total" in line] == list(range(1, reached + 3))
+    assert not list((workdir / "checkpoints").glob("*_temp"))
+    straight = tmp_path / "straight"
+    subprocess.run(_command(data_dir, straight, reached + 2), cwd=_ROOT, capture_output=True, check=True)
+    expected = json.loads((straight / "metrics.jsonl").read_text().splitlines()[-2])
+    found = next(line for line in reversed(lines) if "generator_total" in line)
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-2, abs=1e-3), name
