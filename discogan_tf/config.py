@@ -1,8 +1,9 @@
 """The settings of a run: one frozen dataclass, validated once, and its text form.
 
 The fields below are the single source of the command-line flags (`flags.py` defines one per field),
-of the defaults, and of `config.cfg` in a workdir. The defaults are the best recipe found for the chapter's
-networks; `chapter.cfg` has the chapter's own. TensorFlow is not imported here, so that `--help` answers at once.
+of the defaults, and of `config.cfg` in a workdir. The defaults are the best recipe found for the
+chapter's networks; `chapter.cfg` has the chapter's own. TensorFlow is not imported here, so that
+`--help` answers at once.
 """
 
 import dataclasses

@@ -18,10 +18,11 @@ _ROOT = Path(__file__).parents[2]
 def _command(data_dir, workdir, num_steps):
     """Saves at every step, so that kills land in saves."""
     return [
-        sys.executable, "train.py", f"--data_dir={data_dir}", f"--workdir={workdir}", f"--num_steps={num_steps}",
-        "--domain_a=sample_edges2handbags/photo", "--domain_b=sample_edges2shoes/photo", "--image_size=32",
-        "--batch_size=4", "--precision=float32", "--save_every_steps=1", "--log_every_steps=1",
-        "--sample_every_steps=50", "--evaluate_every_steps=1000000", "--flip",
+        sys.executable, "train.py", f"--data_dir={data_dir}", f"--workdir={workdir}",
+        f"--num_steps={num_steps}", "--domain_a=sample_edges2handbags/photo",
+        "--domain_b=sample_edges2shoes/photo", "--image_size=32", "--batch_size=4", "--precision=float32",
+        "--save_every_steps=1", "--log_every_steps=1", "--sample_every_steps=50",
+        "--evaluate_every_steps=1000000", "--flip",
     ]  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def _last(workdir):
 
 def _killed(command, workdir, rng):
     """Starts the run, lets it come some way, and kills it. Gives its output."""
-    before = _last(workdir)
+    before = max(0, _last(workdir))
     with (workdir.parent / "output.txt").open("w+") as output:
         process = subprocess.Popen(command, cwd=_ROOT, stdout=output, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 300
