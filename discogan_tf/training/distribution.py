@@ -1,6 +1,7 @@
 """Where a run is computed: on one device, on several of this machine, or on several machines."""
 
 import dataclasses
+import functools
 import zlib
 
 import numpy as np
@@ -62,14 +63,7 @@ def require_agreement(strategy: tf.distribute.Strategy, config: Config, first_st
     settings = repr(dataclasses.replace(config, workdir="shared", data_dir="shared"))
     mine = tf.constant([first_step, zlib.crc32(settings.encode())], tf.int64)
 
-    def summed_over_replicas():
-        replica = tf.distribute.get_replica_context()
-        # A value of each replica's own: one that all share would not be added up.
-        own = mine + 0 * tf.cast(replica.replica_id_in_sync_group, tf.int64)
-        return replica.all_reduce(tf.distribute.ReduceOp.SUM, own)
-
-    summed = tf.function(lambda: strategy.run(summed_over_replicas))
-    (total, *_) = strategy.experimental_local_results(summed())
+    total = _summed_over_replicas(strategy)(mine)
     if not np.array_equal(total, mine * strategy.num_replicas_in_sync):
         raise ConfigError(
             f"the workers do not agree: this one starts from step {first_step} with {settings}. All need "
@@ -119,15 +113,27 @@ def agreed_signal(strategy: tf.distribute.Strategy, signal: int | None, due: boo
     if not due:
         return None
 
-    def summed_over_replicas():
-        replica = tf.distribute.get_replica_context()
-        own = tf.constant(signal or 0, tf.int64) + 0 * tf.cast(replica.replica_id_in_sync_group, tf.int64)
-        return replica.all_reduce(tf.distribute.ReduceOp.SUM, own)
-
-    (total, *_) = strategy.experimental_local_results(strategy.run(summed_over_replicas))
+    total = _summed_over_replicas(strategy)(tf.constant(signal or 0, tf.int64))
     if int(total) == 0:
         return None
     return signal or _SIGTERM
+
+
+@functools.lru_cache(maxsize=1)
+def _summed_over_replicas(strategy: tf.distribute.Strategy):
+    """A function from a tensor of each worker's own to the sum over all replicas, the same everywhere."""
+
+    def summed(mine):
+        replica = tf.distribute.get_replica_context()
+        # A value of each replica's own: one that all share would not be added up.
+        own = mine + 0 * tf.cast(replica.replica_id_in_sync_group, tf.int64)
+        return replica.all_reduce(tf.distribute.ReduceOp.SUM, own)
+
+    @tf.function
+    def run(mine):
+        return strategy.run(summed, args=(mine,))
+
+    return lambda mine: strategy.experimental_local_results(run(mine))[0]
 
 
 def _local_devices() -> list[str]:

@@ -362,4 +362,6 @@ def test_mirrored_run_is_near_a_run_on_one_device(tiny_config):
     train(two)
     for ours, theirs in zip(_logged(one.workdir), _logged(two.workdir), strict=True):
         for name in ours:
-            assert theirs[name] == pytest.approx(ours[name], rel=0.02), name
+            # Of gradients each replica reports the norm of its own part.
+            if not name.startswith("gradient_norm"):
+                assert theirs[name] == pytest.approx(ours[name], rel=0.02), name
