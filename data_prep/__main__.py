@@ -85,6 +85,7 @@ def _define_pix2pix(parser: argparse.ArgumentParser) -> None:
         metavar="HALF,HALF",
     )
     parser.add_argument("--photo_side", choices=("left", "right"), help="where the photo is (right)")
+    parser.add_argument("--drawing", help="name of the half that is no photo (edges, or what is known)")
     parser.add_argument(
         "--thicken_edges", action=argparse.BooleanOptionalAction, default=True,
         help="make lines two pixels thicker before scaling, as in the paper authors' code",
@@ -112,14 +113,22 @@ def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
     from data_prep.download import download
     from data_prep.known_sets import pair_form
     from data_prep.prepare import prepare_archive
+    from data_prep.prepared import is_prepared
 
     if not arguments.archive and not arguments.download:
         raise PreparationError("name what to prepare: --archive=FILE or --download=NAME")
     if arguments.sha256 and len(arguments.download) != 1:
         raise PreparationError("--sha256 is for one --download")
-    downloaded = [download(name, arguments.data_dir, arguments.sha256) for name in arguments.download]
+    for name in arguments.download:
+        form = pair_form(Path(f"{name}.tar.gz"), arguments.halves, arguments.photo_side, True)
+        domains = [f"{name}/{half}" for half in form.halves]
+        if not all(is_prepared(arguments.data_dir, domain, arguments.image_size) for domain in domains):
+            download(name, arguments.data_dir, arguments.sha256)
+    downloaded = [arguments.data_dir / f"{name}.tar.gz" for name in arguments.download]
     for archive in (*arguments.archive, *downloaded):
-        form = pair_form(archive, arguments.halves, arguments.photo_side, arguments.thicken_edges)
+        form = pair_form(
+            archive, arguments.halves, arguments.photo_side, arguments.thicken_edges, arguments.drawing
+        )
         prepare_archive(archive, arguments.data_dir, arguments.image_size, form, _limits(arguments))
 
 
@@ -147,8 +156,10 @@ def _check(arguments: argparse.Namespace) -> int:
 
     archive, images, size = arguments.archive, arguments.images, arguments.image_size
     shown = arguments.sheet, arguments.json
-    if archive and images:
-        raise PreparationError("--archive and --images: one at a time")
+    if bool(archive) + bool(images) + bool(arguments.domain) > 1:
+        raise PreparationError("--domain, --archive and --images: one at a time")
+    if arguments.photo_side and not archive:
+        raise PreparationError("--photo_side is for --archive")
     if archive:
         form = pair_form(archive, "", arguments.photo_side, thicken_edges=False)
         worst = check_source(

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import io
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from data_prep.tar_stream import Member, TarError, read_tar
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
 _TOLD_EVERY = 64
+# As long as a path may be on Linux.
+_LONGEST_NAME = 4096
 
 
 def dataset_name(archive: Path) -> str:
@@ -52,7 +55,7 @@ def read_pictures(
             stream = stack.enter_context(gzip.GzipFile(fileobj=file)) if zipped else file
             counted = _Counted(stream, limits.max_bytes)
             buffered = io.BufferedReader(counted, _BUFFER_BYTES)
-            seen: set[str] = set()
+            seen: set[bytes] = set()
             for count, member in enumerate(read_tar(buffered, limits.max_picture_bytes), 1):
                 if count > limits.max_members:
                     raise PreparationError(
@@ -62,10 +65,10 @@ def read_pictures(
                 if count % _TOLD_EVERY == 0:
                     bar.update(file.tell() - bar.n)
                 problem = _problem(member, suffixes, limits, seen)
-                seen.add(member.name)
                 if problem:
                     left_out.add(member.name, problem)
                 elif member.content is not None:
+                    seen.add(_digest(member.name))
                     yield member.name, member.content
     except FileNotFoundError as error:
         raise PreparationError(f"no archive at {archive}") from error
@@ -76,8 +79,8 @@ def read_pictures(
         ) from error
     except (TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise PreparationError(
-            f"{archive} is damaged or cut short ({error}). Nothing was prepared from it. Fetch it again "
-            "and compare its size with the source's."
+            f"{archive} is damaged or cut short ({error}). Nothing was prepared from it. Remove it, "
+            "fetch it again and compare its size with the source's."
         ) from error
     except IsADirectoryError as error:
         raise PreparationError(
@@ -85,23 +88,30 @@ def read_pictures(
         ) from error
 
 
-def _problem(member: Member, suffixes: tuple[str, ...], limits: Limits, seen: set[str]) -> str:
+def _problem(member: Member, suffixes: tuple[str, ...], limits: Limits, seen: set[bytes]) -> str:
     """Why a member is not used; "" if it is, and for folders, which nobody misses."""
     if member.kind == "a folder":
         return ""
+    if len(member.name) > _LONGEST_NAME:
+        return f"a name of {len(member.name):,} characters"
     if member.kind:
         return f"{member.kind}, not a file"
     if member.name.startswith("/") or ".." in member.name.split("/"):
         return "its name leads out of the archive"
     if not member.name.lower().endswith(suffixes):
         return f"not a picture ({', '.join(suffixes)})"
-    if member.name in seen:
+    if _digest(member.name) in seen:
         return "a second member of this name"
     if member.size == 0:
         return "an empty file"
     if member.content is None:
         return f"{member.size:,} bytes, more than {limits.max_picture_bytes:,} (--max_picture_bytes)"
     return ""
+
+
+def _digest(name: str) -> bytes:
+    """Of fixed length, whatever the name's."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
 class _TooMuchError(Exception):

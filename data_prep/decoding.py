@@ -36,7 +36,7 @@ def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[I
     except PictureError:
         raise
     except Image.DecompressionBombError as error:
-        raise PictureError(f"far more pixels than --max_pixels={max_pixels}") from error
+        raise PictureError(f"more pixels than Pillow takes for harmless: {error}") from error
     except Image.UnidentifiedImageError as error:
         raise PictureError(f"cannot be decoded: no {', '.join(formats)} file") from error
     except Exception as error:  # Pillow's decoders raise many kinds on damaged files.
@@ -70,8 +70,12 @@ def decode_jpeg(data: bytes, width: int, height: int, grey: bool = False) -> np.
 
 
 def upright_rgb(picture: Image.Image) -> np.ndarray:
-    """uint8 [height, width, 3]: turned as the camera says, 8 bits, colour, on white where transparent."""
-    picture = ImageOps.exif_transpose(picture)
+    """As `to_rgb`, and turned as the camera says."""
+    return to_rgb(ImageOps.exif_transpose(picture))
+
+
+def to_rgb(picture: Image.Image) -> np.ndarray:
+    """uint8 [height, width, 3]: 8 bits, colour, on white where transparent."""
     if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip, not scale.
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.has_transparency_data:

@@ -6,7 +6,6 @@ import datetime
 import hashlib
 import json
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,8 @@ from data_prep.errors import PreparationError
 from data_prep.limits import LeftOut
 from data_prep.prepared import SPLITS, VERSION, prepared_folder
 from data_prep.records import FEATURE, checksum, encode_record
+from data_prep.unfinished import finish, unfinished_folder
 
-_INCOMPLETE = "incomplete"
 _SIZES_NOTED = 1000
 
 
@@ -35,13 +34,15 @@ class DomainWriter:
     def __init__(self, data_dir: Path, domain: str, size: int):
         self._domain, self._size = domain, size
         self._target = prepared_folder(data_dir, domain, size)
-        self._folder = data_dir / f"{_INCOMPLETE}.{domain.replace('/', '.')}.{size}px.{os.getpid()}"
+        self._data_dir = data_dir
         self._files: dict = {}
         self.names: dict[str, list[str]] = {}
         self._digests: dict[str, hashlib._Hash] = {}
 
     def __enter__(self):
-        self._folder.mkdir(parents=True)
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        self._unfinished = unfinished_folder(self._data_dir, self._domain.replace("/", "."))
+        self._folder = self._unfinished.__enter__()
         return self
 
     def add(self, split: str, name: str, picture: np.ndarray) -> None:
@@ -93,14 +94,14 @@ class DomainWriter:
                 _flush(file)
         self._target.parent.mkdir(parents=True, exist_ok=True)
         _flush_folder(self._folder)
-        self._folder.rename(self._target)
+        finish(self._folder, self._target)
         _flush_folder(self._target.parent)
 
     def __exit__(self, *unused):
         for file in self._files.values():
             with contextlib.suppress(OSError):  # Of a full disk, at what was still to be written.
                 file.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._unfinished.__exit__(None, None, None)
 
     def _dataset_info(self) -> dict:
         return {
@@ -139,24 +140,6 @@ class DomainWriter:
 def most_common_sizes(sizes: collections.Counter) -> dict[str, int]:
     """(width, height) -> count as "WIDTHxHEIGHT" -> count: the most common, for `preparation.json`."""
     return {f"{width}x{height}": count for (width, height), count in sizes.most_common(_SIZES_NOTED)}
-
-
-def remove_leftovers(data_dir: Path) -> None:
-    """Removes unfinished folders whose process is gone: killed, or the machine was."""
-    for folder in data_dir.glob(f"{_INCOMPLETE}.*"):
-        process = folder.name.rpartition(".")[2]
-        if process.isdecimal() and not _is_alive(int(process)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _dataset(domain: str) -> str:

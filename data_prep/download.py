@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import requests
+import urllib3
 from tqdm import tqdm
 
 from data_prep.errors import PreparationError
@@ -16,6 +17,7 @@ from data_prep.known_sets import ADDRESSES, KNOWN_SETS
 _TIMEOUT_SECS = 60
 # What a broken connection costs at most.
 _CHUNK = 1 << 16
+_GZIP_MAGIC = b"\x1f\x8b"
 # In a row, without a byte more.
 _ATTEMPTS = 6
 _LONGEST_WAIT_SECS = 60
@@ -77,11 +79,14 @@ def download(
         if sha256:
             _require_digest(target, sha256, f"Remove {target} to fetch it again.")
         return target
-    part = _Part(target.with_name(target.name + ".part"))
+    # One for each address: what one gave does not go on with what another has.
+    parts = [
+        _Part(target.with_name(f"{target.name}.part{number or ''}")) for number in range(len(addresses))
+    ]
     failures = []
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        for address in (address.format(name=name) for address in addresses):
+        for part, address in zip(parts, (address.format(name=name) for address in addresses), strict=True):
             print(f"Fetching {address} (about {KNOWN_SETS[name][2]}).")
             try:
                 _fetch(address, part, wait)
@@ -97,7 +102,8 @@ def download(
             )
         digest = _require_digest(part.file, sha256, "The next try starts afresh.", part)
         part.file.replace(target)
-        part.note.unlink(missing_ok=True)
+        for part in parts:
+            part.remove()
     except OSError as error:
         raise PreparationError(f"cannot write {target}: {error}. Run again to go on.") from error
     print(f"Fetched {target}: {target.stat().st_size:,} bytes, sha256 {digest}.")
@@ -110,16 +116,15 @@ def _fetch(address: str, part: _Part, wait: Callable[[float], None]) -> None:
     Raises:
       _HopelessError: if the address does not have it, or gives nothing for several tries in a row.
     """
-    attempts, delay = 0, 1.0
+    attempts, delay, most = 0, 1.0, part.size()
     while True:
-        before = part.size()
         try:
             _fetch_once(address, part)
             return
-        except (requests.RequestException, _TransientError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, _TransientError) as error:
             problem = error
-        if part.size() > before:
-            attempts, delay = 0, 1.0
+        if part.size() > most:
+            attempts, delay, most = 0, 1.0, part.size()
         attempts += 1
         if attempts == _ATTEMPTS:
             raise _HopelessError(f"{_in_short(problem)}, {_ATTEMPTS} times in a row")
@@ -157,6 +162,8 @@ def _fetch_once(address: str, part: _Part) -> None:
         if answer.status_code not in (200, 206):
             raise _HopelessError(f"HTTP {answer.status_code} {answer.reason}")
         if answer.status_code == 200:
+            if answer.headers.get("Content-Type", "").startswith("text/"):
+                raise _HopelessError("a page of text where the archive should be")
             version = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
             have = 0
             part.start(version or "")
@@ -176,15 +183,18 @@ def _write(answer: requests.Response, part: _Part, have: int, expected: int | No
         mininterval=0.5, delay=1,
     )  # fmt: skip
     with bar, part.file.open("ab") as file:
-        for chunk in answer.iter_content(_CHUNK):
+        # As they are: a server may take the archive's own compression for the transfer's.
+        for chunk in answer.raw.stream(_CHUNK, decode_content=False):
+            if file.tell() == 0 and not chunk.startswith(_GZIP_MAGIC):
+                raise _HopelessError("a file that is no gzip archive")
             file.write(chunk)
             bar.update(len(chunk))
         file.flush()
         os.fsync(file.fileno())
         if expected is not None and file.tell() != expected:
             raise _TransientError(f"{file.tell():,} of {expected:,} bytes")
-    if expected is not None and expected < 2:
-        raise _HopelessError("an empty file")
+        if file.tell() == 0:
+            raise _HopelessError("an empty file")
 
 
 def _require_digest(path: Path, sha256: str | None, remedy: str, part: _Part | None = None) -> str:

@@ -35,8 +35,8 @@ def prepare_folder(
 ) -> dict[str, int]:
     """Prepares the pictures under a folder, at any depth, as the domain `name`.
 
-    Identical pictures go to one split: which one depends on nothing but their pixels and `val_share`, so
-    that pictures that come later move none of the others.
+    Identical pictures go to one split: which one depends on nothing but their prepared pixels and
+    `val_share`, so that pictures that come later move none of the others.
 
     Args:
       images: The folder.
@@ -66,6 +66,10 @@ def prepare_folder(
                 for label, picture in _pictures(folder, size, fit, limits, left_out, source_sizes):
                     writer.add(split, label, picture)
         if "train" not in writer.counts:
+            if writer.counts:
+                raise PreparationError(
+                    f"all pictures of {images} came to validation by --val_share={val_share}: lower it"
+                )
             raise PreparationError(
                 f"{images} holds no usable pictures ({', '.join(_SUFFIXES)}). "
                 + "; ".join(left_out.lines[:3])
@@ -145,6 +149,8 @@ def _files(folder: Path, limits: Limits, left_out: LeftOut) -> list[Path]:
         left_out.add(str(error.filename), f"a folder that cannot be read: {error.strerror}")
 
     for parent, folders, files in os.walk(folder, onerror=refuse):
+        for linked in [name for name in folders if Path(parent, name).is_symlink()]:
+            left_out.add(str(Path(parent, linked).relative_to(folder)), "a link to a folder, not followed")
         folders.sort()
         count += len(files)
         if count > limits.max_members:
@@ -157,11 +163,18 @@ def _files(folder: Path, limits: Limits, left_out: LeftOut) -> list[Path]:
             label = str(path.relative_to(folder))
             if not file.lower().endswith(_SUFFIXES):
                 left_out.add(label, f"not a picture ({', '.join(_SUFFIXES)})")
-            elif not path.is_file():  # A pipe would be waited for, without end.
-                left_out.add(label, "not a file, or a link to nothing")
+            elif not _is_file(path):  # A pipe would be waited for, without end.
+                left_out.add(label, "not a file, a link to nothing, or in a folder that cannot be entered")
             else:
                 found.append(path)
     return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def read_picture(data: bytes, size: int, fit: str, max_pixels: int) -> tuple[np.ndarray, tuple[int, int]]:

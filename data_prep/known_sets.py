@@ -6,6 +6,7 @@ from pathlib import Path
 from data_prep.archives import dataset_name
 from data_prep.errors import PreparationError
 from data_prep.pairs import PHOTO, PairForm
+from data_prep.prepared import require_name
 
 # Tried in turn. The second is that of the chapter and of the first years; it has been gone for a while.
 ADDRESSES = (
@@ -23,7 +24,9 @@ KNOWN_SETS = {
 }
 
 
-def pair_form(archive: Path, halves: str, photo_side: str | None, thicken_edges: bool) -> PairForm:
+def pair_form(
+    archive: Path, halves: str, photo_side: str | None, thicken_edges: bool, drawing: str | None = None
+) -> PairForm:
     """What to make of an archive, as the command line says, and as is known of it by its name.
 
     Args:
@@ -31,12 +34,17 @@ def pair_form(archive: Path, halves: str, photo_side: str | None, thicken_edges:
       halves: Names of halves, by comma; "" for both.
       photo_side: "left" or "right"; None for what is known, or right.
       thicken_edges: As in `PairForm`.
+      drawing: Name of the half that is no photo; None for what is known, or edges.
 
     Raises:
       PreparationError: if a half has a name that the archive does not.
     """
-    known_side, drawing, _ = KNOWN_SETS.get(dataset_name(archive), ("right", "edges", ""))
-    wanted = tuple(half.strip() for half in halves.split(",")) if halves else (drawing, PHOTO)
+    known_side, known_drawing, _ = KNOWN_SETS.get(dataset_name(archive), ("right", "edges", ""))
+    drawing = drawing or known_drawing
+    require_name(drawing, f"--drawing={drawing}")
+    wanted = (
+        tuple(dict.fromkeys(half.strip() for half in halves.split(","))) if halves else (drawing, PHOTO)
+    )
     for half in wanted:
         if half not in (drawing, PHOTO):
             raise PreparationError(
@@ -45,6 +53,7 @@ def pair_form(archive: Path, halves: str, photo_side: str | None, thicken_edges:
     return dataclasses.replace(
         PairForm(),
         photo_side=photo_side or known_side,
+        side_is_certain=photo_side is not None,
         drawing=drawing,
         halves=wanted,
         thicken_edges=thicken_edges,

@@ -20,6 +20,9 @@ class Limits:
     max_pixels: int = 64_000_000
 
 
+_SHOWN = 300
+
+
 class LeftOut:
     """Every file that was looked at and not used, and why."""
 
@@ -27,7 +30,10 @@ class LeftOut:
         self.lines: list[str] = []
 
     def add(self, name: str, reason: str) -> None:
-        self.lines.append(f"{printable(name)}: {reason}")
+        shown = printable(name)
+        if len(shown) > _SHOWN:
+            shown = f"{shown[:_SHOWN]}... ({len(shown):,} characters)"
+        self.lines.append(f"{shown}: {reason}")
 
     def __len__(self) -> int:
         return len(self.lines)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
-from data_prep.decoding import decode_jpeg, jpeg_size, opened, upright_rgb
+from data_prep.decoding import decode_jpeg, jpeg_size, opened, to_rgb
 from data_prep.errors import PictureError
 from data_prep.scaling import scale
 
@@ -25,6 +25,7 @@ class PairForm:
 
     Attributes:
       photo_side: "right", or "left" in archives that are mirrored.
+      side_is_certain: Whether someone said so, who is believed whatever the pictures look like.
       drawing: Name of the other half: "edges", "labels", ...
       halves: Which halves to prepare.
       thicken_edges: Whether the lines of `edges` become two pixels thicker before scaling, as in the
@@ -32,6 +33,7 @@ class PairForm:
     """
 
     photo_side: str = "right"
+    side_is_certain: bool = False
     drawing: str = "edges"
     halves: tuple[str, ...] = ("edges", PHOTO)
     thicken_edges: bool = True
@@ -75,8 +77,8 @@ def split_pair(
     return found, (side, side)
 
 
-def colour_side(data: bytes, max_pixels: int) -> str | None:
-    """The half of a pair that is in colour, "left" or "right"; None where both are, or neither.
+def coloured_halves(data: bytes, max_pixels: int) -> str:
+    """Which half of a pair is in colour: "left", "right", "both" or "neither".
 
     Raises:
       PictureError: as `split_pair`.
@@ -86,8 +88,10 @@ def colour_side(data: bytes, max_pixels: int) -> str | None:
     middle = colour.shape[1] // 2
     # Away from the border, where JPEG and scaling mix them.
     left, right = (part.mean() for part in (colour[:, : middle - 1], colour[:, middle + 1 :]))
-    if min(left, right) >= _COLOURLESS or abs(left - right) < _COLOURLESS:
-        return None
+    if min(left, right) >= _COLOURLESS:
+        return "both"
+    if abs(left - right) < _COLOURLESS:
+        return "neither"
     return "left" if left > right else "right"
 
 
@@ -110,7 +114,7 @@ def _decoded(data: bytes, side: int, max_pixels: int, grey: bool = False) -> np.
     pixels = decode_jpeg(data, 2 * side, side, grey) if jpeg_size(data) else None
     if pixels is None:
         with opened(data, _FORMATS, max_pixels) as pair:
-            pixels = upright_rgb(pair)
+            pixels = to_rgb(pair)
         if grey:
             pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
     return pixels

@@ -9,13 +9,13 @@ from data_prep.archives import dataset_name, read_pictures
 from data_prep.domain_writer import DomainWriter, most_common_sizes
 from data_prep.errors import PictureError, PreparationError
 from data_prep.limits import LeftOut, Limits, printable
-from data_prep.pairs import PHOTO, PairForm, colour_side, split_pair
+from data_prep.pairs import PHOTO, PairForm, coloured_halves, split_pair
 from data_prep.parallel import in_order
 from data_prep.prepared import SPLITS
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
-# Of so many pairs one is asked on which side it has its colours.
-_LOOK_EVERY = 64
+# The first pairs, and of so many later ones one, are asked on which side they have their colours.
+_LOOK_AT_FIRST, _LOOK_EVERY = 8, 64
 # Share of those asked that makes it certain.
 _MOST = 0.8
 
@@ -49,7 +49,11 @@ def prepare_pairs(
     def decode(numbered: tuple[int, tuple[str, bytes]]):
         number, (member, data) = numbered
         try:
-            side = colour_side(data, limits.max_pixels) if number % _LOOK_EVERY == 0 else None
+            side = (
+                coloured_halves(data, limits.max_pixels)
+                if number < _LOOK_AT_FIRST or number % _LOOK_EVERY == 0
+                else None
+            )
             return member, *split_pair(data, size, form, limits.max_pixels), side
         except PictureError as error:
             return member, error, None, None
@@ -94,10 +98,20 @@ def _folder(member: str) -> str:
 
 
 def _check_side(archive: Path, form: PairForm, sides: collections.Counter) -> None:
-    other = {"left": "right", "right": "left"}[form.photo_side]
-    if sides[other] > _MOST * max(1, sides.total()):
+    """Makes sure that `edges` are drawings: in other archives either half may have any colours."""
+    if form.drawing != "edges" or form.side_is_certain:
+        return
+    asked = sides.total()
+    if sides["both"] > _MOST * asked:
         raise PreparationError(
-            f"{archive} is mirrored: of {sides.total()} pairs looked at, {sides[other]} have their colours "
+            f"{archive} has colours in both halves of its pairs ({sides['both']} of {asked} looked at), so "
+            "that neither is a drawing of edges. Nothing was prepared from it. Say what the other half is "
+            "with --drawing=labels, or whatever it is, and where the photos are with --photo_side."
+        )
+    other = {"left": "right", "right": "left"}[form.photo_side]
+    if sides[other] > _MOST * asked and sides[other] > 1:
+        raise PreparationError(
+            f"{archive} is mirrored: of {asked} pairs looked at, {sides[other]} have their colours "
             f"on the {other}, where the drawing should be. Nothing was prepared from it. Prepare it with "
             f"--photo_side={other}."
         )
@@ -112,6 +126,7 @@ def _description(
         "source": {"archive": archive.name, "bytes": archive.stat().st_size},
         "method": f"the {half} half cropped, then {lines}scaled by the area mean",
         "half": half,
+        "drawing": form.drawing,
         "photo_side": form.photo_side,
         "colours_on": dict(+sides),
         "source_sizes": most_common_sizes(source_sizes),

@@ -2,18 +2,17 @@
 
 import contextlib
 import dataclasses
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.archives import dataset_name
-from data_prep.domain_writer import remove_leftovers
 from data_prep.errors import PreparationError
 from data_prep.known_sets import pair_form
-from data_prep.limits import LeftOut, Limits
+from data_prep.limits import LeftOut, Limits, printable
 from data_prep.pairs import PairForm
-from data_prep.prepared import is_prepared
+from data_prep.prepared import is_prepared, require_name
+from data_prep.unfinished import remove_leftovers
 
 _SHOWN_LEFT_OUT = 10
 
@@ -40,6 +39,7 @@ def prepare_archive(
     from data_prep.pix2pix import prepare_pairs
 
     form, name = form or PairForm(), dataset_name(archive)
+    require_name(name, printable(str(archive)))
     missing = tuple(half for half in form.halves if not is_prepared(data_dir, f"{name}/{half}", image_size))
     for half in form.halves:
         if half not in missing:
@@ -69,8 +69,7 @@ def prepare_images(
     """
     from data_prep.folder import prepare_folder
 
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise PreparationError(f"--name={name}: letters, digits, '_', '-' and '.' make a name")
+    require_name(name, f"--name={name}")
     if not 0 <= val_share < 1:
         raise PreparationError(f"--val_share={val_share}: must be at least 0 and less than 1")
     if is_prepared(data_dir, name, image_size):
@@ -114,6 +113,7 @@ def _say_prepared(data_dir: Path, domain: str, image_size: int) -> None:
 @contextlib.contextmanager
 def _reported(source: str, domains: tuple[str, ...], data_dir: Path, image_size: int) -> Iterator:
     """Says what is done and how it went; gives what was left out, and a function that takes the counts."""
+    source = printable(source)
     print(f"Preparing {source} at {image_size} pixels in {data_dir}.")
     started, left_out, counts = time.monotonic(), LeftOut(), {}
     try:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,21 @@ from data_prep.records import record_layout
 
 VERSION = "2.0.0"
 SPLITS = ("train", "val")
+# What unfinished folders are named.
+INCOMPLETE = "incomplete"
+
+
+def require_name(name: str, source: str) -> None:
+    """Lets only such names through as are one folder's, and none that unfinished work has.
+
+    Raises:
+      PreparationError: for others.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or name.startswith(INCOMPLETE):
+        raise PreparationError(
+            f"{source} would make a data set named {name!r}. Letters, digits, '_', '-', '.' make a name. "
+            f"It begins with a letter or digit, and not with {INCOMPLETE!r}."
+        )
 
 
 def prepared_folder(data_dir: Path, domain: str, size: int) -> Path:
@@ -26,7 +42,8 @@ def is_prepared(data_dir: Path, domain: str, size: int) -> bool:
 def prepared_domains(data_dir: Path, size: int) -> list[str]:
     """Names of all domains prepared at a size."""
     found = data_dir.glob(f"**/{size}px/{VERSION}/dataset_info.json")
-    return sorted(str(path.parents[2].relative_to(data_dir)) for path in found)
+    names = (str(path.parents[2].relative_to(data_dir)) for path in found)
+    return sorted(name for name in names if not name.startswith(INCOMPLETE))
 
 
 @dataclasses.dataclass(frozen=True)

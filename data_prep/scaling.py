@@ -27,6 +27,11 @@ def _area_mean(picture: np.ndarray, height: int, width: int) -> np.ndarray:
         grey_or_colour = picture[..., 0] if channels == 1 else picture
         reduced = Image.fromarray(grey_or_colour).reduce((w // width, h // height))
         return np.asarray(reduced).reshape(height, width, channels)
+    factor = min(h // (4 * height), w // (4 * width))
+    if factor > 1:
+        # Large ones first by whole pixels, to no less than four times what is wanted: sums of all of
+        # them would take gigabytes.
+        return _area_mean(np.asarray(Image.fromarray(picture).reduce(factor)), height, width)
     rows = _means(picture, height)
     columns = _means(rows.transpose(1, 0, 2), width).transpose(1, 0, 2)
     return np.rint(columns).astype(np.uint8)
@@ -39,7 +44,7 @@ def _means(pixels: np.ndarray, count: int) -> np.ndarray:
     No matrix product: those of NumPy want all cores for each picture, and many are in work at once.
     """
     n = len(pixels)
-    exact = np.int64 if pixels.dtype == np.uint8 else np.float64
+    exact = np.int32 if pixels.dtype == np.uint8 else np.float64
     sums = np.zeros((n + 1, *pixels.shape[1:]), exact)
     np.cumsum(pixels, axis=0, dtype=exact, out=sums[1:])
     ends = np.arange(count + 1) * n / count

@@ -12,8 +12,11 @@ from typing import BinaryIO
 
 _BLOCK = 512
 _CHUNK = 1 << 20
-# More than any name is long.
-_MAX_EXTENSION = 1 << 20
+# More than any name is long, and than any program writes before a member.
+_MAX_EXTENSION = 1 << 16
+_MAX_EXTENSIONS = 8
+# What is asked of them.
+_KEYS = ("path", "size", "GNU.sparse.realsize")
 _KINDS = {
     b"1": "a hard link", b"2": "a symbolic link", b"3": "a character device", b"4": "a block device",
     b"5": "a folder", b"6": "a pipe", b"S": "a sparse file",
@@ -54,6 +57,7 @@ def read_tar(stream: BinaryIO, max_content: int) -> Iterator[Member]:
     """
     extended: dict[str, bytes] = {}  # What extension headers say of the next member.
     for_all: dict[str, bytes] = {}
+    extensions = 0
     while True:
         header = _read(stream, _BLOCK, "in the header of a member")
         if header == bytes(_BLOCK):
@@ -62,8 +66,9 @@ def read_tar(stream: BinaryIO, max_content: int) -> Iterator[Member]:
             raise TarError("a header has a wrong checksum")
         kind, size = header[156:157], _number(header[124:136])
         if kind in (b"L", b"K", b"x", b"g"):
-            if size > _MAX_EXTENSION:
-                raise TarError(f"an extension header of {size} bytes")
+            extensions += 1
+            if size > _MAX_EXTENSION or extensions > _MAX_EXTENSIONS:
+                raise TarError(f"extension header {extensions} of a member, of {size} bytes")
             value = _read_content(stream, size)
             if kind == b"L":
                 extended["path"] = value.rstrip(b"\0")
@@ -73,11 +78,16 @@ def read_tar(stream: BinaryIO, max_content: int) -> Iterator[Member]:
                 for_all |= _pax_records(value)
             continue
         known = for_all | extended
-        extended = {}
+        extended, extensions = {}, 0
         try:
             size = int(known.get("size", size))
         except ValueError as error:
             raise TarError("a size that is no number") from error
+        if size < 0:
+            raise TarError("a negative size")
+        if kind == b"S" and header[482]:  # GNU's list of holes goes on behind the header.
+            while _read(stream, _BLOCK, "in the header of a member")[504]:
+                pass
         name = known.get("path") or _name(header)
         if kind in (b"1", b"2", b"5"):  # Whatever the header says, nothing follows it.
             size = 0
@@ -86,8 +96,9 @@ def read_tar(stream: BinaryIO, max_content: int) -> Iterator[Member]:
         content = _read_content(stream, size) if wanted else _pass_over(stream, size)
         kind_name = "" if regular else _KINDS.get(kind, f"of the unknown kind {kind!r}")
         yield Member(name.decode("utf-8", "surrogateescape"), size, kind_name, content)
-    while stream.read(_CHUNK):
-        pass  # To the end, where gzip keeps the checksum of it all.
+    while rest := stream.read(_CHUNK):  # To the end, where gzip keeps the checksum of it all.
+        if rest.strip(b"\0"):
+            raise TarError("something follows its end, as when archives are joined")
 
 
 def _read(stream: BinaryIO, count: int, where: str) -> bytes:
@@ -159,6 +170,7 @@ def _pax_records(data: bytes) -> dict[str, bytes]:
         key, equals, value = record.partition(b"=")
         if not (space and equals) or end <= position or end > len(data):
             raise TarError("an extension header that is no list of records")
-        records[key.decode("utf-8", "replace")] = value
+        if key.decode("utf-8", "replace") in _KEYS:
+            records[key.decode()] = value
         position = end
     return records

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from data_prep.doctor.examination import Examination, examine, finding_of
 from data_prep.doctor.findings import LEVELS, Finding, ranked
 from data_prep.errors import PreparationError
 from data_prep.prepared import PreparedDomain, open_domain, prepared_domains
+from data_prep.unfinished import remove_leftovers, unfinished_folder
 
 
 def check_prepared(
@@ -60,14 +60,18 @@ def check_source(
       size, sheet, as_json: As in `check_prepared`.
     """
     failed = []
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="incomplete.check.", dir=data_dir) as folder:
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                prepare(Path(folder))
-        except PreparationError as error:
-            failed.append(finding_of(error, source))
-        return _report(Path(folder), prepared_domains(Path(folder), size), failed, size, sheet, as_json)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(data_dir)
+        with unfinished_folder(data_dir, "check") as folder:
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    prepare(folder)
+            except PreparationError as error:
+                failed.append(finding_of(error, source))
+            return _report(folder, prepared_domains(folder, size), failed, size, sheet, as_json)
+    except OSError as error:
+        raise PreparationError(f"cannot work in {data_dir}: {error}") from error
 
 
 def _report(
@@ -82,11 +86,6 @@ def _report(
         except PreparationError as error:
             findings = [*findings, finding_of(error, name)]
     findings = ranked(findings)
-    if sheet and examined:
-        try:
-            draw_contact_sheet(_rows(domains, examined), sheet)
-        except OSError as error:
-            raise PreparationError(f"cannot write {sheet}: {error}") from error
     if as_json:
         report = {
             "domains": {name: examination.summary for name, examination in examined.items()},
@@ -96,6 +95,11 @@ def _report(
         print(json.dumps(report, indent=1))
     else:
         _print(examined, findings, sheet if examined else None)
+    if sheet and examined:
+        try:
+            draw_contact_sheet(_rows(domains, examined), sheet)
+        except OSError as error:
+            raise PreparationError(f"cannot write {sheet}: {error}") from error
     return findings[0].level if findings else None
 
 

@@ -1,6 +1,7 @@
 """Pictures that are the same, or nearly: in a split, or in both."""
 
 import collections
+from collections.abc import Callable
 
 import numpy as np
 from tqdm import tqdm
@@ -22,13 +23,13 @@ def groups_of_identical(digests: list[bytes]) -> list[list[int]]:
 
 
 def near_pairs(
-    one: np.ndarray, other: np.ndarray | None, pictures_one: np.ndarray, pictures_other: np.ndarray
+    one: np.ndarray, other: np.ndarray | None, picture_of_one: Callable, picture_of_other: Callable
 ) -> list[tuple[int, int]]:
     """Pairs of pictures that are not identical and nearly look it.
 
     Args:
       one, other: float32 [n, d], small copies; None for `other` compares within `one`.
-      pictures_one, pictures_other: uint8 [n, size, size, 3], the pictures themselves.
+      picture_of_one, picture_of_other: From a place to the picture itself, uint8 [size, size, 3].
 
     Returns:
       Places in `one` and in `other`, each picture of `one` with the nearest only.
@@ -48,7 +49,7 @@ def near_pairs(
             distances[np.arange(len(other)) <= start + np.arange(len(rows))[:, None]] = np.inf
         for row in np.flatnonzero((distances < limit).any(1)):
             for place in np.flatnonzero(distances[row] < limit):
-                difference = _difference(pictures_one[start + row], pictures_other[place])
+                difference = _difference(picture_of_one(start + row), picture_of_other(place))
                 if 0 < difference < _DIFFERENCE:
                     found.append((int(start + row), int(place)))
                     break

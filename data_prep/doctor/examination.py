@@ -22,7 +22,9 @@ _MANY_LEFT_OUT = 0.05
 _SHARE_THAT_MATTERS = 0.05
 _EXAMPLES = 5
 # What makes a picture unreadable, among the reasons for leaving one out.
-_UNREADABLE = re.compile(r": (cannot be decoded|an empty file|.*pixels|.*max_)")
+_UNREADABLE = re.compile(
+    r": (cannot be decoded|an empty file|.*pixels|.*max_|\[Errno|a folder that cannot)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,8 +200,10 @@ def _look_for_duplicates(found: _Notes, split: str, measured: Measurements) -> N
         )  # fmt: skip
         found.show(f"identical, {split}", [(split, place) for group in groups for place in group])
     chosen = _compared(measured)
-    pictures = found.domain.pictures(split)[chosen]
-    near = duplicates.near_pairs(measured.small[chosen], None, pictures, pictures)
+    pictures = found.domain.pictures(split)
+    near = duplicates.near_pairs(
+        measured.small[chosen], None, lambda i: pictures[chosen[i]], lambda j: pictures[chosen[j]]
+    )
     pairs = [(chosen[i], chosen[j]) for i, j in near]
     found.count("near_duplicates", split, len(pairs))
     if pairs:
@@ -224,9 +228,10 @@ def _look_across(found: _Notes, train: Measurements, val: Measurements) -> None:
         )  # fmt: skip
         found.show("in both splits", [("val", place) for place in same])
     chosen_val, chosen_train = _compared(val), _compared(train)
+    pictures = {split: found.domain.pictures(split) for split in ("train", "val")}
     near = duplicates.near_pairs(
         val.small[chosen_val], train.small[chosen_train],
-        found.domain.pictures("val")[chosen_val], found.domain.pictures("train")[chosen_train],
+        lambda i: pictures["val"][chosen_val[i]], lambda j: pictures["train"][chosen_train[j]],
     )  # fmt: skip
     pairs = [(chosen_val[i], chosen_train[j]) for i, j in near if val.digests[chosen_val[i]] not in known]
     found.count("near_duplicates", "val and train", len(pairs))
@@ -244,7 +249,7 @@ def _look_across(found: _Notes, train: Measurements, val: Measurements) -> None:
 def _look_at_the_half(found: _Notes, measured: dict[str, Measurements]) -> None:
     """Whether a half of a pix2pix archive is the half that it is called."""
     half = found.domain.preparation.get("half")
-    if half not in ("photo", "edges"):
+    if half not in ("photo", "edges") or found.domain.preparation.get("drawing") != "edges":
         return
     colourless = float((measured["train"].colour < _COLOURLESS).mean())
     wrong = colourless > 0.8 if half == "photo" else colourless < 0.2

@@ -9,7 +9,8 @@ from tqdm import tqdm
 from data_prep.prepared import PreparedDomain
 from data_prep.records import is_intact
 
-_AT_ONCE = 1024
+# Bytes of pictures looked at together; numbers of them take some times more.
+_BYTES_AT_ONCE = 16 << 20
 _MIDDLE_GREY, _NEARLY = 128, 3
 # Height and width of the small copies by which near duplicates are looked for.
 SMALL = 8
@@ -51,9 +52,10 @@ def measure(domain: PreparedDomain, split: str) -> Measurements:
     small = np.empty((count, SMALL * SMALL * 3), np.float32)
     digests, damaged = [], []
     sums, squares = np.zeros(3), np.zeros(3)
-    starts = range(0, count, _AT_ONCE)
-    for start in tqdm(starts, desc=f"Examining {domain.name} {split}", unit=" thousand", delay=1):
-        some = slice(start, min(start + _AT_ONCE, count))
+    at_once = max(1, _BYTES_AT_ONCE // domain.size**2 // 3)
+    starts = range(0, count, at_once)
+    for start in tqdm(starts, desc=f"Examining {domain.name} {split}", unit=" batches", delay=1):
+        some = slice(start, min(start + at_once, count))
         pixels = np.ascontiguousarray(pictures[some])
         contrast[some] = pixels.std((1, 2), dtype=np.float32).max(1)
         # By channels: NumPy is slow over a last axis of three.

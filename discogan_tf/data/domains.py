@@ -126,6 +126,12 @@ def load_training(config: Config) -> dict[str, Domain]:
         return domains
     if len(domains["a"].names) < 2:
         raise DataError(f"{config.domain_a} has a single pair, which cannot be split: see --split_pairs")
+    if domains["a"].names != domains["b"].names:
+        raise DataError(
+            f"{config.domain_a} and {config.domain_b} were prepared from other pairs, so that they cannot "
+            "be split without a pair in both. Remove both and prepare them together, or take "
+            "--split_pairs=false."
+        )
     shares = {key: _share(domain.names)[key] for key, domain in domains.items()}
     return {
         key: Domain(domain.images.taken(shares[key]), [domain.names[place] for place in shares[key]])
@@ -160,7 +166,7 @@ def count_pictures(data_dir: str, domain: str, image_size: int) -> dict[str, int
     Raises:
       DataError: if the domain is not prepared at this size.
     """
-    names = json.loads((_folder(data_dir, domain, image_size) / "names.json").read_text())
+    names = _read_note(_folder(data_dir, domain, image_size) / "names.json")
     return {split: len(of_split) for split, of_split in names.items()}
 
 
@@ -168,11 +174,16 @@ def fingerprints(data_dir: str, domain: str, image_size: int) -> dict[str, str]:
     """Split -> a digest of all its pictures in their order, as noted when they were prepared.
 
     Raises:
-      DataError: if the domain is not prepared at this size.
+      DataError: if the domain is not prepared at this size, or is damaged.
     """
-    return json.loads((_folder(data_dir, domain, image_size) / "preparation.json").read_text())[
-        "fingerprints"
-    ]
+    return _read_note(_folder(data_dir, domain, image_size) / "preparation.json")["fingerprints"]
+
+
+def _read_note(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is damaged ({error}). Remove its folder and prepare it again.") from error
 
 
 def evenly_spaced(pictures: np.ndarray, count: int) -> np.ndarray:

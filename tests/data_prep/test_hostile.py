@@ -55,7 +55,7 @@ def _huge_png():
 _BAD = {
     "edges2boots/train/../../../escape.jpg": (jpeg((9, 9, 9)), "leads out of the archive"),
     "/etc/absolute/train/a.jpg": (jpeg((9, 9, 9)), "leads out of the archive"),
-    "edges2boots/train/huge.png": (_huge_png(), "pixels than --max_pixels="),
+    "edges2boots/train/huge.png": (_huge_png(), "pixels than Pillow takes for harmless"),
     "edges2boots/train/cut.jpg": (jpeg((200, 0, 0))[:900], "cannot be decoded"),
     "edges2boots/train/empty.jpg": (b"", "an empty file"),
     "edges2boots/train/text.jpg": (b"this is text\n" * 50, "cannot be decoded: no JPEG, PNG file"),
@@ -111,6 +111,12 @@ def test_a_gzip_bomb_ends_at_the_limit_and_not_in_memory(tmp_path, good_members)
     assert _nothing_left(tmp_path)
 
 
+def test_a_good_member_after_a_bad_one_of_its_name_is_used(tmp_path, good_members):
+    bad = (good_members[0][0], b"")
+    (line,) = _prepare(write_archive(tmp_path, [bad, *good_members]), tmp_path)
+    assert line == f"{bad[0]}: an empty file"
+
+
 def test_too_many_members_is_an_error(tmp_path, good_members):
     with pytest.raises(PreparationError, match=r"more than 3 members.*--max_members"):
         _prepare(write_archive(tmp_path, good_members), tmp_path, Limits(max_members=3))
@@ -122,7 +128,7 @@ def test_a_truncated_archive_leaves_nothing(tmp_path, good_members, kept):
     path = write_archive(tmp_path, good_members)
     data = path.read_bytes()
     path.write_bytes(data[: int(kept * len(data))])
-    with pytest.raises(PreparationError, match=r"damaged or cut short.*Fetch it again"):
+    with pytest.raises(PreparationError, match=r"damaged or cut short.*fetch it again"):
         _prepare(path, tmp_path)
     assert _nothing_left(tmp_path)
 

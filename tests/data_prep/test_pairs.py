@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from data_prep.errors import PictureError
-from data_prep.pairs import PairForm, colour_side, split_pair
+from data_prep.pairs import PairForm, coloured_halves, split_pair
 
 _PLAIN = PairForm(thicken_edges=False)
 _PIXELS = 1_000_000
@@ -93,9 +93,21 @@ def test_a_picture_of_another_shape_is_refused():
 
 def test_the_side_in_colour_is_found():
     pair = Image.new("RGB", (512, 256), (255, 255, 255))
-    assert colour_side(_file(pair), _PIXELS) is None
+    assert coloured_halves(_file(pair), _PIXELS) == "neither"
     pair.paste((200, 80, 40), (300, 40, 460, 220))
-    assert colour_side(_file(pair), _PIXELS) == "right"
-    assert colour_side(_file(pair.transpose(Image.Transpose.FLIP_LEFT_RIGHT)), _PIXELS) == "left"
+    assert coloured_halves(_file(pair), _PIXELS) == "right"
+    assert coloured_halves(_file(pair.transpose(Image.Transpose.FLIP_LEFT_RIGHT)), _PIXELS) == "left"
     pair.paste((20, 80, 240), (40, 40, 220, 220))
-    assert colour_side(_file(pair), _PIXELS) is None
+    assert coloured_halves(_file(pair), _PIXELS) == "both"
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+def test_a_pair_is_not_turned_whatever_the_camera_says(orientation, file_format):
+    """Turned, its halves would be others."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    Image.open(io.BytesIO(_pair(64, "PNG"))).save(file, file_format, exif=exif)
+    photo = split_pair(file.getvalue(), 32, _PLAIN, _PIXELS)[0]["photo"]
+    assert np.abs(photo[:, 2:].astype(int) - (255, 0, 0)).max() <= 6

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -9,9 +10,11 @@ import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
 
 from data_prep.errors import PreparationError
+from data_prep.known_sets import pair_form
 from data_prep.pairs import PairForm
 from data_prep.prepare import prepare_archive, prepare_missing
 from data_prep.prepared import is_prepared, prepared_folder
+from data_prep.unfinished import remove_leftovers, unfinished_folder
 from discogan_tf.data.domains import load_domain
 from tests.data_prep.conftest import jpeg, write_archive
 
@@ -98,14 +101,48 @@ def test_a_mirrored_archive_is_refused_and_then_prepared_properly(tmp_path, good
     assert np.abs(photo[:, :-2].astype(int) - (250, 0, 0)).max() <= 3
 
 
-def test_left_overs_of_killed_processes_are_removed(tmp_path, good_members):
-    """A number that no process has: Linux gives none above four million."""
-    left = tmp_path / "incomplete.edges2boots.photo.64px.99999999"
-    left.mkdir()
-    other = tmp_path / "incomplete.mine"
-    other.mkdir()
-    prepare_archive(write_archive(tmp_path, good_members), tmp_path, 32)
-    assert not left.exists() and other.exists()
+def test_left_overs_of_killed_processes_are_removed_and_others_not(tmp_path, good_members):
+    """Unlocked ones, whichever process had their number; not one in work, nor one just made."""
+    killed, just_made = tmp_path / "incomplete.edges2boots.photo.x", tmp_path / "incomplete.y"
+    for folder in (killed, just_made):
+        folder.mkdir()
+    (killed / "in_work").touch()
+    with unfinished_folder(tmp_path, "other") as in_work:
+        prepare_archive(write_archive(tmp_path, good_members), tmp_path, 32)
+        assert not killed.exists() and just_made.exists() and in_work.exists()
+    assert not in_work.exists()
+    os.utime(just_made, (0, 0))
+    remove_leftovers(tmp_path)
+    assert not just_made.exists()
+
+
+@pytest.mark.parametrize("name", ["...tar.gz", ".tar.gz", "my set.tar.gz", "incomplete.1.tar.gz"])
+def test_an_archive_whose_name_makes_no_folder_is_refused(tmp_path, good_members, name):
+    archive = write_archive(tmp_path, good_members)
+    odd = archive.rename(tmp_path / name)
+    with pytest.raises(PreparationError, match="make a name"):
+        prepare_archive(odd, tmp_path / "deep" / "data", 32)
+    assert not (tmp_path / "deep").exists()
+
+
+def test_coloured_drawings_are_no_edges(tmp_path):
+    """Refused until somebody says what they are; a photo without colours is then no reason to doubt."""
+
+    def pair(number):
+        picture = Image.new("RGB", (64, 32), (200, 40 + number, 10))
+        picture.paste((10, 60, 200 - number), (32, 0, 64, 32))
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        return file.getvalue()
+
+    archive = write_archive(
+        tmp_path, [(f"night2day/train/{i}.png", pair(i)) for i in range(6)], "night2day"
+    )
+    with pytest.raises(PreparationError, match=r"colours in both halves.*--drawing"):
+        prepare_archive(archive, tmp_path, 32)
+    prepare_archive(archive, tmp_path, 32, pair_form(archive, "", "left", True, "night"))
+    night = load_domain(str(tmp_path), "night2day/night", "train", 32).images
+    np.testing.assert_array_equal(night[1][16, 16], (10, 60, 199))
 
 
 def test_command_line(tmp_path, good_members):

@@ -181,6 +181,8 @@ def test_near_pairs_are_those_of_all_comparisons(within):
     def small(pictures):
         return pictures.reshape(-1, 8, 2, 8, 2, 3).mean((2, 4), dtype=np.float32).reshape(len(pictures), -1)
 
-    found = duplicates.near_pairs(small(pictures), None if within else small(others), pictures, others)
+    found = duplicates.near_pairs(
+        small(pictures), None if within else small(others), pictures.__getitem__, others.__getitem__
+    )
     assert found == ([(3, 30)] if within else [(3, 10), (30, 20)])
     assert duplicates.groups_of_identical([p.tobytes() for p in pictures]) == [[7, 35]]

@@ -1,0 +1,55 @@
+"""Folders of unfinished work: gone when the work ends, however it ends."""
+
+import contextlib
+import fcntl
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from data_prep.prepared import INCOMPLETE
+
+_LOCK = "in_work"
+# In which a folder that was just made has no lock yet.
+_GRACE_SECS = 60
+
+
+@contextlib.contextmanager
+def unfinished_folder(data_dir: Path, name: str) -> Iterator[Path]:
+    """A new folder in `data_dir`, removed at the end unless renamed, or later if this process is killed.
+
+    It holds a file that this process has locked, which the system unlocks when the process is gone.
+
+    Args:
+      data_dir: An existing folder.
+      name: What it is for.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"{INCOMPLETE}.{name}.", dir=data_dir))
+    try:
+        with (folder / _LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def finish(folder: Path, target: Path) -> None:
+    """Gives a folder of `unfinished_folder` its name."""
+    (folder / _LOCK).unlink()
+    folder.chmod(0o755)  # Temporary folders are for their maker alone.
+    folder.rename(target)
+
+
+def remove_leftovers(data_dir: Path) -> None:
+    """Removes unfinished folders whose process is gone: killed, or the machine was."""
+    for folder in data_dir.glob(f"{INCOMPLETE}.*"):
+        try:
+            with (folder / _LOCK).open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+        except FileNotFoundError:
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > _GRACE_SECS:
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue  # In work.
