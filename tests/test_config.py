@@ -1,10 +1,11 @@
 import dataclasses
 import doctest
+from pathlib import Path
 
 import pytest
 
 from discogan_tf import config as configs
-from discogan_tf.config import Config
+from discogan_tf.config import Config, from_flagfile
 from discogan_tf.errors import ConfigError
 
 
@@ -13,11 +14,23 @@ def test_doctests():
     assert results.attempted and not results.failed
 
 
-def test_defaults_are_the_chapters():
-    config = Config()
-    assert (config.batch_size, config.learning_rate, config.num_steps) == (256, 2e-4, 100_000)
-    assert (config.generator_updates_per_step, config.reconstruction_loss) == (2, "mse")
-    assert config.directions == {"handbags2shoes": "a_to_b", "shoes2handbags": "b_to_a"}
+def test_defaults_are_those_of_the_flagfile_for_bags_and_shoes():
+    """But for its length and what goes with that."""
+    recipe = from_flagfile((Path(__file__).parents[1] / "bags_shoes.cfg").read_text())
+    length = dict.fromkeys(
+        (
+            "num_steps",
+            "ema_decay",
+            "sample_every_steps",
+            "evaluate_every_steps",
+            "save_every_steps",
+            "split_pairs",
+        )
+    )
+    for field in dataclasses.fields(Config):
+        if field.name not in length:
+            assert getattr(recipe, field.name) == getattr(Config(), field.name), field.name
+    assert recipe.directions == {"handbags2shoes": "a_to_b", "shoes2handbags": "b_to_a"}
 
 
 @pytest.mark.parametrize(

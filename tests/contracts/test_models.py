@@ -86,7 +86,7 @@ def test_sample_and_signatures_are_pictures_in_range(model, batch):
 
 def test_checkpoint_round_trip(model, config, batch, tmp_path):
     optimizers = create_optimizers(model, config)
-    create_step(model, optimizers, config, _STRATEGY)((batch, batch))
+    create_step(model, optimizers, config, _STRATEGY)((batch,))
     Checkpoints(tmp_path / "checkpoints", model, optimizers, keep=2).save(7)
 
     other = create_model(config, tf.float32)

@@ -18,13 +18,13 @@ def test_two_runs_side_by_side(make_run, tmp_path):
     (tmp_path / "b" / "config.cfg").write_text(
         (tmp_path / "b" / "config.cfg")
         .read_text()
-        .replace("--learning_rate=0.0002", "--learning_rate=0.0004")
+        .replace("--learning_rate=0.0004", "--learning_rate=0.0008")
     )
-    assert config.learning_rate == 2e-4
+    assert config.learning_rate == 4e-4
     done = _compare(tmp_path / "a", tmp_path / "b", f"--output={tmp_path / 'c.html'}")
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert ["--learning_rate", "0.0002", "0.0004"] in lines
+    assert ["--learning_rate", "0.0004", "0.0008"] in lines
     assert not any(line and line[0] in ("--batch_size", "--workdir") for line in lines)
     assert ["step", "3", "9"] in lines
     assert sum(line[:1] == ["sliced_wasserstein"] for line in lines) == 2
