@@ -158,7 +158,7 @@ def test_a_missing_or_wrong_file_of_weights_is_said(tmp_path):
         features.create_extractor(tmp_path / "wrong.h5")
 
 
-@pytest.mark.parametrize("file", ["weights.h5", "network.weights.h5"])
+@pytest.mark.parametrize("file", ["weights.h5", pytest.param("network.weights.h5", marks=pytest.mark.slow)])
 def test_features_are_those_of_the_weights_in_the_file(tmp_path, file):
     """Of random weights: both of Keras's forms of a file, and pictures in batches as alone."""
     keras.utils.set_random_seed(0)

@@ -46,7 +46,7 @@ def _killed(command, workdir, rng):
         return output.read()
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_again_and_again_it_loses_no_more_than_a_save(data_dir, tmp_path, kills):
     rng = random.Random(0)
     workdir = tmp_path / "run"

@@ -15,7 +15,7 @@ from PIL import Image
 
 from data_prep.prepare import prepare_archive
 from data_prep.sample.archive import draw_archives
-from discogan_tf.checkpoints import Checkpoints, restore_generators
+from discogan_tf.checkpoints import Checkpoints, last_checkpoint, restore_generators
 from discogan_tf.data.domains import load_domain
 from discogan_tf.errors import CheckpointError, ConfigError, DataError, NonFiniteLossError
 from discogan_tf.models import create_model
@@ -127,26 +127,29 @@ def test_a_crash_before_the_first_checkpoint_was_sealed_is_a_fresh_start(tiny_co
 
 
 def test_a_damaged_checkpoint_is_told_and_the_one_before_it_taken(tiny_config, monkeypatch, capsys):
-    """Each file of the newest in turn, cut short and with a bit flipped."""
+    """Each file of the newest in turn, cut short; and the largest with a bit flipped."""
     _with_fake_step(monkeypatch, lambda number: _losses())
     config = dataclasses.replace(tiny_config, num_steps=4, keep_checkpoints=9, ema_decay=0.0)
     train(config)
-    folder, kept = Path(config.workdir) / "checkpoints", Path(config.workdir + "_kept")
-    shutil.copytree(config.workdir, kept)
-    for path in sorted((kept / "checkpoints").glob("step-4.*")):
-        for damage in (
-            lambda data: data[: len(data) // 2],
-            lambda data: data[:40] + bytes([data[40] ^ 8]) + data[41:],
-        ):
-            shutil.rmtree(config.workdir)
-            shutil.copytree(kept, config.workdir)
-            (folder / path.name).write_bytes(damage(path.read_bytes()))
-            capsys.readouterr()
-            train(dataclasses.replace(config, num_steps=5))
-            out = capsys.readouterr().out
-            assert "The checkpoint of step 4" in out and "damaged and not used" in out
-            assert "from its checkpoint of step 2" in out
-            assert [line["step"] for line in _logged(config.workdir)] == [1, 2, 3, 4, 5]
+    folder = Path(config.workdir) / "checkpoints"
+    files = sorted(folder.glob("step-4.*"), key=lambda path: path.stat().st_size)
+    whole = {path: path.read_bytes() for path in files}
+    flipped = bytearray(whole[files[-1]])
+    flipped[len(flipped) // 2] ^= 8
+    damaged = [(path, data[: len(data) // 2]) for path, data in whole.items()]
+    for path, data in [*damaged, (files[-1], bytes(flipped))]:
+        path.write_bytes(data)
+        assert last_checkpoint(folder).endswith("step-2")
+        assert (
+            "The checkpoint of step 4" in (said := capsys.readouterr().out)
+            and "damaged and not used" in said
+        )
+        path.write_bytes(whole[path])
+    assert last_checkpoint(folder).endswith("step-4")
+    files[-1].write_bytes(bytes(flipped))
+    train(dataclasses.replace(config, num_steps=5))
+    assert "from its checkpoint of step 2" in capsys.readouterr().out
+    assert [line["step"] for line in _logged(config.workdir)] == [1, 2, 3, 4, 5]
     for path in folder.glob("step-*.index"):
         path.write_bytes(b"damaged")
     with pytest.raises(CheckpointError, match=r"none of the \d checkpoints .* is whole"):
