@@ -138,6 +138,18 @@ class Config:
         choices=("none", "mirrored", "multi_worker"),
         may_change=True,
     )
+    num_threads: int = _setting(
+        0,
+        "Threads that an operation may use on a CPU; 0 takes all cores. Runs are the same bit for bit only "
+        "where this number is the same.",
+        check=_NOT_NEGATIVE,
+        may_change=True,
+    )
+    deterministic: bool = _setting(
+        False,
+        "Take only operations that give the same bits every time, for GPUs; slower. CPUs do so anyway.",
+        may_change=True,
+    )
     on_nonfinite: str = _setting(
         "stop",
         "What to do about a loss or gradient that is NaN or infinite: stop, or go back to the last "

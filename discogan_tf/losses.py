@@ -15,7 +15,7 @@ def adversarial(fake_logits: tf.Tensor) -> tf.Tensor:
     Args:
       fake_logits: Logits of translated pictures, float32 [batch].
     """
-    return _cross_entropy(fake_logits, 1.0)
+    return _cross_entropy(fake_logits, 1)
 
 
 def discriminator_real(real_logits: tf.Tensor) -> tf.Tensor:
@@ -23,7 +23,7 @@ def discriminator_real(real_logits: tf.Tensor) -> tf.Tensor:
 
     Kim et al. 2017, equation 6, first term: sigmoid cross-entropy against 1.
     """
-    return _cross_entropy(real_logits, 1.0)
+    return _cross_entropy(real_logits, 1)
 
 
 def discriminator_fake(fake_logits: tf.Tensor) -> tf.Tensor:
@@ -31,7 +31,7 @@ def discriminator_fake(fake_logits: tf.Tensor) -> tf.Tensor:
 
     Kim et al. 2017, equation 6, second term: sigmoid cross-entropy against 0.
     """
-    return _cross_entropy(fake_logits, 0.0)
+    return _cross_entropy(fake_logits, 0)
 
 
 def mse_reconstruction(real: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
@@ -54,7 +54,11 @@ def l1_reconstruction(real: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
 RECONSTRUCTION = {"mse": mse_reconstruction, "l1": l1_reconstruction}
 
 
-def _cross_entropy(logits: tf.Tensor, label: float) -> tf.Tensor:
-    return tf.reduce_mean(
-        tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.fill(tf.shape(logits), label), logits=logits)
-    )
+def _cross_entropy(logits: tf.Tensor, label: int) -> tf.Tensor:
+    """Mean over the batch of the sigmoid cross-entropy against a label of 0 or 1.
+
+    With s the sigmoid: -log s(x) = softplus(-x) and -log(1 - s(x)) = softplus(x). TensorFlow's own
+    `sigmoid_cross_entropy_with_logits` is the same for labels between, but its gradient adds up four
+    terms in an order that depends on which is ready first, so that no two runs would be the same.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-logits if label else logits))

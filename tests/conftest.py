@@ -1,5 +1,6 @@
 """What the tests share: a tiny drawn data set, and settings that train on it in seconds."""
 
+import hashlib
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -78,6 +79,21 @@ def make_run(data_dir):
         return config
 
     return make
+
+
+@pytest.fixture(scope="session")
+def checkpoint_state():
+    """A function: folder of a run, step -> name of each variable of that checkpoint -> digest of its bits."""
+
+    def state(workdir, step):
+        reader = tf.train.load_checkpoint(str(Path(workdir) / "checkpoints" / f"step-{step}"))
+        return {
+            name: hashlib.sha256(reader.get_tensor(name)).hexdigest()
+            for name in reader.get_variable_to_shape_map()
+            if "CHECKPOINTABLE" not in name
+        }
+
+    return state
 
 
 def _randomize(generators, seed):

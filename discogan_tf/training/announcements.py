@@ -11,8 +11,18 @@ from discogan_tf.training.health import MOST_ROLLBACKS
 from discogan_tf.training.progress import Progress
 
 
-def print_opening(config: Config, training: dict, strategy, resumed_from: int | None) -> None:
-    """What is trained on what, and whether it goes on from somewhere."""
+def print_opening(
+    config: Config, training: dict, strategy, resumed_from: int | None, doubts: list[str]
+) -> None:
+    """What is trained on what, whether it goes on from somewhere, and whether that can be seen later.
+
+    Args:
+      config: The run's settings.
+      training: "a", "b" -> training pictures.
+      strategy: Where it is computed.
+      resumed_from: The step that it goes on from; None for a new run.
+      doubts: Why a resumed run may differ in last bits from one that never stopped.
+    """
     print(
         f"{config.name_a}: {len(training['a'])} pictures of {config.domain_a}; "
         f"{config.name_b}: {len(training['b'])} pictures of {config.domain_b}; "
@@ -21,6 +31,10 @@ def print_opening(config: Config, training: dict, strategy, resumed_from: int | 
     )
     if resumed_from is not None:
         print(f"Resuming {config.workdir} from its checkpoint of step {resumed_from}.")
+        if doubts:
+            print(f"Last bits may differ from those of a run that never stopped: {'; '.join(doubts)}.")
+        else:
+            print("It goes on bit for bit as if it had never stopped.")
     else:
         print(f"Starting a new run in {config.workdir}.")
 

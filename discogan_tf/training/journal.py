@@ -1,6 +1,7 @@
 """What a run leaves for people: TensorBoard's log, `metrics.jsonl`, and sample sheets as PNG."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,10 @@ import tensorflow as tf
 
 from discogan_tf import images
 from discogan_tf.config import Config, to_flagfile
+from discogan_tf.sealed import write_durably
 from discogan_tf.training import event_log
+
+METRICS = "metrics.jsonl"
 
 
 class Journal:
@@ -23,7 +27,9 @@ class Journal:
         workdir = Path(config.workdir)
         self._sheets_folder = workdir / "samples"
         self._sheets_folder.mkdir(exist_ok=True)
-        self._metrics = _open_metrics(workdir / "metrics.jsonl", first_step)
+        # What an earlier part of the run logged: see `logged`.
+        self.earlier = logged(workdir, first_step)
+        self._metrics = _open_metrics(workdir / METRICS, self.earlier)
         event_log.forget_after(workdir / "logs", first_step)
         self._log = tf.summary.create_file_writer(str(workdir / "logs"))
         with self._log.as_default(first_step):
@@ -66,7 +72,9 @@ class Journal:
                     tf.summary.histogram(variable.path, variable.value)
 
     def flush(self) -> None:
+        """Brings what was written to the disk, before a checkpoint says that it is there."""
         self._log.flush()
+        os.fsync(self._metrics.fileno())
 
     def __enter__(self):
         return self
@@ -76,20 +84,26 @@ class Journal:
         self._log.close()
 
 
-def _open_metrics(path: Path, first_step: int):
-    """Opens `metrics.jsonl` to add to it, without the lines of later steps, which a crash undid."""
+def logged(workdir: Path, last_step: int) -> list[dict]:
+    """What a run wrote to `metrics.jsonl` up to a step: a crash undid what came later.
+
+    Returns:
+      A dict with its `step` for each line: losses by name; or "metrics" of an evaluation, by direction;
+      or an "alarm".
+    """
+    path, found = workdir / METRICS, []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            record = json.loads(line)
+            if record["step"] <= last_step:
+                found.append(record)
+        except (ValueError, KeyError, TypeError):
+            continue  # A crash cut it short.
+    return found
+
+
+def _open_metrics(path: Path, kept: list[dict]):
+    """Opens `metrics.jsonl` to add to it, with only these lines in it."""
     if path.exists():
-        lines = path.read_text().splitlines()
-        kept = [line + "\n" for line in lines if _step_of(line) <= first_step]
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text("".join(kept))
-        temporary.replace(path)
+        write_durably(path, "".join(json.dumps(record) + "\n" for record in kept))
     return path.open("a")
-
-
-def _step_of(line: str) -> float:
-    """The step of a line; infinite for one that a crash cut short."""
-    try:
-        return json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError):
-        return float("inf")

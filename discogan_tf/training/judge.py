@@ -33,14 +33,26 @@ class Judge:
         self._alarms = Alarms()
         self._names = {"a": config.name_a, "b": config.name_b}
 
+    def recall(self, lines: list[dict]) -> None:
+        """Lets the alarms hear of the evaluations before a run was resumed.
+
+        Args:
+          lines: What `journal.logged` gave.
+        """
+        self._alarms = Alarms()
+        for line in lines:
+            if "metrics" in line:
+                self._alarms.look(line["metrics"], losses_of(lines, line["step"]), self._names)
+
     def judge(self, step: int, losses: dict[str, float], journal: Journal, progress: Progress) -> None:
         """Measures, keeps what is the best so far, and sounds alarms.
 
         Batch norm's statistics must have been recomputed for the weights of this moment.
         """
         measured = self._measure()
-        journal.write_metrics(step, measured)
         best = self._best.offer(step, {name: values["score"] for name, values in measured.items()})
+        # Last, for once it is there a run that goes on takes the evaluation for done.
+        journal.write_metrics(step, measured)
         lines = [
             f"{name} score {values['score']:.0f} (sliced Wasserstein {values['sliced_wasserstein']:.0f}, "
             f"relation {values['relation']:.2f}, diversity {values['diversity']:.2f})"
@@ -61,6 +73,17 @@ class Judge:
             found[name] = {metric: value.value for metric, value in metrics.measure(view).items()}
             found[name]["saturated"] = _at_ends(view.outputs) - _at_ends(view.targets)
         return found
+
+
+def evaluated(lines: list[dict], step: int) -> bool:
+    """Whether the evaluation of a step is among what `journal.logged` gave."""
+    return any(line["step"] == step and "metrics" in line for line in lines)
+
+
+def losses_of(lines: list[dict], step: int) -> dict[str, float]:
+    """The losses of a step from what `journal.logged` gave; of a step that was not logged, none."""
+    found = (line for line in lines if line["step"] == step and not line.keys() & {"metrics", "alarm"})
+    return next(found, {})
 
 
 def _at_ends(pictures) -> float:

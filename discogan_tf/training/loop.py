@@ -14,16 +14,16 @@ from discogan_tf.config import Config
 from discogan_tf.data.domains import Domain, cached, load_domain, load_training
 from discogan_tf.errors import CheckpointError, DataError, NonFiniteLossError
 from discogan_tf.models import create_model
-from discogan_tf.training import announcements, distribution, health, provenance, schedules
+from discogan_tf.training import announcements, distribution, health, provenance, reproducibility, schedules
 from discogan_tf.training.averages import WeightAverages
-from discogan_tf.training.journal import Journal
-from discogan_tf.training.judge import Judge
+from discogan_tf.training.journal import Journal, logged
+from discogan_tf.training.judge import Judge, evaluated, losses_of
 from discogan_tf.training.lock import WorkdirLock
 from discogan_tf.training.progress import Progress
 from discogan_tf.training.sheets import SampleSheets
 from discogan_tf.training.signals import StopSignals
 from discogan_tf.training.step import create_optimizers, create_step
-from discogan_tf.training.workdir import is_new, settle_config, write_config
+from discogan_tf.training.workdir import is_new, settle_config, was_begun_otherwise, write_config
 
 
 def train(config: Config) -> int | None:
@@ -41,6 +41,7 @@ def train(config: Config) -> int | None:
       CheckpointError: if there are checkpoints but none that can be read, or the last cannot be written.
       NonFiniteLossError: if a loss or gradient became NaN or infinite. The last checkpoint stays.
     """
+    reproducibility.enforce(config)
     strategy = distribution.create_strategy(config)
     chief = distribution.is_chief(strategy)
     training, validation = _load_domains(config)
@@ -86,14 +87,18 @@ class _Run:
         config, first_step = self._config, self._begin()
         distribution.require_agreement(self._strategy, config, first_step)
         if first_step >= config.num_steps:
+            if self._chief and self._lacks_evaluation(first_step, logged(self._workdir, first_step)):
+                with self._opened(first_step) as (journal, progress):
+                    self._recall(first_step, journal, progress)
             print(f"The run is at step {first_step} already: a larger --num_steps takes it further.")
             announcements.print_results(config, first_step)
             return None
         if self._chief:
-            provenance.record(config, first_step)
+            before, now = provenance.record(config, first_step, self._strategy.num_replicas_in_sync)
             announcements.print_opening(
-                config, self._training, self._strategy, None if self._new else first_step
-            )
+                config, self._training, self._strategy,
+                None if self._new else first_step, reproducibility.doubts(before, now),
+            )  # fmt: skip
         skipped = health.read_skipped(self._workdir)
         with StopSignals() as stop:
             for rollbacks in itertools.count():
@@ -128,6 +133,8 @@ class _Run:
                 "the folder away to start anew."
             )
         if self._chief:
+            if was_begun_otherwise(self._config):
+                health.write_skipped(self._workdir, set())
             self._checkpoints.save(0)
             self._checkpoints.remove_leftovers()
             write_config(self._config)
@@ -140,12 +147,9 @@ class _Run:
         batches = distribution.distributed_batches(
             self._strategy, config, self._training["a"], self._training["b"], updates_per_step, first_step
         )
-        with contextlib.ExitStack() as stack:
-            journal = stack.enter_context(Journal(config, first_step)) if self._chief else None
-            images_per_step = 2 * config.batch_size * updates_per_step
-            progress = stack.enter_context(
-                Progress(first_step, config.num_steps, images_per_step, visible=self._chief)
-            )
+        with self._opened(first_step) as (journal, progress):
+            if self._chief:
+                self._recall(first_step, journal, progress)
             unread, losses = [], {}
             for step, batch in enumerate(batches, first_step + 1):
                 if step not in skipped:
@@ -174,6 +178,27 @@ class _Run:
                 if stopped_by or step == config.num_steps:
                     return step, stopped_by
 
+    @contextlib.contextmanager
+    def _opened(self, first_step: int):
+        """The journal, of the chief alone, and the progress bar."""
+        config = self._config
+        images_per_step = 2 * config.batch_size * len(schedules.updates(config))
+        bar = Progress(first_step, config.num_steps, images_per_step, visible=self._chief)
+        with (
+            bar as progress,
+            Journal(config, first_step) if self._chief else contextlib.nullcontext() as journal,
+        ):
+            yield journal, progress
+
+    def _recall(self, first_step: int, journal: Journal, progress: Progress) -> None:
+        """What a run that goes on must know: evaluations before, and the last, if a kill took it."""
+        self._judge.recall(journal.earlier)
+        if self._lacks_evaluation(first_step, journal.earlier):
+            self._judge.judge(first_step, losses_of(journal.earlier, first_step), journal, progress)
+
+    def _lacks_evaluation(self, step: int, lines: list[dict]) -> bool:
+        return step > 0 and _Due(self._config, step).evaluate and not evaluated(lines, step)
+
     def _write(self, step: int, due: "_Due", losses: dict, journal: Journal, progress: Progress) -> None:
         """Everything that a step leaves behind, the checkpoint after what belongs before it."""
         if due.log and losses:
@@ -182,9 +207,8 @@ class _Run:
         if due.sample:
             journal.write_sheet(step, self._sheets.draw())
             journal.write_histograms(step, self._networks)
-        if due.sample or due.save:
-            journal.flush()
         if due.save:
+            journal.flush()
             self._checkpoints.save(step)
         if due.evaluate and losses:
             self._judge.judge(step, losses, journal, progress)
@@ -207,7 +231,7 @@ class _Due:
 
     @property
     def log(self) -> bool:
-        return self._every(self.config.log_every_steps)
+        return self._every(self.config.log_every_steps) or self.evaluate
 
     @property
     def sample(self) -> bool:

@@ -15,13 +15,17 @@ import tensorflow as tf
 from discogan_tf.config import Config
 from discogan_tf.data.domains import fingerprints
 from discogan_tf.errors import DataError
+from discogan_tf.training import reproducibility
 
 _NAME = "provenance.jsonl"
 _PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "simplejpeg", "discogan-tf")
 
 
-def record(config: Config, first_step: int) -> None:
-    """Adds a line on this start, after a look whether the data is still that of the first.
+def record(config: Config, first_step: int, num_replicas: int) -> tuple[dict | None, dict]:
+    """Adds a line on this start, after a look whether the data is still that of the one before.
+
+    Returns:
+      The line of the start before, None where there is none, and this one's.
 
     Raises:
       DataError: if it is not, and `config.allow_changed_data` is false.
@@ -30,8 +34,9 @@ def record(config: Config, first_step: int) -> None:
     data = {name: fingerprints(config.data_dir, name, config.image_size)
             for name in (config.domain_a, config.domain_b)}  # fmt: skip
     starts = _read(path)
-    if starts and first_step and not config.allow_changed_data:
-        _require_same(starts[-1]["data"], data, config)
+    before = starts[-1] if starts and first_step else None
+    if before and not config.allow_changed_data:
+        _require_same(before["data"], data, config)
     line = {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "first_step": first_step,
@@ -43,6 +48,8 @@ def record(config: Config, first_step: int) -> None:
             "system": platform.platform(),
             "processor": _processor(),
             "cores": os.cpu_count(),
+            "threads": reproducibility.threads(),
+            "replicas": num_replicas,
             "gpus": [
                 tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
                 for gpu in tf.config.list_physical_devices("GPU")
@@ -55,6 +62,7 @@ def record(config: Config, first_step: int) -> None:
         file.write(json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())
+    return before, line
 
 
 def _read(path: Path) -> list[dict]:
@@ -94,6 +102,7 @@ def _git_commit() -> str | None:
         return done.stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # A repository may hold an environment.
         return git("rev-parse", "HEAD") + (
             "+" if git("status", "--porcelain", "--untracked-files=no") else ""
         )

@@ -53,7 +53,7 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
             tensors = model.forward(batch)
             for side in sides:
                 losses = losses_of[side](tensors)
-                total = sum(schedules.loss_weight(config, k) * v for k, v in losses.items())
+                total = _sum([schedules.loss_weight(config, k) * v for k, v in losses.items()])
                 # The optimizers add up the replicas' gradients, and the loss is their mean.
                 objectives[side] = optimizers[side].scale_loss(total / strategy.num_replicas_in_sync)
                 reported |= losses | {f"{side}_total": total}
@@ -70,11 +70,10 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
         reported = [
             update(batch, sides) for batch, sides in zip(batches, schedules.updates(config), strict=True)
         ]
-        for later in reported[1:]:
-            for name, value in later.items():
-                if name.startswith(GRADIENT_NORM):
-                    reported[0][name] += value
-        return reported[0]
+        norms = {name for update in reported for name in update if name.startswith(GRADIENT_NORM)}
+        return reported[0] | {
+            name: _sum([update[name] for update in reported if name in update]) for name in norms
+        }
 
     @tf.function
     def step(batches) -> dict[str, tf.Tensor]:
@@ -85,6 +84,12 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
         }
 
     return step
+
+
+def _sum(scalars: list[tf.Tensor]) -> tf.Tensor:
+    """Their sum, always in this order: TensorFlow makes one operation of several additions, and adds up
+    more than two terms as they come, which differs from run to run in the last bit."""
+    return tf.reduce_sum(tf.stack(scalars))
 
 
 def _gradient_norms(model, variables: dict, gradients: dict) -> dict[str, tf.Tensor]:

@@ -53,6 +53,12 @@ def settle_config(wanted: Config) -> Config:
     return wanted
 
 
+def was_begun_otherwise(config: Config) -> bool:
+    """Whether the workdir holds settings of a run that was begun but not trained, and differs."""
+    path = Path(config.workdir) / _CONFIG_NAME
+    return path.is_file() and bool(configs.differing_settings(read_config(path.parent), config))
+
+
 def write_config(config: Config) -> None:
     """Records the settings in the workdir, which it makes."""
     Path(config.workdir).mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
-"""Real training processes, killed at random moments: every restart goes on, and little is lost."""
+"""Real training processes, killed at random moments: every restart goes on, and nothing shows in the end."""
 
-import json
 import random
 import signal
 import subprocess
@@ -22,7 +21,7 @@ def _command(data_dir, workdir, num_steps):
         f"--num_steps={num_steps}", "--domain_a=sample_edges2handbags/photo",
         "--domain_b=sample_edges2shoes/photo", "--image_size=32", "--batch_size=4", "--precision=float32",
         "--save_every_steps=1", "--log_every_steps=1", "--sample_every_steps=50",
-        "--evaluate_every_steps=1000000", "--flip",
+        "--evaluate_every_steps=4", "--flip",
     ]  # fmt: skip
 
 
@@ -46,29 +45,37 @@ def _killed(command, workdir, rng):
         return output.read()
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
-def test_killed_again_and_again_it_loses_no_more_than_a_save(data_dir, tmp_path, kills):
+def _is_in_a_save(workdir):
+    """Whether there are files of a checkpoint that nothing has sealed."""
+    folder = workdir / "checkpoints"
+    sealed = {f"step-{step}" for step in sealed_steps(folder)}
+    return any(
+        path.name.partition(".")[0].partition("_")[0] not in sealed for path in folder.glob("step-*")
+    )
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_killed_again_and_again_it_ends_as_if_it_never_was(data_dir, tmp_path, checkpoint_state, kills):
     rng = random.Random(0)
     workdir = tmp_path / "run"
     command = _command(data_dir, workdir, 100_000)
+    in_saves = 0
     for number in range(kills):
         before = _last(workdir)
         output = _killed(command, workdir, rng)
+        in_saves += _is_in_a_save(workdir)
         if number:
             assert f"from its checkpoint of step {before}." in output, output
         assert _last(workdir) > before, output
         assert damage(workdir / "checkpoints" / f"step-{_last(workdir)}") == ""
     reached = _last(workdir)
+    print(f"{kills} kills, {in_saves} of them inside a save, up to step {reached}.")
     done = subprocess.run(
         _command(data_dir, workdir, reached + 2), cwd=_ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0 and f"from its checkpoint of step {reached}." in done.stdout, done.stderr
-    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if "generator_total" in line] == list(range(1, reached + 3))
-    assert not list((workdir / "checkpoints").glob("*_temp"))
+    assert not _is_in_a_save(workdir) and not list((workdir / "checkpoints").glob("*_temp*"))
     straight = tmp_path / "straight"
     subprocess.run(_command(data_dir, straight, reached + 2), cwd=_ROOT, capture_output=True, check=True)
-    expected = json.loads((straight / "metrics.jsonl").read_text().splitlines()[-2])
-    found = next(line for line in reversed(lines) if "generator_total" in line)
-    for name, value in expected.items():
-        assert found[name] == pytest.approx(value, rel=1e-2, abs=1e-3), name
+    assert (workdir / "metrics.jsonl").read_text() == (straight / "metrics.jsonl").read_text()
+    assert checkpoint_state(workdir, reached + 2) == checkpoint_state(straight, reached + 2)

@@ -1,0 +1,156 @@
+"""A run that was stopped and resumed is, bit for bit, the run that was not."""
+
+import dataclasses
+import itertools
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from data_prep.prepare import prepare_archive
+from data_prep.sample.archive import draw_archives
+from discogan_tf.models import MODELS, create_model
+from discogan_tf.training.loop import train
+from discogan_tf.training.reproducibility import doubts
+from discogan_tf.training.step import create_optimizers, create_step
+
+
+@pytest.fixture(scope="module")
+def unequal_data_dir(tmp_path_factory):
+    """Handbags and shoes of unequal number, both few: every run passes several epochs."""
+    folder = tmp_path_factory.mktemp("unequal")
+    for number, count in enumerate((7, 5)):
+        drawn = tmp_path_factory.mktemp("drawn")
+        prepare_archive(draw_archives(drawn, count, num_val=4)[number], folder, image_size=32)
+    return folder
+
+
+@pytest.fixture
+def config(tiny_config, unequal_data_dir, tmp_path):
+    return dataclasses.replace(
+        tiny_config, data_dir=str(unequal_data_dir), workdir=str(tmp_path / "straight"), batch_size=2,
+        save_every_steps=1, sample_every_steps=2, evaluate_every_steps=2, keep_checkpoints=100,
+        ema_decay=0.9,
+    )  # fmt: skip
+
+
+def _logged(workdir):
+    return [json.loads(line) for line in (Path(workdir) / "metrics.jsonl").read_text().splitlines()]
+
+
+def _stopped_after(straight, step, folder):
+    """A copy of a run as it was when it had just saved a step, and not yet evaluated it.
+
+    Checkpoints are large: they are linked.
+    """
+
+    def later(_, names):
+        numbers = {name: name.partition(".")[0].removeprefix("step-") for name in names}
+        return [name for name, number in numbers.items() if number.isdecimal() and int(number) > step]
+
+    def copy(source, target):
+        (os.link if "checkpoints" in Path(source).parts else shutil.copy2)(source, target)
+
+    shutil.copytree(straight, folder, ignore=later, copy_function=copy)
+    lines = [line for line in _logged(folder) if line["step"] < step or "metrics" not in line]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def _assert_resumes_exactly_everywhere(config, tmp_path, steps, state_of):
+    train(config)
+    lines = _logged(config.workdir)
+    for first in steps:
+        workdir = _stopped_after(config.workdir, first, tmp_path / f"after_{first}")
+        train(dataclasses.replace(config, workdir=str(workdir)))
+        for step in range(first, config.num_steps + 1):
+            expected, found = state_of(config.workdir, step), state_of(workdir, step)
+            assert len(expected) > 100 and found == expected, f"from {first}, at {step}"
+        assert _logged(workdir) == lines
+        shutil.rmtree(workdir)
+
+
+def test_from_every_step_the_rest_is_the_same_bit_for_bit(
+    config, tmp_path, checkpoint_state, capsys, monkeypatch
+):
+    monkeypatch.setattr("discogan_tf.training.provenance._git_commit", lambda: "one")
+    config = dataclasses.replace(config, num_steps=3)
+    _assert_resumes_exactly_everywhere(config, tmp_path, range(3), checkpoint_state)
+    assert capsys.readouterr().out.count("It goes on bit for bit as if it had never stopped.") == 2
+
+
+def test_so_it_is_in_bfloat16_with_two_updates(config, tmp_path, checkpoint_state):
+    config = dataclasses.replace(config, num_steps=3, precision="bfloat16", generator_updates_per_step=2)
+    _assert_resumes_exactly_everywhere(config, tmp_path, [1], checkpoint_state)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "precision", "updates", "distribute"),
+    itertools.product(MODELS, ("float32", "bfloat16"), (1, 2), ("none", "mirrored")),
+)
+def test_longer_and_for_every_model(
+    config, tmp_path, checkpoint_state, model, precision, updates, distribute
+):
+    config = dataclasses.replace(
+        config, model=model, precision=precision, generator_updates_per_step=updates, num_steps=30,
+        distribute=distribute, batch_size=4, evaluate_every_steps=10,
+    )  # fmt: skip
+    _assert_resumes_exactly_everywhere(config, tmp_path, (0, 1, 9, 10, 15, 29), checkpoint_state)
+
+
+def _start(**machine):
+    return {
+        "git_commit": "one", "packages": {"tensorflow": "2.21.0"}, "data": {"bags": {"train": "7c"}},
+        "machine": {"threads": 2, "gpus": []} | machine, "config": {"deterministic": False},
+    }  # fmt: skip
+
+
+def test_what_last_bits_depend_on_is_compared():
+    assert doubts(_start(), _start()) == []
+    assert doubts(None, _start()) == ["what it was trained with before is not known"]
+    (words,) = doubts(_start(threads=8), _start())
+    assert words == "the number of threads (--num_threads) changed from 8 to 2"
+    (words,) = doubts(_start() | {"data": {}}, _start())
+    assert words == "the pictures changed"
+    assert len(doubts(_start(gpus=["one"]), _start(gpus=["one"]))) == 1
+    exact = {"config": {"deterministic": True}}
+    assert doubts(_start(gpus=["one"]) | exact, _start(gpus=["one"]) | exact) == []
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_nothing_is_added_up_in_the_order_of_its_coming(config, batch, tmp_path, model, precision):
+    """TensorFlow adds three terms and more in an order that depends on whose memory is free first."""
+    config = dataclasses.replace(config, model=model, precision=precision, generator_updates_per_step=3)
+    network = create_model(config, tf.as_dtype(precision))
+    step = create_step(network, create_optimizers(network, config), config, tf.distribute.get_strategy())
+    nodes = _nodes_as_run(lambda: step((batch,) * 3), tmp_path)
+    assert len(nodes) > 1000
+    assert [node.name for node in nodes if node.op == "AddN" and _number_of_terms(node) > 2] == []
+
+
+def test_that_would_be_seen(tmp_path):
+    added_up = tf.function(lambda x: tf.add_n([x, x * 2.0, x * 3.0]))
+    nodes = _nodes_as_run(lambda: added_up(tf.constant(1.0)), tmp_path)
+    assert [_number_of_terms(node) for node in nodes if node.op == "AddN"] == [3]
+
+
+def _nodes_as_run(function, folder):
+    """The operations of the functions called in `function`, after all that TensorFlow makes of them."""
+    tf.summary.trace_on(graph=True)
+    function()
+    with tf.summary.create_file_writer(str(folder)).as_default():
+        tf.summary.trace_export("trace", step=0)
+    (path,) = folder.glob("*tfevents*")
+    values = [v for event in tf.compat.v1.train.summary_iterator(str(path)) for v in event.summary.value]
+    (traced,) = [value.tensor.string_val[0] for value in values if value.tensor.string_val]
+    functions = tf.compat.v1.RunMetadata.FromString(traced).function_graphs
+    return [node for graph in functions for node in graph.post_optimization_graph.node]
+
+
+def _number_of_terms(node):
+    return sum(not name.startswith("^") for name in node.input)
