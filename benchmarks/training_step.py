@@ -14,11 +14,13 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from discogan_tf.config import Config
 from discogan_tf.models import create_model
+from discogan_tf.training import reproducibility
 from discogan_tf.training.step import create_optimizers, create_step
 
 # Matrices that outgrow the caches, as the larger layers do.
@@ -63,12 +65,11 @@ def _forward_flop(network, image_size: int = 64) -> int:
     return total
 
 
-def measure(precision: str, batch_size: int, num_steps: int, generator_updates: int = 1) -> dict:
+def measure(config: Config, num_steps: int) -> dict:
     """Medians and spreads of alternating steps and matrix multiplications."""
-    config = Config(
-        precision=precision, batch_size=batch_size, generator_updates_per_step=generator_updates
-    )
-    dtype = tf.as_dtype(precision)
+    dtype, batch_size = tf.as_dtype(config.precision), config.batch_size
+    generator_updates = config.generator_updates_per_step
+    keras.utils.set_random_seed(config.seed)
     model = create_model(config, dtype)
     gflop = nominal_gflop_per_pair(model, generator_updates)
     step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
@@ -91,7 +92,7 @@ def measure(precision: str, batch_size: int, num_steps: int, generator_updates: 
         steps.append(seconds(step, batches))
         multiplications += [seconds(multiply, matrix, matrix) for _ in range(5)]
     return {
-        "precision": precision,
+        "precision": config.precision,
         "batch_size": batch_size,
         "generator_updates_per_step": generator_updates,
         "pairs_per_sec": batch_size / statistics.median(steps),
@@ -107,14 +108,19 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--num_steps", type=int, default=10)
     parser.add_argument("--generator_updates_per_step", type=int, default=1)
+    parser.add_argument("--num_threads", type=int, default=0, help="as of train.py")
+    parser.add_argument("--deterministic", action="store_true", help="as of train.py")
     parser.add_argument("--json", action="store_true", help="print one line of JSON, last")
     arguments = parser.parse_args()
-    result = measure(
-        arguments.precision,
-        arguments.batch_size,
-        arguments.num_steps,
-        arguments.generator_updates_per_step,
+    config = Config(
+        precision=arguments.precision,
+        batch_size=arguments.batch_size,
+        generator_updates_per_step=arguments.generator_updates_per_step,
+        num_threads=arguments.num_threads,
+        deterministic=arguments.deterministic,
     )
+    reproducibility.enforce(config)
+    result = measure(config, arguments.num_steps)
     if arguments.json:
         print(json.dumps(result))
     else:

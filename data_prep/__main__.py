@@ -119,16 +119,18 @@ def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
         raise PreparationError("name what to prepare: --archive=FILE or --download=NAME")
     if arguments.sha256 and len(arguments.download) != 1:
         raise PreparationError("--sha256 is for one --download")
-    for name in arguments.download:
-        form = pair_form(Path(f"{name}.tar.gz"), arguments.halves, arguments.photo_side, True)
-        domains = [f"{name}/{half}" for half in form.halves]
-        if not all(is_prepared(arguments.data_dir, domain, arguments.image_size) for domain in domains):
-            download(name, arguments.data_dir, arguments.sha256)
-    downloaded = [arguments.data_dir / f"{name}.tar.gz" for name in arguments.download]
-    for archive in (*arguments.archive, *downloaded):
-        form = pair_form(
+    downloads = {arguments.data_dir / f"{name}.tar.gz": name for name in arguments.download}
+    forms = {
+        archive: pair_form(
             archive, arguments.halves, arguments.photo_side, arguments.thicken_edges, arguments.drawing
         )
+        for archive in (*arguments.archive, *downloads)
+    }
+    for archive, name in downloads.items():
+        domains = [f"{name}/{half}" for half in forms[archive].halves]
+        if not all(is_prepared(arguments.data_dir, domain, arguments.image_size) for domain in domains):
+            download(name, arguments.data_dir, arguments.sha256)
+    for archive, form in forms.items():
         prepare_archive(archive, arguments.data_dir, arguments.image_size, form, _limits(arguments))
 
 

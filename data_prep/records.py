@@ -1,8 +1,8 @@
 """The bytes of a prepared picture on disk: a TFRecord holding a tf.train.Example with one feature.
 
 All records of a file are equally long, so that a picture is found by its number; and TensorFlow and
-TensorFlow Datasets read the file as any other. Written by hand, for loading TensorFlow takes longer
-than preparing ten thousand pictures.
+TensorFlow Datasets read the file as any other. Written by hand, so that preparing
+need not wait for TensorFlow to load.
 """
 
 import struct

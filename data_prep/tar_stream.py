@@ -1,9 +1,8 @@
 """Reads a tar archive from its first byte to its last, whatever stands in it.
 
 Python's `tarfile` takes as much memory as a header asks for, and ends quietly where an archive was cut
-between two members; and it takes longer for a header than JPEG takes for a small picture. This reader
-knows the three dialects in use (POSIX ustar, GNU, pax), holds one member at a time, and writes nothing:
-a name is a label to it, never a path.
+between two members. This reader knows the three dialects in use (POSIX ustar, GNU, pax), holds one
+member at a time, and writes nothing: a name is a label to it, never a path.
 """
 
 import dataclasses

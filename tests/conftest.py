@@ -83,7 +83,7 @@ def make_run(data_dir):
 
 @pytest.fixture(scope="session")
 def checkpoint_state():
-    """A function: folder of a run, step -> name of each variable of that checkpoint -> digest of its bits."""
+    """A function: folder of a run, step -> name of each variable of that checkpoint -> digest of it."""
 
     def state(workdir, step):
         reader = tf.train.load_checkpoint(str(Path(workdir) / "checkpoints" / f"step-{step}"))

@@ -32,7 +32,7 @@ def near_pairs(
       picture_of_one, picture_of_other: From a place to the picture itself, uint8 [size, size, 3].
 
     Returns:
-      Places in `one` and in `other`, each picture of `one` with the nearest only.
+      Places in `one` and in `other`, each picture of `one` once, with the first that it is like.
     """
     within = other is None
     other = one if within else other

@@ -88,6 +88,26 @@ class _Notes:
     def count(self, kind: str, split: str, number: int) -> None:
         self.numbers.setdefault(kind, {})[split] = number
 
+    def pictures(self, key: str, split: str, which: np.ndarray, level: str, text: str, remedy: str) -> None:
+        """Counts, tells of and shows pictures of a split.
+
+        Args:
+          key: Their name for programs.
+          split: Of the domain.
+          which: bool [n], which of the split's pictures they are.
+          level: How bad it is that there are some; "" where it is not.
+          text: What they are.
+          remedy: What to do about them.
+        """
+        places = np.flatnonzero(which)
+        self.count(key, split, len(places))
+        if len(places) and level:
+            self.add(
+                level, split, f"{text}: {len(places)} of {len(which)} pictures", remedy,
+                self.names(split, places),
+            )  # fmt: skip
+            self.show(f"{text.partition(',')[0]}, {split}", [(split, int(place)) for place in places])
+
     def names(self, split: str, places) -> list[str]:
         return [self.domain.names[split][place] for place in places[:_EXAMPLES]]
 
@@ -156,35 +176,23 @@ def _look_at_pictures(found: _Notes, split: str, measured: Measurements) -> None
             "remove the domain's folder and prepare it again; look after the disk.",
             found.names(split, measured.damaged),
         )  # fmt: skip
-    blank = np.flatnonzero(measured.contrast < _BLANK)
-    found.count("blank", split, len(blank))
-    if len(blank):
-        found.add(
-            "warning", split, f"blank, of one colour: {len(blank)} of {total} pictures",
-            "remove them from the source: a translator can learn nothing from them but to draw them.",
-            found.names(split, blank),
-        )  # fmt: skip
-        found.show(f"blank, {split}", [(split, int(place)) for place in blank])
-    cut = np.flatnonzero((measured.cut_rows >= _CUT * found.domain.size) & (measured.contrast >= _BLANK))
-    found.count("cut", split, len(cut))
-    if len(cut):
-        found.add(
-            "warning", split, f"cut off, the lower part plain grey: {len(cut)} of {total} pictures",
-            "find them whole or remove them: each was saved from a file that had ended too early.",
-            found.names(split, cut),
-        )  # fmt: skip
-        found.show(f"cut off, {split}", [(split, int(place)) for place in cut])
-    grey = np.flatnonzero((measured.most_colour <= _GREY) & (measured.contrast >= _BLANK))
-    found.count("grey", split, len(grey))
-    if len(grey) and not _is_drawing(found.domain):
-        found.add(
-            "warning" if len(grey) > _SHARE_THAT_MATTERS * total else "note", split,
-            f"no colour at all: {len(grey)} of {total} pictures",
-            "nothing, if those things are black, grey or white; black-and-white photographs of coloured "
-            "ones teach the translator to lose colour.",
-            found.names(split, grey),
-        )  # fmt: skip
-        found.show(f"no colour, {split}", [(split, int(place)) for place in grey])
+    blank = measured.contrast < _BLANK
+    found.pictures(
+        "blank", split, blank, "warning", "blank, of one colour",
+        "remove them from the source: a translator can learn nothing from them but to draw them.",
+    )  # fmt: skip
+    cut = (measured.cut_rows >= _CUT * found.domain.size) & ~blank
+    found.pictures(
+        "cut", split, cut, "warning", "cut off, the lower part plain grey",
+        "find them whole or remove them: each was saved from a file that had ended too early.",
+    )  # fmt: skip
+    grey = (measured.most_colour <= _GREY) & ~blank
+    level = "warning" if grey.sum() > _SHARE_THAT_MATTERS * total else "note"
+    found.pictures(
+        "grey", split, grey, "" if _is_drawing(found.domain) else level, "no colour at all",
+        "nothing, if those things are black, grey or white; black-and-white photographs of coloured "
+        "ones teach the translator to lose colour.",
+    )  # fmt: skip
 
 
 def _look_for_duplicates(found: _Notes, split: str, measured: Measurements) -> None:

@@ -16,8 +16,8 @@ from discogan_tf.training.workdir import read_config
 
 _IMAGES = Path(__file__).parents[1] / "images"
 _FIGURES = {
-    "learning_rate": {"lr1e-4": "1e-4", "base": "4e-4", "lr16e-4": "1.6e-3"},
-    "batch_size": {"base": "batches of 16", "b64": "batches of 64"},
+    "learning_rate": {"rate_1e-4": "1e-4", "rate_4e-4": "4e-4", "rate_1.6e-3": "1.6e-3"},
+    "batch_size": {"rate_4e-4": "batches of 16", "batch_64": "batches of 64"},
 }
 _METRICS = {
     "sliced_wasserstein": "sliced Wasserstein (lower is better)",

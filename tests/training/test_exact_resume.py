@@ -5,6 +5,8 @@ import itertools
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,7 +68,7 @@ def _assert_resumes_exactly_everywhere(config, tmp_path, steps, state_of):
     for first in steps:
         workdir = _stopped_after(config.workdir, first, tmp_path / f"after_{first}")
         train(dataclasses.replace(config, workdir=str(workdir)))
-        for step in range(first, config.num_steps + 1):
+        for step in range(first, config.num_steps + 1, config.save_every_steps):
             expected, found = state_of(config.workdir, step), state_of(workdir, step)
             assert len(expected) > 100 and found == expected, f"from {first}, at {step}"
         assert _logged(workdir) == lines
@@ -97,9 +99,27 @@ def test_longer_and_for_every_model(
 ):
     config = dataclasses.replace(
         config, model=model, precision=precision, generator_updates_per_step=updates, num_steps=30,
-        distribute=distribute, batch_size=4, evaluate_every_steps=10,
+        distribute=distribute, batch_size=4, evaluate_every_steps=10, save_every_steps=5,
     )  # fmt: skip
-    _assert_resumes_exactly_everywhere(config, tmp_path, (0, 1, 9, 10, 15, 29), checkpoint_state)
+    _assert_resumes_exactly_everywhere(config, tmp_path, (0, 5, 25), checkpoint_state)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot choose cores here")
+def test_threads_decide_and_not_cores(config, tmp_path, checkpoint_state):
+    """One core with two threads: the bits of two cores; with one thread: other bits."""
+    states = {}
+    for cores, threads in itertools.product((1, 2), repeat=2):
+        workdir = tmp_path / f"{cores}_{threads}"
+        flags = dataclasses.asdict(dataclasses.replace(config, workdir=str(workdir), num_threads=threads))
+        command = [sys.executable, "train.py", *(f"--{name}={value}" for name, value in flags.items())]
+        allowed = sorted(os.sched_getaffinity(0))[:cores]
+        subprocess.run(
+            command, cwd=Path(__file__).parents[2], check=True, capture_output=True,
+            preexec_fn=lambda allowed=allowed: os.sched_setaffinity(0, allowed),
+        )  # fmt: skip
+        states[cores, threads] = checkpoint_state(workdir, config.num_steps)
+    assert states[1, 1] == states[2, 1] and states[1, 2] == states[2, 2] != states[1, 1]
 
 
 def _start(**machine):

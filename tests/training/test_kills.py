@@ -1,4 +1,4 @@
-"""Real training processes, killed at random moments: every restart goes on, and nothing shows in the end."""
+"""Real training processes, killed at random moments: restarts go on, and in the end nothing shows."""
 
 import random
 import signal

@@ -1,0 +1,148 @@
+"""The same networks, losses and batch in PyTorch, to measure the training step against. Needs PyTorch.
+
+Three ways to write it: `eager`; `channels_last`, the same with the memory layout that its convolutions like
+best; `compiled`, the latter through torch.compile. The first two share the discriminators' pass over drawn
+pictures between both sides, as this project does. A compiled function always computes the gradients of all
+its inputs, so that the third computes each side by itself, the drawn pictures taken over from the other.
+"""
+
+import contextlib
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - as PyTorch's users know it.
+from torch import nn
+
+VARIANTS = ("eager", "channels_last", "compiled")
+_ENCODER, _DECODER, _DISCRIMINATOR = (32, 64, 128, 256), (128, 64, 32, 16), (32, 64, 128, 256, 512)
+
+
+def _norm(features: int, flat: bool = False) -> nn.Module:
+    """With the statistics of the batch alone, as here: no averages to keep."""
+    return (nn.BatchNorm1d if flat else nn.BatchNorm2d)(features, eps=1e-3, track_running_stats=False)
+
+
+class _SameConv(nn.Conv2d):
+    """4x4 with TensorFlow's SAME padding at stride 1: one pixel before, two after."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool):
+        super().__init__(inputs, outputs, 4, bias=bias)
+
+    def forward(self, x):
+        return super().forward(F.pad(x, (1, 2, 1, 2)))
+
+
+class Generator(nn.Module):
+    """Pictures [batch, 3, 64, 64] in [0, 1] to the same."""
+
+    def __init__(self):
+        super().__init__()
+        down, features = [], 3
+        for number, filters in enumerate(_ENCODER):
+            down += [nn.Conv2d(features, filters, 4, 2, 1, bias=number == 0)]
+            down += [_norm(filters)] * (number > 0) + [nn.LeakyReLU(0.2)]
+            features = filters
+        up = []
+        for filters in _DECODER:
+            up += [_SameConv(features, 4 * filters, bias=False), _norm(4 * filters), nn.ReLU()]
+            up += [nn.PixelShuffle(2)]
+            features = filters
+        self.layers = nn.Sequential(*down, *up, _SameConv(features, 3, bias=True))
+
+    def forward(self, x):
+        return torch.sigmoid(self.layers(x).float())
+
+
+class Discriminator(nn.Module):
+    """Pictures [batch, 3, 64, 64] to logits [batch]."""
+
+    def __init__(self):
+        super().__init__()
+        layers, features = [], 3
+        for number, filters in enumerate(_DISCRIMINATOR):
+            layers += [nn.Conv2d(features, filters, 4, 2, 1, bias=number == 0)]
+            layers += [_norm(filters)] * (number > 0) + [nn.LeakyReLU(0.2)]
+            features = filters
+        head = [nn.Linear(4 * features, 512, bias=False), _norm(512, flat=True), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Flatten(), *head, nn.Linear(512, 1))
+
+    def forward(self, x):
+        return self.layers(x).float().squeeze(1)
+
+
+class Step:
+    """One update of both sides.
+
+    Args:
+      variant: One of VARIANTS.
+      bfloat16: Whether convolutions and activations compute in it, by autocast; else float32.
+      weight: Of the reconstruction losses.
+    """
+
+    def __init__(self, variant: str, bfloat16: bool, weight: float = 20.0):
+        self.generators = nn.ModuleList([Generator(), Generator()])
+        self.discriminators = nn.ModuleList([Discriminator(), Discriminator()])
+        self._compiled, self._bfloat16, self._weight = variant == "compiled", bfloat16, weight
+        self._layout = torch.contiguous_format if variant == "eager" else torch.channels_last
+        self._sides = [list(side.to(memory_format=self._layout).parameters())
+                       for side in (self.generators, self.discriminators)]  # fmt: skip
+        self._optimizers = [
+            torch.optim.Adam(side, lr=4e-4, betas=(0.5, 0.999), fused=True) for side in self._sides
+        ]
+        if self._compiled:
+            self._generator_loss = torch.compile(self._generator_loss)
+            self._discriminator_loss = torch.compile(self._discriminator_loss)
+
+    def __call__(self, a: torch.Tensor, b: torch.Tensor) -> float:
+        """Runs on pictures [batch, 3, 64, 64] and returns the discriminators' loss."""
+        a, b = (x.contiguous(memory_format=self._layout) for x in (a, b))
+        losses = self._gradients_apart(a, b) if self._compiled else self._gradients_shared(a, b)
+        for optimizer in self._optimizers:
+            optimizer.step()
+        return float(losses)
+
+    def _autocast(self):
+        return torch.autocast("cpu", torch.bfloat16) if self._bfloat16 else contextlib.nullcontext()
+
+    def _translate(self, a, b):
+        a_to_b, b_to_a = self.generators
+        fakes = b_to_a(b), a_to_b(a)
+        reconstruction = (b_to_a(fakes[1]) - a).abs().mean() + (a_to_b(fakes[0]) - b).abs().mean()
+        return fakes, self._weight * reconstruction
+
+    def _judged(self, fakes, sign: float):
+        return sum(
+            F.softplus(sign * judge(fake)).mean()
+            for judge, fake in zip(self.discriminators, fakes, strict=True)
+        )
+
+    def _gradients_shared(self, a, b):
+        with self._autocast():
+            fakes, generator_loss = self._translate(a, b)
+            logits = [judge(fake) for judge, fake in zip(self.discriminators, fakes, strict=True)]
+            generator_loss = generator_loss + sum(F.softplus(-x).mean() for x in logits)
+            loss = sum(F.softplus(x).mean() for x in logits) + self._judged((a, b), -1)
+        for side, objective in zip(self._sides, (generator_loss, loss), strict=True):
+            gradients = torch.autograd.grad(objective, side, retain_graph=objective is generator_loss)
+            for variable, gradient in zip(side, gradients, strict=True):
+                variable.grad = gradient
+        return loss
+
+    def _generator_loss(self, a, b):
+        fakes, loss = self._translate(a, b)
+        return loss + self._judged(fakes, -1), fakes
+
+    def _discriminator_loss(self, a, b, fakes):
+        return self._judged(fakes, 1) + self._judged((a, b), -1)
+
+    def _gradients_apart(self, a, b):
+        for optimizer in self._optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        self.discriminators.requires_grad_(False)
+        with self._autocast():
+            generator_loss, fakes = self._generator_loss(a, b)
+        generator_loss.backward()
+        self.discriminators.requires_grad_(True)
+        with self._autocast():
+            loss = self._discriminator_loss(a, b, [fake.detach() for fake in fakes])
+        loss.backward()
+        return loss
