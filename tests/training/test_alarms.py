@@ -72,11 +72,14 @@ def test_an_alarm_sounds_again_after_it_was_silent():
     assert len(found) == 2
 
 
-@pytest.mark.parametrize(("bias", "words"), [(None, "look all alike"), (30.0, "pure black or white")])
+@pytest.mark.parametrize(
+    ("bias", "words", "stops"), [(None, "look all alike", (1, 2)), (30.0, "pure black or white", (2,))]
+)
 def test_a_run_gone_wrong_is_told_in_the_terminal_and_to_tensorboard(
-    tiny_config, monkeypatch, capsys, bias, words
+    tiny_config, monkeypatch, capsys, bias, words, stops
 ):
-    """A generator that draws one grey picture for everything, or white alone."""
+    """A generator that draws one grey picture for everything, or white alone: at two evaluations in a row,
+    also where the run was stopped between them."""
 
     def broken(config, dtype):
         model = create_model(config, dtype)
@@ -88,9 +91,10 @@ def test_a_run_gone_wrong_is_told_in_the_terminal_and_to_tensorboard(
 
     monkeypatch.setattr("discogan_tf.training.loop.create_model", broken)
     config = dataclasses.replace(
-        tiny_config, num_steps=3, evaluate_every_steps=1, ema_decay=0.0, learning_rate=1e-12, flip=False
+        tiny_config, evaluate_every_steps=1, ema_decay=0.0, learning_rate=1e-12, flip=False
     )
-    train(config)
+    for num_steps in stops:
+        train(dataclasses.replace(config, num_steps=num_steps))
     assert words in capsys.readouterr().out
     lines = map(json.loads, Path(config.workdir, "metrics.jsonl").read_text().splitlines())
     assert any(words in line.get("alarm", "") for line in lines)

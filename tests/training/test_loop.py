@@ -265,6 +265,23 @@ def test_checkpoints_hold_statistics_of_training_pictures(straight, config):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-7)
 
 
+def test_what_a_rollback_left_out_is_forgotten_with_other_settings(tiny_config, monkeypatch):
+    """Step 1 was left out, and then the run was killed: it had not got anywhere yet."""
+    _with_fake_step(monkeypatch, lambda number: _losses())
+    config = dataclasses.replace(tiny_config, num_steps=1, evaluate_every_steps=100)
+    train(config)
+    for file in (Path(config.workdir) / "checkpoints").glob("step-1.*"):
+        file.unlink()
+    skipped = Path(config.workdir) / "skipped_steps.json"
+    skipped.write_text("[1]")
+    train(config)
+    assert json.loads(skipped.read_text()) == [1]
+    for file in (Path(config.workdir) / "checkpoints").glob("step-1.*"):
+        file.unlink()
+    train(dataclasses.replace(config, learning_rate=1e-3))
+    assert json.loads(skipped.read_text()) == []
+
+
 def test_weights_that_are_not_finite_are_not_saved(tiny_config, monkeypatch):
     """The update of the saved step broke them; its losses, from before, show nothing."""
     models = []
