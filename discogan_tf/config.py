@@ -140,8 +140,8 @@ class Config:
     )
     num_threads: int = _setting(
         0,
-        "Threads that an operation may use on a CPU; 0 takes all cores. Runs are the same bit for bit only "
-        "where this number is the same.",
+        "Threads of an operation on a CPU, of which two run at a time; 0 takes half of the cores. "
+        "Runs are the same bit for bit only where this number is the same.",
         check=_NOT_NEGATIVE,
         may_change=True,
     )

@@ -9,6 +9,8 @@ import contextlib
 import keras
 import tensorflow as tf
 
+from discogan_tf.networks.convolution import convolve
+
 # Added to variances. TensorFlow's own default, and so the chapter's.
 EPSILON = 1e-3
 
@@ -49,7 +51,7 @@ class Conv(keras.layers.Layer):
             )
 
     def call(self, x):
-        x = tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), self.stride, "SAME")
+        x = convolve(x, tf.cast(self.kernel, x.dtype), self.stride)
         return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
 
 
@@ -140,15 +142,38 @@ class BatchNorm(keras.layers.Layer):
         )
 
     def _synchronized(self, x, replica):
-        """Normalizes with the statistics of all replicas' batches together."""
-        x_float = tf.cast(x, tf.float32)
-        mean, mean_square = replica.all_reduce(
-            tf.distribute.ReduceOp.MEAN,
-            [tf.reduce_mean(x_float, [0, 1, 2]), tf.reduce_mean(tf.square(x_float), [0, 1, 2])],
-        )
-        variance = mean_square - tf.square(mean)
-        y = tf.nn.batch_normalization(x_float, mean, variance, self.offset, self.scale, EPSILON)
-        return tf.cast(y, x.dtype), mean, variance
+        """Normalizes with the statistics of all replicas' batches together.
+
+        The gradient is written out (Ioffe and Szegedy 2015, section 3): TensorFlow would add up the three
+        ways from x to y in the order of their coming, and two runs would not be the same.
+        """
+
+        @tf.custom_gradient
+        def normalize(x, scale, offset):
+            x_float = tf.cast(x, tf.float32)
+            mean, mean_square = replica.all_reduce(
+                tf.distribute.ReduceOp.MEAN,
+                [tf.reduce_mean(x_float, [0, 1, 2]), tf.reduce_mean(tf.square(x_float), [0, 1, 2])],
+            )
+            variance = mean_square - tf.square(mean)
+            y = tf.nn.batch_normalization(x_float, mean, variance, offset, scale, EPSILON)
+            inverse_deviation = tf.math.rsqrt(variance + EPSILON)
+
+            def gradients(upstream, *_):  # Nothing depends on mean and variance but what is noted.
+                upstream = tf.cast(upstream, tf.float32)
+                normal = (x_float - mean) * inverse_deviation
+                by_offset = tf.reduce_sum(upstream, [0, 1, 2])
+                by_scale = tf.reduce_sum(upstream * normal, [0, 1, 2])
+                count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+                mean_upstream, mean_product = replica.all_reduce(
+                    tf.distribute.ReduceOp.MEAN, [by_offset / count, by_scale / count]
+                )
+                by_x = (upstream - mean_upstream) - normal * mean_product
+                return tf.cast(by_x * (scale * inverse_deviation), x.dtype), by_scale, by_offset
+
+            return (tf.cast(y, x.dtype), mean, variance), gradients
+
+        return normalize(x, tf.convert_to_tensor(self.scale), tf.convert_to_tensor(self.offset))
 
 
 @contextlib.contextmanager

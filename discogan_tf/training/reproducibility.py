@@ -30,20 +30,27 @@ def enforce(config: Config) -> None:
       ConfigError: if this process has computed something already.
     """
     try:
-        if config.num_threads:
-            tf.config.threading.set_intra_op_parallelism_threads(config.num_threads)
+        # Two operations run at a time, one of each direction of translation: with all cores each, they
+        # would get in each other's way (figures in `benchmarks/RESULTS.md`).
+        threads = config.num_threads or max(1, cores() // 2)
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
     except RuntimeError as error:
-        raise ConfigError(
-            f"--num_threads={config.num_threads}: too late in this process, TensorFlow has started"
-        ) from error
+        if config.num_threads:
+            raise ConfigError(
+                f"--num_threads={config.num_threads}: too late in this process, TensorFlow has started"
+            ) from error
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
 
 
 def threads() -> int:
     """How many threads an operation of this process may use on the CPU."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return tf.config.threading.get_intra_op_parallelism_threads() or allowed
+    return tf.config.threading.get_intra_op_parallelism_threads() or cores()
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def doubts(before: dict | None, now: dict) -> list[str]:

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from discogan_tf.config import Config
 from discogan_tf.training import schedules
+from discogan_tf.training.adam import Adam
 
 # Before a network's name, in what a step reports.
 GRADIENT_NORM = "gradient_norm_"
@@ -17,7 +18,7 @@ def create_optimizers(model, config: Config) -> dict[str, keras.optimizers.Optim
     """
     optimizers = {}
     for side, variables in _variables(model).items():
-        optimizer = keras.optimizers.Adam(config.learning_rate, config.beta_1, name=f"adam_{side}")
+        optimizer = Adam(config.learning_rate, config.beta_1, name=f"adam_{side}")
         if config.precision == "float16":
             # Small gradients vanish in float16's range unless the loss is scaled up.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer, name=f"loss_scale_{side}")

@@ -15,6 +15,7 @@ import tensorflow as tf
 from data_prep.prepare import prepare_archive
 from data_prep.sample.archive import draw_archives
 from discogan_tf.models import MODELS, create_model
+from discogan_tf.training import distribution
 from discogan_tf.training.loop import train
 from discogan_tf.training.reproducibility import doubts
 from discogan_tf.training.step import create_optimizers, create_step
@@ -142,12 +143,20 @@ def test_what_last_bits_depend_on_is_compared():
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_nothing_is_added_up_in_the_order_of_its_coming(config, batch, tmp_path, model, precision):
+@pytest.mark.parametrize(
+    ("precision", "distribute"), [("float32", "none"), ("bfloat16", "none"), ("float32", "mirrored")]
+)
+def test_nothing_is_added_up_in_the_order_of_its_coming(
+    config, batch, tmp_path, model, precision, distribute
+):
     """TensorFlow adds three terms and more in an order that depends on whose memory is free first."""
     config = dataclasses.replace(config, model=model, precision=precision, generator_updates_per_step=3)
-    network = create_model(config, tf.as_dtype(precision))
-    step = create_step(network, create_optimizers(network, config), config, tf.distribute.get_strategy())
+    config = dataclasses.replace(config, distribute=distribute)
+    strategy = distribution.create_strategy(config)
+    with strategy.scope():
+        network = create_model(config, tf.as_dtype(precision))
+        optimizers = create_optimizers(network, config)
+    step = create_step(network, optimizers, config, strategy)
     nodes = _nodes_as_run(lambda: step((batch,) * 3), tmp_path)
     assert len(nodes) > 1000
     assert [node.name for node in nodes if node.op == "AddN" and _number_of_terms(node) > 2] == []
