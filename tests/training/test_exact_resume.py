@@ -99,10 +99,10 @@ def test_longer_and_for_every_model(
     config, tmp_path, checkpoint_state, model, precision, updates, distribute
 ):
     config = dataclasses.replace(
-        config, model=model, precision=precision, generator_updates_per_step=updates, num_steps=30,
-        distribute=distribute, batch_size=4, evaluate_every_steps=10, save_every_steps=5,
+        config, model=model, precision=precision, generator_updates_per_step=updates, num_steps=12,
+        distribute=distribute, batch_size=4, evaluate_every_steps=6, save_every_steps=3,
     )  # fmt: skip
-    _assert_resumes_exactly_everywhere(config, tmp_path, (0, 5, 25), checkpoint_state)
+    _assert_resumes_exactly_everywhere(config, tmp_path, (0, 6), checkpoint_state)
 
 
 @pytest.mark.slow
