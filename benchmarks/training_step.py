@@ -65,43 +65,59 @@ def _forward_flop(network, image_size: int = 64) -> int:
     return total
 
 
-def measure(config: Config, num_steps: int) -> dict:
-    """Medians and spreads of alternating steps and matrix multiplications."""
-    dtype, batch_size = tf.as_dtype(config.precision), config.batch_size
-    generator_updates = config.generator_updates_per_step
-    keras.utils.set_random_seed(config.seed)
-    model = create_model(config, dtype)
-    gflop = nominal_gflop_per_pair(model, generator_updates)
-    step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
+def random_batch(batch_size: int) -> dict[str, np.ndarray]:
+    """ "a", "b" -> pictures, float32 [batch, 64, 64, 3]."""
     rng = np.random.default_rng(0)
-    batch = {k: tf.constant(rng.random((batch_size, 64, 64, 3), np.float32)) for k in ("a", "b")}
-    # As many products at a time as keep all cores busy.
+    return {domain: rng.random((batch_size, 64, 64, 3), np.float32) for domain in ("a", "b")}
+
+
+def project_step(config: Config):
+    """One step of this project on one random batch, as a function; and its 10^9 operations a pair."""
+    keras.utils.set_random_seed(config.seed)
+    model = create_model(config, tf.as_dtype(config.precision))
+    gflop = nominal_gflop_per_pair(model, config.generator_updates_per_step)
+    step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
+    batch = {key: tf.constant(pictures) for key, pictures in random_batch(config.batch_size).items()}
+    batches = (batch,) * config.generator_updates_per_step
+    return lambda: step(batches), gflop
+
+
+def products(precision: str):
+    """As many matrix products at a time as keep all cores busy, as a function; and 10^9 operations of it."""
     at_a_time = max(1, reproducibility.cores() // reproducibility.threads())
+    rng = np.random.default_rng(0)
     matrices = [
-        tf.cast(rng.random((_MATRIX_SIZE, _MATRIX_SIZE), np.float32), dtype) for _ in range(at_a_time)
+        tf.cast(rng.random((_MATRIX_SIZE, _MATRIX_SIZE), np.float32), precision) for _ in range(at_a_time)
     ]
     multiply = tf.function(lambda matrices: [tf.matmul(matrix, matrix) for matrix in matrices])
+    return lambda: multiply(matrices), at_a_time * 2 * _MATRIX_SIZE**3 / 1e9
 
-    def seconds(function, *arguments):
-        started = time.perf_counter()
-        for tensor in tf.nest.flatten(function(*arguments)):
-            tensor.numpy()
-        return time.perf_counter() - started
 
-    batches = (batch,) * generator_updates
+def seconds(function) -> float:
+    """How long a call takes, until all it gives is there."""
+    started = time.perf_counter()
+    for value in tf.nest.flatten(function()):
+        if tf.is_tensor(value):
+            value.numpy()
+    return time.perf_counter() - started
+
+
+def measure(config: Config, num_steps: int) -> dict:
+    """Medians and spreads of alternating steps and matrix multiplications."""
+    (step, gflop), (multiply, product_gflop) = project_step(config), products(config.precision)
     for _ in range(2):
-        seconds(step, batches), seconds(multiply, matrices)
+        seconds(step), seconds(multiply)
     steps, multiplications = [], []
     for _ in range(num_steps):
-        steps.append(seconds(step, batches))
-        multiplications += [seconds(multiply, matrices) for _ in range(5)]
+        steps.append(seconds(step))
+        multiplications += [seconds(multiply) for _ in range(5)]
     return {
         "precision": config.precision,
-        "batch_size": batch_size,
-        "generator_updates_per_step": generator_updates,
-        "pairs_per_sec": batch_size / statistics.median(steps),
-        "pairs_per_sec_range": [batch_size / max(steps), batch_size / min(steps)],
-        "matmul_gflops": at_a_time * 2 * _MATRIX_SIZE**3 / statistics.median(multiplications) / 1e9,
+        "batch_size": config.batch_size,
+        "generator_updates_per_step": config.generator_updates_per_step,
+        "pairs_per_sec": config.batch_size / statistics.median(steps),
+        "pairs_per_sec_range": [config.batch_size / max(steps), config.batch_size / min(steps)],
+        "matmul_gflops": product_gflop / statistics.median(multiplications),
         "nominal_gflop_per_pair": gflop,
     }
 

@@ -1,0 +1,106 @@
+"""The training step beside the chapter's and PyTorch's, interleaved in one run: a Markdown table.
+
+    pip install torch==2.13.0
+    python -m benchmarks.step_comparison --precision=bfloat16 --batch_size=64 --rounds=5
+
+Without PyTorch its rows are left out. Two rows are the chapter's schedule, two updates of the generators a
+step: the chapter's own order of work, in float32 as it is printed, and this project's. Compiling takes
+minutes.
+"""
+
+import argparse
+import os
+import statistics
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+
+from benchmarks.chapter import Chapter
+from benchmarks.training_step import products, project_step, random_batch, seconds
+from discogan_tf.config import Config
+from discogan_tf.training import reproducibility
+
+_PROJECT, _PROJECT_TWO = "this project", "this project, two updates of the generators"
+_CHAPTER = "the chapter's order of work, two updates, float32"
+
+
+def _torch_steps(precision: str, batch_size: int) -> dict:
+    try:
+        import torch
+
+        from benchmarks.torch_step import VARIANTS, Step
+    except ImportError:
+        print("PyTorch is not installed: its rows are left out.")
+        return {}
+    torch.manual_seed(0)
+    a, b = (torch.tensor(x).permute(0, 3, 1, 2) for x in random_batch(batch_size).values())
+    steps = {variant: Step(variant, precision == "bfloat16") for variant in VARIANTS}
+    return {
+        f"PyTorch {torch.__version__.partition('+')[0]}, {variant}": lambda step=step: step(a, b)
+        for variant, step in steps.items()
+    }
+
+
+def _chapters_step(batch_size: int):
+    batch = tuple(tf.constant(pictures) for pictures in random_batch(batch_size).values())
+    chapter = Chapter()
+    return lambda: chapter.step(batch, batch)
+
+
+def compare(precision: str, batch_size: int, rounds: int) -> tuple[dict, dict, list[float]]:
+    """Seconds of each round.
+
+    Returns:
+      Name -> seconds of its steps; name -> 10^9 operations a pair, of the project's own; and the rate of
+      matrix products, 10^9 operations a second, measured after each step.
+    """
+    config = Config(precision=precision, batch_size=batch_size)
+    reproducibility.enforce(config)
+    two = Config(precision=precision, batch_size=batch_size, generator_updates_per_step=2)
+    step, gflop = project_step(config)
+    step_of_two, gflop_of_two = project_step(two)
+    multiply, product_gflop = products(precision)
+    steps = {_PROJECT: step, **_torch_steps(precision, batch_size)}
+    steps |= {_PROJECT_TWO: step_of_two, _CHAPTER: _chapters_step(batch_size)}
+    for function in (*steps.values(), multiply) * 2:
+        seconds(function)
+    found, rates = {name: [] for name in steps}, []
+    for _ in range(rounds):
+        for name, function in steps.items():
+            found[name].append(seconds(function))
+            rates.append(product_gflop / seconds(multiply))
+    return found, {_PROJECT: gflop, _PROJECT_TWO: gflop_of_two}, rates
+
+
+def table(batch_size: int, found: dict, gflop: dict, rates: list[float]) -> str:
+    """Markdown: medians and ranges, and what they are to each other and to matrix products."""
+    speeds = {name: [batch_size / second for second in times] for name, times in found.items()}
+    middle = {name: statistics.median(values) for name, values in speeds.items()}
+    best = max((middle[name] for name in middle if name.startswith("PyTorch")), default=None)
+    rate = statistics.median(rates)
+    lines = [
+        "| step | pairs/s | against the best of PyTorch | GFLOP/s, and of matrix products |",
+        "|---|---|---|---|",
+    ]
+    for name, values in speeds.items():
+        single = best and name not in (_PROJECT_TWO, _CHAPTER)
+        against = f"{middle[name] / best:.2f}" if single else ""
+        flop = middle[name] * gflop[name] if name in gflop else None
+        of_limit = f"{flop:.0f}, {flop / rate:.2f} of {rate:,.0f}" if flop else ""
+        spread = f"{middle[name]:.1f} ({min(values):.1f} to {max(values):.1f})"
+        lines.append(f"| {name} | {spread} | {against} | {of_limit} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=5)
+    values = parser.parse_args()
+    print(table(values.batch_size, *compare(values.precision, values.batch_size, values.rounds)))
+
+
+if __name__ == "__main__":
+    main()
