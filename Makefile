@@ -15,7 +15,8 @@ quickstart: $(VENV)/installed
 	@echo "then put the real archives into data/ and run: python train.py --flagfile=bags_shoes.cfg"
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/training
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/training
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .

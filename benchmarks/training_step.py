@@ -83,7 +83,7 @@ def project_step(config: Config):
 
 
 def products(precision: str):
-    """As many matrix products at a time as keep all cores busy, as a function; and 10^9 operations of it."""
+    """As many matrix products at a time as keep all cores busy; and their 10^9 operations."""
     at_a_time = max(1, reproducibility.cores() // reproducibility.threads())
     rng = np.random.default_rng(0)
     matrices = [

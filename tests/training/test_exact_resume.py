@@ -144,7 +144,12 @@ def test_what_last_bits_depend_on_is_compared():
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
-    ("precision", "distribute"), [("float32", "none"), ("bfloat16", "none"), ("float32", "mirrored")]
+    ("precision", "distribute"),
+    [
+        ("float32", "none"),
+        ("bfloat16", "none"),
+        pytest.param("float32", "mirrored", marks=pytest.mark.slow),
+    ],
 )
 def test_nothing_is_added_up_in_the_order_of_its_coming(
     config, batch, tmp_path, model, precision, distribute
