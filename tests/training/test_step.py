@@ -80,7 +80,9 @@ def test_two_replicas_equal_one_big_batch():
         assert two_losses[name] == pytest.approx(loss, rel=1e-5), name
     for path, change in one.items():
         error = np.linalg.norm(two[path] - change) / np.linalg.norm(change)
-        assert error < 1e-3, (path, error)
+        # Rounding moves a feature across the bend of a ReLU now and then: 0.002 was seen. Statistics or
+        # gradients that are not shared are wrong by far more.
+        assert error < 1e-2, (path, error)
 
 
 def test_the_same_seed_gives_the_same_start():
