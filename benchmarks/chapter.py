@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from data_prep.archives import read_members
+from data_prep.archives import read_pictures
+from data_prep.limits import LeftOut, Limits
 
 _ENCODER_FILTERS = (32, 64, 128, 256)
 _DECODER_FILTERS = (128, 64, 32, 16)
@@ -24,7 +25,7 @@ _LEARNING_RATE = 2e-4
 def read_photos(archive: Path, split: str) -> np.ndarray:
     """The colour halves of a pix2pix archive: float32 [n, 64, 64, 3] in [0, 1]."""
     photos = []
-    for name, data in read_members(archive, (".jpg",)):
+    for name, data in read_pictures(archive, (".jpg",), Limits(), LeftOut()):
         if Path(name).parent.name == split:
             # As printed: the whole pair is scaled, then cropped, so that the drawing bleeds into the photo.
             pair = Image.open(io.BytesIO(data)).resize((128, 64), Image.Resampling.LANCZOS)

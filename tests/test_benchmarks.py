@@ -1,0 +1,17 @@
+"""Benchmarks are run by hand: here, that they still fit the code that they measure."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+_NAMES = sorted(path.stem for path in (Path(__file__).parents[1] / "benchmarks").glob("[a-z]*.py"))
+# What only they need, and nothing installs.
+_EXTRA = {"torch_step": "torch"}
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_it_can_be_loaded(name):
+    if name in _EXTRA:
+        pytest.importorskip(_EXTRA[name])
+    importlib.import_module(f"benchmarks.{name}")
