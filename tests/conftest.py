@@ -16,6 +16,7 @@ from data_prep.sample.archive import draw_archives
 from discogan_tf.checkpoints import Checkpoints
 from discogan_tf.config import Config
 from discogan_tf.models import create_model
+from discogan_tf.networks import discriminators, generators
 from discogan_tf.networks.statistics import recompute_statistics, statistics_function
 from discogan_tf.training.step import create_optimizers
 from discogan_tf.training.workdir import write_config
@@ -53,6 +54,18 @@ def tiny_config(data_dir, tmp_path) -> Config:
         sample_every_steps=2,
         save_every_steps=2,
     )
+
+
+@pytest.fixture
+def small_networks(monkeypatch):
+    """Networks with an eighth of the features, for tests of what surrounds them."""
+    for module, names in (
+        (generators, ("_ENCODER_FILTERS", "_DECODER_FILTERS")),
+        (discriminators, ("_FILTERS",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, tuple(filters // 8 for filters in getattr(module, name)))
+    monkeypatch.setattr(discriminators, "_FEATURES", discriminators._FEATURES // 8)
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,8 @@ from discogan_tf.training.loop import train
 from discogan_tf.training.sheets import SampleSheets
 from discogan_tf.training.workdir import read_config
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 
 def _logged(workdir):
     lines = (Path(workdir) / "metrics.jsonl").read_text().splitlines()
