@@ -89,6 +89,14 @@ class Config:
         check=_NOT_NEGATIVE,
         may_change=True,
     )
+    device_cache_bytes: int = _setting(
+        -1,
+        "Training pictures are held in the memory of each device, and batches made there, if those of both "
+        "domains take no more bytes than this; -1 is 4 GiB on GPUs, and 0 on CPUs, where it would be a "
+        "second copy.",
+        check=(lambda value: value >= -1, "must be -1 or greater"),
+        may_change=True,
+    )
     model: str = _setting("discogan", "Which model to train, a name in discogan_tf.models.MODELS.")
     num_steps: int = _setting(
         20_000, "Steps to train in all, those before a resume included.", check=_POSITIVE,
@@ -136,6 +144,18 @@ class Config:
         "Spread each batch over the devices of this machine (mirrored) or of several "
         "(multi_worker, configured by TF_CONFIG).",
         choices=("none", "mirrored", "multi_worker"),
+        may_change=True,
+    )
+    steps_per_call: int = _setting(
+        1,
+        "Steps taken in one call of TensorFlow, without Python between them. Only calls end where there is "
+        "something to log, draw or save, or a signal to obey. The steps are the same.",
+        check=_POSITIVE,
+        may_change=True,
+    )
+    xla: bool = _setting(
+        False,
+        "Compile losses and gradients with XLA, for GPUs; slower on CPUs. For one device.",
         may_change=True,
     )
     num_threads: int = _setting(

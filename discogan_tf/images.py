@@ -15,7 +15,9 @@ _INK = (60, 60, 60)
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
     """uint8 in 0 .. 255 to float32 in [0, 1], any shape."""
-    return tf.cast(images, tf.float32) / 255.0
+    # In compiled functions TensorFlow makes a plain division by a constant a multiplication, whose last bit
+    # differs now and then.
+    return tf.math.divide_no_nan(tf.cast(images, tf.float32), 255.0)
 
 
 def quantize(images: tf.Tensor) -> tf.Tensor:

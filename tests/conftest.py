@@ -7,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -92,6 +93,23 @@ def make_run(data_dir):
         return config
 
     return make
+
+
+@pytest.fixture(scope="session")
+def gradient_descent():
+    """A function that makes a model's optimizers: plain gradient descent with a rate of 1.
+
+    It changes weights by their gradient. Adam would hide a gradient of the wrong size.
+    """
+
+    def create(model):
+        optimizers = {}
+        for side, networks in (("generator", model.generators), ("discriminator", model.discriminators)):
+            optimizers[side] = keras.optimizers.SGD(1.0)
+            optimizers[side].build([v for n in networks.values() for v in n.trainable_variables])
+        return optimizers
+
+    return create
 
 
 @pytest.fixture(scope="session")

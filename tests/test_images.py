@@ -11,6 +11,9 @@ def test_uint8_round_trip_keeps_every_value():
     as_float = images.to_float(tf.constant(values)).numpy()
     assert as_float.dtype == np.float32 and as_float[0] == 0 and as_float[-1] == 1
     np.testing.assert_array_equal(images.to_uint8(as_float), values)
+    # To the last bit, compiled or not.
+    np.testing.assert_array_equal(as_float, (values / 255).astype(np.float32))
+    np.testing.assert_array_equal(tf.function(images.to_float)(tf.constant(values)), as_float)
 
 
 def test_to_uint8_clips_instead_of_wrapping():

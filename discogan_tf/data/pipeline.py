@@ -1,6 +1,7 @@
 """Batches of two unpaired domains, by tf.data: uint8 array -> order -> flip -> float32 in [0, 1]."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -46,39 +47,69 @@ def training_batches(
 
     Returns:
       A data set with one element a step and local replica, the replicas of a step in turn. An
-      element is a tuple of `updates_per_step` batches {"a", "b"}, each float32
-      [batch_size / num_replicas, size, size, 3] in [0, 1].
+      element is what a function of `part_function` gives.
     """
-    domains = {"a": images_a, "b": images_b}
+    batches = part_numbers(plan, first_step).map(
+        part_function({"a": images_a, "b": images_b}, plan, _look_up),
+        num_parallel_calls=2,
+        deterministic=True,
+    )
+    return batches.prefetch(_PREFETCH)
+
+
+def part_numbers(plan: BatchPlan, first_step: int = 0) -> tf.data.Dataset:
+    """The number, scalar int64, of each part of the global batches that this process makes, endlessly."""
+
+    def number(count):
+        step, replica = count // plan.local_replicas, count % plan.local_replicas
+        return step * plan.num_replicas + plan.first_replica + replica
+
+    return tf.data.Dataset.range(first_step * plan.local_replicas, tf.int64.max).map(number)
+
+
+def part_function(domains: dict, plan: BatchPlan, look_up: Callable):
+    """What makes a part of the global batches from its number.
+
+    Args:
+      domains: "a", "b" -> its training pictures, uint8 [n, size, size, 3].
+      plan: How the batches are made.
+      look_up: A function from pictures, as `domains` has them, and indices int64 [m] to uint8
+        [m, size, size, 3].
+
+    Returns:
+      A function from a number of `part_numbers` to a tuple of `plan.updates_per_step` batches {"a", "b"},
+      each float32 [batch_size / num_replicas, size, size, 3] in [0, 1].
+    """
     part_size = plan.batch_size // plan.num_replicas
 
-    def part(batch_number, replica, stream, domain):
+    def part(batch_number, replica, stream, pictures):
         """One replica's part of one domain's batch."""
         first = batch_number * plan.batch_size
         start = replica * part_size
-        positions = first + start + tf.range(part_size, dtype=tf.int64)
-        indices = order.picture_indices(positions, len(domain), plan.seed, stream)
-        # By NumPy, from memory or from the disk: a tensor would be a second copy of all of it.
-        pictures = tf.numpy_function(domain.__getitem__, [indices], tf.uint8, stateful=False)
-        pictures = images.to_float(tf.ensure_shape(pictures, (part_size, *domain.shape[1:])))
-        if plan.flip:
-            # Drawn for the whole batch, so that they do not depend on the number of replicas.
-            mirrored = order.flips(first, plan.batch_size, plan.seed, stream)
-            mirrored = mirrored[start : start + part_size, tf.newaxis, tf.newaxis, tf.newaxis]
-            pictures = tf.where(mirrored, pictures[:, :, ::-1], pictures)
-        return pictures
+        with tf.device("CPU:0"):  # A few numbers, by operations that GPUs lack.
+            positions = first + start + tf.range(part_size, dtype=tf.int64)
+            indices = order.picture_indices(positions, pictures.shape[0], plan.seed, stream)
+            if plan.flip:
+                # Drawn for the whole batch, so that they do not depend on the number of replicas.
+                mirrored = order.flips(first, plan.batch_size, plan.seed, stream)
+                mirrored = mirrored[start : start + part_size, tf.newaxis, tf.newaxis, tf.newaxis]
+        found = tf.ensure_shape(look_up(pictures, indices), (part_size, *pictures.shape[1:]))
+        found = images.to_float(found)
+        return tf.where(mirrored, found[:, :, ::-1], found) if plan.flip else found
 
-    def element(number):
-        step = number // plan.local_replicas
-        replica = plan.first_replica + number % plan.local_replicas
+    def parts(number):
+        step, replica = number // plan.num_replicas, number % plan.num_replicas
         return tuple(
             {
-                key: part(step * plan.updates_per_step + update, replica, stream, domain)
-                for stream, (key, domain) in enumerate(domains.items())
+                key: part(step * plan.updates_per_step + update, replica, stream, pictures)
+                for stream, (key, pictures) in enumerate(domains.items())
             }
             for update in range(plan.updates_per_step)
         )
 
-    numbers = tf.data.Dataset.range(first_step * plan.local_replicas, tf.int64.max)
-    batches = numbers.map(element, num_parallel_calls=2, deterministic=True)
-    return batches.prefetch(_PREFETCH)
+    return parts
+
+
+def _look_up(pictures: np.ndarray | StoredPictures, indices: tf.Tensor) -> tf.Tensor:
+    """By NumPy, from memory or from the disk: a tensor would be a second copy of all of it."""
+    return tf.numpy_function(pictures.__getitem__, [indices], tf.uint8, stateful=False)

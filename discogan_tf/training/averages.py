@@ -38,6 +38,6 @@ class WeightAverages:
 
         self._update = update
 
-    def update(self, step: int) -> None:
-        """Takes the weights after `step` into the averages."""
-        self._update(tf.constant(step, tf.int64))
+    def update(self, step: tf.Tensor) -> None:
+        """Takes the weights after `step`, scalar int64, into the averages."""
+        self._update(step)

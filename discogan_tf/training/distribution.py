@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from discogan_tf.config import Config
-from discogan_tf.data.pipeline import BatchPlan, training_batches
 from discogan_tf.errors import ConfigError
 
 _SIGTERM = 15
@@ -18,7 +17,7 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
     """The strategy of `--distribute`.
 
     Raises:
-      ConfigError: if the batch cannot be shared out evenly among the replicas, or for float16 on
+      ConfigError: if the batch cannot be shared out evenly among the replicas, or for float16 or XLA on
         several of them.
     """
     if config.distribute == "mirrored":
@@ -32,6 +31,8 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
             "--precision=float16 works on one device only, for each replica would scale its loss by "
             "itself: take bfloat16 or float32"
         )
+    if config.xla and strategy.num_replicas_in_sync > 1:
+        raise ConfigError("--xla works on one device only: XLA compiles nothing that asks other replicas")
     if config.batch_size % strategy.num_replicas_in_sync:
         raise ConfigError(
             f"--batch_size={config.batch_size}: must be a multiple of the "
@@ -70,36 +71,6 @@ def require_agreement(strategy: tf.distribute.Strategy, config: Config, first_st
             "the same settings (set --precision where their hardware differs) and the same --workdir, "
             "on storage that they share."
         )
-
-
-def distributed_batches(
-    strategy: tf.distribute.Strategy,
-    config: Config,
-    images_a: np.ndarray,
-    images_b: np.ndarray,
-    updates_per_step: int,
-    first_step: int,
-):
-    """An endless iterable over the steps' batches, each shared out among the replicas.
-
-    Every worker makes its own parts of the global batches, which are the same for any number of
-    replicas. See `training_batches` for the arguments and for what an element holds.
-    """
-
-    def local_batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        local_replicas = context.num_replicas_in_sync // context.num_input_pipelines
-        plan = BatchPlan(
-            batch_size=config.batch_size,
-            updates_per_step=updates_per_step,
-            flip=config.flip,
-            seed=config.seed,
-            num_replicas=context.num_replicas_in_sync,
-            first_replica=context.input_pipeline_id * local_replicas,
-            local_replicas=local_replicas,
-        )
-        return training_batches(images_a, images_b, plan, first_step)
-
-    return strategy.distribute_datasets_from_function(local_batches)
 
 
 def agreed_signal(strategy: tf.distribute.Strategy, signal: int | None, due: bool) -> int | None:

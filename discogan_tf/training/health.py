@@ -1,13 +1,14 @@
 """Whether numbers are still numbers: losses, gradients, weights."""
 
 import json
-import math
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from discogan_tf.errors import NonFiniteLossError
 from discogan_tf.sealed import write_durably
+from discogan_tf.training.calls import Reported
 
 # A run that breaks more often has another problem than an unlucky batch.
 MOST_ROLLBACKS = 3
@@ -19,24 +20,27 @@ _REMEDY = (
 )
 
 
-def read_losses(unread: list, model) -> dict[str, float]:
+def read_losses(unread: list[Reported], model) -> dict[str, float]:
     """The last of some steps' losses as numbers, after a look at all of them.
 
     The sum of each discriminator's losses joins them, for its curve.
 
     Args:
-      unread: (step, name -> scalar tensor), at least one.
+      unread: What calls reported, at least one.
       model: A model of `MODELS`.
 
     Raises:
       NonFiniteLossError: naming the first step with a loss or gradient that is not finite, and which.
     """
-    for step, tensors in unread:
-        losses = {name: float(value) for name, value in tensors.items()}
-        broken = [name for name, value in losses.items() if not math.isfinite(value)]
-        if broken:
-            words = f"at step {step} these are not finite: {', '.join(broken)}"
-            raise NonFiniteLossError(f"{words}. {_REMEDY}", step)
+    for first_step, names, reported in unread:
+        values = reported.numpy()
+        broken = ~np.isfinite(values)
+        if broken.any():
+            index = int(broken.any(1).argmax())
+            which = ", ".join(name for name, bad in zip(names, broken[index], strict=True) if bad)
+            step = first_step + index
+            raise NonFiniteLossError(f"at step {step} these are not finite: {which}. {_REMEDY}", step)
+    losses = dict(zip(names, values[-1].tolist(), strict=True))
     for domain in model.discriminators:
         prefix = f"discriminator_{domain}_"
         parts = [value for name, value in losses.items() if name.startswith(prefix)]

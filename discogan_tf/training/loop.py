@@ -16,6 +16,8 @@ from discogan_tf.errors import CheckpointError, DataError, NonFiniteLossError
 from discogan_tf.models import create_model
 from discogan_tf.training import announcements, distribution, health, provenance, reproducibility, schedules
 from discogan_tf.training.averages import WeightAverages
+from discogan_tf.training.calls import create_calls
+from discogan_tf.training.feed import Feed
 from discogan_tf.training.journal import Journal, logged
 from discogan_tf.training.judge import Judge, evaluated, losses_of
 from discogan_tf.training.lock import WorkdirLock
@@ -75,7 +77,9 @@ class _Run:
             self._checkpoints = Checkpoints(
                 self._workdir / "checkpoints", self._model, optimizers, config.keep_checkpoints, averaged
             )
-        self._train_step = create_step(self._model, optimizers, config, strategy)
+        self._feed = Feed(strategy, config, training)
+        step = create_step(self._model, optimizers, config, strategy, self._feed.make_batches)
+        self._take_steps = create_calls(step, strategy, self._averages)
         shown = averaged or self._model
         pictures = {key: domain.images for key, domain in validation.items()}
         self._sheets = SampleSheets(shown, config, training, pictures)
@@ -142,23 +146,20 @@ class _Run:
 
     def _train_from(self, first_step: int, stop: StopSignals, skipped: set[int]) -> tuple[int, int | None]:
         """Trains to the end. Gives the last step, and the number of the signal that asked to stop."""
-        config = self._config
-        updates_per_step = len(schedules.updates(config))
-        batches = distribution.distributed_batches(
-            self._strategy, config, self._training["a"], self._training["b"], updates_per_step, first_step
-        )
+        config, elements = self._config, self._feed.elements(first_step)
         with self._opened(first_step) as (journal, progress):
             if self._chief:
                 self._recall(first_step, journal, progress)
-            unread, losses = [], {}
-            for step, batch in enumerate(batches, first_step + 1):
-                if step not in skipped:
+            step, unread, losses = first_step, [], {}
+            while True:
+                count = self._steps_of_a_call(step, skipped)
+                if count:
                     # Losses stay on the device until something is done with them or with the weights.
-                    unread.append((step, self._train_step(batch)))
-                    if self._averages:
-                        with self._strategy.scope():
-                            self._averages.update(step)
-                progress.advance()
+                    unread.append(self._take_steps(elements, step + 1, count))
+                else:
+                    next(elements)
+                step += count or 1
+                progress.advance(count or 1)
                 due = _Due(config, step)
                 stopped_by = distribution.agreed_signal(self._strategy, stop.signal, due.log)
                 if stopped_by:
@@ -177,6 +178,15 @@ class _Run:
                         self._write(step, due, losses, journal, progress)
                 if stopped_by or step == config.num_steps:
                     return step, stopped_by
+
+    def _steps_of_a_call(self, step: int, skipped: set[int]) -> int:
+        """How many steps to take at once from `step` on; none if the next one is left out."""
+        last = step
+        while last < step + self._config.steps_per_call and last + 1 not in skipped:
+            last += 1
+            if _Due(self._config, last).anything:
+                break
+        return last - step
 
     @contextlib.contextmanager
     def _opened(self, first_step: int):

@@ -36,8 +36,8 @@ class Progress:
             else None,
         )
 
-    def advance(self) -> None:
-        self._bar.update()
+    def advance(self, steps: int) -> None:
+        self._bar.update(steps)
 
     def show_losses(self, step: int, losses: dict[str, float]) -> None:
         if not self._visible:

@@ -27,7 +27,7 @@ def create_optimizers(model, config: Config) -> dict[str, keras.optimizers.Optim
     return optimizers
 
 
-def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strategy):
+def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strategy, make_batches=None):
     """The compiled step.
 
     Args:
@@ -35,9 +35,11 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
       optimizers: What `create_optimizers` gave.
       config: The run's settings.
       strategy: Where the step runs.
+      make_batches: What makes the batches from what the step gets, if that is not the batches themselves
+        (see `Feed`).
 
     Returns:
-      A function from one element of `distributed_batches` to the losses of its first batch: float32
+      A function from one element of `Feed.elements` to the losses of its first batch: float32
       scalars by name, the unweighted losses of both sides and the weighted `generator_total` and
       `discriminator_total`, each the mean over the replicas; and `gradient_norm_NETWORK`, added up
       over the step's updates, which is not finite where any gradient of the network is not.
@@ -48,7 +50,8 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
         schedules.DISCRIMINATOR: model.discriminator_losses,
     }
 
-    def update(batch, sides) -> dict[str, tf.Tensor]:
+    def gradients_of(batch, sides) -> tuple[dict, dict]:
+        """Losses, and the gradients of each side's variables."""
         reported, objectives = {}, {}
         with tf.GradientTape(persistent=True) as tape:
             tensors = model.forward(batch)
@@ -60,7 +63,13 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
                 reported |= losses | {f"{side}_total": total}
         # Differs from the chapter, whose generators meet discriminators updated a moment before: all
         # gradients come before any update, which lets both sides share the passes of `forward`.
-        gradients = {side: tape.gradient(objectives[side], variables[side]) for side in sides}
+        return reported, {side: tape.gradient(objectives[side], variables[side]) for side in sides}
+
+    if config.xla:
+        gradients_of = tf.function(gradients_of, jit_compile=True)
+
+    def update(batch, sides) -> dict[str, tf.Tensor]:
+        reported, gradients = gradients_of(batch, sides)
         if config.precision != "float16":  # Whose loss scaling expects gradients that are not finite.
             reported |= _gradient_norms(model, variables, gradients)
         for side in sides:
@@ -68,6 +77,7 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
         return reported
 
     def replica_step(batches) -> dict[str, tf.Tensor]:
+        batches = make_batches(batches) if make_batches else batches
         reported = [
             update(batch, sides) for batch, sides in zip(batches, schedules.updates(config), strict=True)
         ]

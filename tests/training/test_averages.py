@@ -24,7 +24,7 @@ def test_averages_follow_the_equation():
         for network in model.generators.values():
             for variable in network.trainable_variables:
                 variable.assign(rng.normal(size=variable.shape))
-        averages.update(step)
+        averages.update(tf.constant(step, tf.int64))
         decay = min(0.6, (1 + step) / (10 + step))
         expected = [decay * e + (1 - decay) * w for e, w in zip(expected, _weights(model), strict=True)]
     for average, value in zip(_weights(averaged), expected, strict=True):

@@ -14,8 +14,13 @@ import tensorflow as tf
 
 from data_prep.prepare import prepare_archive
 from data_prep.sample.archive import draw_archives
+from discogan_tf import images
+from discogan_tf.config import to_flagfile
 from discogan_tf.models import MODELS, create_model
 from discogan_tf.training import distribution
+from discogan_tf.training.averages import WeightAverages
+from discogan_tf.training.calls import create_calls
+from discogan_tf.training.feed import Feed
 from discogan_tf.training.loop import train
 from discogan_tf.training.reproducibility import doubts
 from discogan_tf.training.step import create_optimizers, create_step
@@ -63,12 +68,32 @@ def _stopped_after(straight, step, folder):
     return folder
 
 
+# Within one process, TensorFlow takes the second mirrored strategy's sums for the first one's.
+_TRAIN_ON_TWO_REPLICAS = """
+import sys
+import tensorflow as tf
+from discogan_tf.config import from_flagfile
+from discogan_tf.training.loop import train
+cpu, = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+train(from_flagfile(sys.argv[1]))
+"""
+
+
+def _train(config):
+    if config.distribute == "none":
+        train(config)
+    else:
+        command = [sys.executable, "-c", _TRAIN_ON_TWO_REPLICAS, to_flagfile(config)]
+        subprocess.run(command, cwd=Path(__file__).parents[2], check=True, capture_output=True)
+
+
 def _assert_resumes_exactly_everywhere(config, tmp_path, steps, state_of):
-    train(config)
+    _train(config)
     lines = _logged(config.workdir)
     for first in steps:
         workdir = _stopped_after(config.workdir, first, tmp_path / f"after_{first}")
-        train(dataclasses.replace(config, workdir=str(workdir)))
+        _train(dataclasses.replace(config, workdir=str(workdir)))
         for step in range(first, config.num_steps + 1, config.save_every_steps):
             expected, found = state_of(config.workdir, step), state_of(workdir, step)
             assert len(expected) > 100 and found == expected, f"from {first}, at {step}"
@@ -161,8 +186,12 @@ def test_nothing_is_added_up_in_the_order_of_its_coming(
     with strategy.scope():
         network = create_model(config, tf.as_dtype(precision))
         optimizers = create_optimizers(network, config)
-    step = create_step(network, optimizers, config, strategy)
-    nodes = _nodes_as_run(lambda: step((batch,) * 3), tmp_path)
+        averages = WeightAverages(network, create_model(config, tf.float32), 0.9)
+    pictures = {key: images.to_uint8(value) for key, value in batch.items()}
+    feed = Feed(strategy, dataclasses.replace(config, device_cache_bytes=1 << 20), pictures)
+    step = create_step(network, optimizers, config, strategy, feed.make_batches)
+    take_steps = create_calls(step, strategy, averages)
+    nodes = _nodes_as_run(lambda: take_steps(feed.elements(), 1, 2), tmp_path)
     assert len(nodes) > 1000
     assert [node.name for node in nodes if node.op == "AddN" and _number_of_terms(node) > 2] == []
 

@@ -21,6 +21,7 @@ from discogan_tf.errors import CheckpointError, ConfigError, DataError, NonFinit
 from discogan_tf.models import create_model
 from discogan_tf.sealed import sealed_steps
 from discogan_tf.training import loop, precision
+from discogan_tf.training.calls import Reported
 from discogan_tf.training.lock import WorkdirLock
 from discogan_tf.training.loop import train
 from discogan_tf.training.sheets import SampleSheets
@@ -335,10 +336,34 @@ def test_missing_data_leaves_no_workdir(tiny_config):
     assert not Path(tiny_config.workdir).exists()
 
 
+def test_calls_end_where_something_is_due_and_go_round_what_is_left_out(tiny_config, monkeypatch):
+    _with_fake_step(monkeypatch, lambda number: _losses())
+    config = dataclasses.replace(
+        tiny_config, num_steps=1, steps_per_call=4, log_every_steps=10, sample_every_steps=10,
+        save_every_steps=10,
+    )  # fmt: skip
+    train(config)
+    (Path(config.workdir) / "skipped_steps.json").write_text("[4, 5]")
+    calls = _with_fake_step(monkeypatch, lambda number: _losses())
+    train(dataclasses.replace(config, num_steps=13))
+    assert calls == [(2, 2), (6, 4), (10, 1), (11, 3)]
+
+
 def _with_fake_step(monkeypatch, on_step):
-    """Replaces the training step by one whose losses `on_step(number)` gives."""
-    numbers = iter(range(1, 1000))
-    monkeypatch.setattr(loop, "create_step", lambda *arguments: lambda batch: on_step(next(numbers)))
+    """Replaces the training steps by ones whose losses `on_step(number)` gives.
+
+    Returns:
+      The list of calls to come: first step, number of steps.
+    """
+    numbers, called = iter(range(1, 1000)), []
+
+    def calls(elements, first_step, count):
+        called.append((first_step, count))
+        losses = [on_step(next(numbers)) for _ in range(count)]
+        return Reported(first_step, list(losses[0]), tf.stack([list(loss.values()) for loss in losses]))
+
+    monkeypatch.setattr(loop, "create_calls", lambda *arguments: calls)
+    return called
 
 
 def _losses(**changed):

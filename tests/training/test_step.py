@@ -1,6 +1,7 @@
 """The step against the same arithmetic done plainly, and on two replicas against one."""
 
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
 from discogan_tf.models import create_model
 from discogan_tf.training import distribution, schedules
+from discogan_tf.training.feed import Feed
 from discogan_tf.training.step import GRADIENT_NORM, create_optimizers, create_step
 
 _CONFIG = Config(image_size=32, batch_size=8, precision="float32", generator_updates_per_step=2)
@@ -38,17 +40,16 @@ def test_totals_are_weighted_sums(batch):
     assert losses["discriminator_total"] == pytest.approx(expected, rel=1e-6)
 
 
-def _update(config, strategy, create=create_optimizers):
+def _update(config, strategy, create_optimizers):
     """Trains one step from the same start and gives its losses and each variable's change."""
     with strategy.scope():
         keras.utils.set_random_seed(0)
         model = create_model(config, tf.float32)
-        optimizers = create(model, config)
+        optimizers = create_optimizers(model)
     networks = [*model.generators.values(), *model.discriminators.values()]
     before = {v.path: v.numpy() for network in networks for v in network.trainable_variables}
-    step = create_step(model, optimizers, config, strategy)
-    batches = distribution.distributed_batches(strategy, config, _PICTURES["a"], _PICTURES["b"], 1, 0)
-    losses = step(next(iter(batches)))
+    feed = Feed(strategy, config, _PICTURES)
+    losses = create_step(model, optimizers, config, strategy, feed.make_batches)(next(feed.elements()))
     after = {v.path: v.numpy() for network in networks for v in network.trainable_variables}
     return (
         {name: float(value) for name, value in losses.items()},
@@ -56,22 +57,10 @@ def _update(config, strategy, create=create_optimizers):
     )
 
 
-def _gradient_descent(model, config):
-    """Plain gradient descent: Adam would hide a gradient of the wrong size."""
-    optimizers = {}
-    for side, networks in (
-        ("generator", model.generators),
-        ("discriminator", model.discriminators),
-    ):
-        optimizers[side] = keras.optimizers.SGD(1.0)
-        optimizers[side].build([v for n in networks.values() for v in n.trainable_variables])
-    return optimizers
-
-
-def test_two_replicas_equal_one_big_batch():
+def test_two_replicas_equal_one_big_batch(gradient_descent):
     mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    one_losses, one = _update(_ONE_UPDATE, tf.distribute.get_strategy(), _gradient_descent)
-    two_losses, two = _update(_ONE_UPDATE, mirrored, _gradient_descent)
+    one_losses, one = _update(_ONE_UPDATE, tf.distribute.get_strategy(), gradient_descent)
+    two_losses, two = _update(_ONE_UPDATE, mirrored, gradient_descent)
     for name, loss in one_losses.items():
         if name.startswith(GRADIENT_NORM):
             # Each replica's part of the gradients has its own; both are numbers.
@@ -106,9 +95,9 @@ def test_this_process_is_the_chief():
     assert distribution.is_chief(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
 
 
-def test_gradient_norms_are_those_of_the_steps_taken():
+def test_gradient_norms_are_those_of_the_steps_taken(gradient_descent):
     """Plain gradient descent with a rate of 1 changes each network by its gradient."""
-    losses, changes = _update(_ONE_UPDATE, tf.distribute.get_strategy(), _gradient_descent)
+    losses, changes = _update(_ONE_UPDATE, tf.distribute.get_strategy(), gradient_descent)
     networks = ("generator_a_to_b", "generator_b_to_a", "discriminator_a", "discriminator_b")
     assert {name for name in losses if name.startswith(GRADIENT_NORM)} == {
         GRADIENT_NORM + n for n in networks
@@ -116,3 +105,41 @@ def test_gradient_norms_are_those_of_the_steps_taken():
     for network in networks:
         squares = [np.square(v).sum() for path, v in changes.items() if path.startswith(f"{network}/")]
         assert losses[GRADIENT_NORM + network] == pytest.approx(np.sqrt(sum(squares)), rel=1e-3)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_batches_made_on_devices_are_those_from_the_host(replicas):
+    """Of both updates, mirrored pictures among them, and over the end of an epoch."""
+    strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)])
+    config = dataclasses.replace(_CONFIG, flip=True, batch_size=8)
+    host = Feed(strategy, config, _PICTURES)
+    devices = Feed(strategy, dataclasses.replace(config, device_cache_bytes=1 << 20), _PICTURES)
+    make = tf.function(lambda element: strategy.run(devices.make_batches, args=(element,)))
+    for expected, element in itertools.islice(zip(host.elements(1), devices.elements(1), strict=True), 4):
+        found = [strategy.experimental_local_results(x) for x in tf.nest.flatten(make(element))]
+        expected = [strategy.experimental_local_results(x) for x in tf.nest.flatten(expected)]
+        assert len(found) == len(expected) == 4
+        for ours, theirs in zip(found, expected, strict=True):
+            for one, other in zip(ours, theirs, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_pictures_that_do_not_fit_stay_on_the_host():
+    total = sum(pictures.nbytes for pictures in _PICTURES.values())
+    strategy = tf.distribute.get_strategy()
+    for most, made_there in ((total, True), (total - 1, False), (-1, False)):
+        config = dataclasses.replace(_CONFIG, device_cache_bytes=most)
+        assert (Feed(strategy, config, _PICTURES).make_batches is not None) == made_there
+
+
+def test_xla_computes_the_same(gradient_descent):
+    _, plain = _update(_ONE_UPDATE, tf.distribute.get_strategy(), gradient_descent)
+    config = dataclasses.replace(_ONE_UPDATE, xla=True)
+    _, compiled = _update(config, tf.distribute.get_strategy(), gradient_descent)
+    for path, change in plain.items():
+        assert np.linalg.norm(compiled[path] - change) < 1e-2 * np.linalg.norm(change), path
+
+
+def test_xla_is_for_one_device():
+    with pytest.raises(ConfigError, match="one device only"):
+        distribution.create_strategy(dataclasses.replace(_CONFIG, xla=True, distribute="mirrored"))
