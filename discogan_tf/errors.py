@@ -31,3 +31,7 @@ class NonFiniteLossError(DiscoganError):
     def __init__(self, words: str, step: int):
         super().__init__(words)
         self.step = step
+
+
+class WorkerLostError(DiscoganError):
+    """Another worker is gone, without which none can go on."""

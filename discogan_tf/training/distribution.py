@@ -1,5 +1,6 @@
 """Where a run is computed: on one device, on several of this machine, or on several machines."""
 
+import contextlib
 import dataclasses
 import functools
 import zlib
@@ -8,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from discogan_tf.config import Config
-from discogan_tf.errors import ConfigError
+from discogan_tf.errors import ConfigError, WorkerLostError
 
 _SIGTERM = 15
 
@@ -73,13 +74,31 @@ def require_agreement(strategy: tf.distribute.Strategy, config: Config, first_st
         )
 
 
+@contextlib.contextmanager
+def lost_workers_told(strategy: tf.distribute.Strategy):
+    """Within it, that another worker is gone is an error that says what to do.
+
+    Raises:
+      WorkerLostError: in place of what TensorFlow raises then.
+    """
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        if not _is_one_of_several(strategy):
+            raise
+        raise WorkerLostError(
+            "another worker is gone, or cannot be reached, and no step can be taken without it. Start all "
+            "workers again by the same commands: they go on from the last checkpoint."
+        ) from error
+
+
 def agreed_signal(strategy: tf.distribute.Strategy, signal: int | None, due: bool) -> int | None:
     """The signal that stops the run: this process's own, or of several workers any one's.
 
     Workers stop after the same step, or the others would wait for ever: so they ask each other, where
     `due` says that it is time to, which must be the same on all of them.
     """
-    if strategy.cluster_resolver is None or not strategy.cluster_resolver.task_type:
+    if not _is_one_of_several(strategy):
         return signal
     if not due:
         return None
@@ -105,6 +124,12 @@ def _summed_over_replicas(strategy: tf.distribute.Strategy):
         return strategy.run(summed, args=(mine,))
 
     return lambda mine: strategy.experimental_local_results(run(mine))[0]
+
+
+def _is_one_of_several(strategy: tf.distribute.Strategy) -> bool:
+    """Whether there are other workers than this process."""
+    resolver = strategy.cluster_resolver
+    return resolver is not None and bool(resolver.task_type) and strategy.num_replicas_in_sync > 1
 
 
 def _local_devices() -> list[str]:

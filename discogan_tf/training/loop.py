@@ -42,12 +42,16 @@ def train(config: Config) -> int | None:
       DataError: if a domain is missing, or is not the one that the run began with.
       CheckpointError: if there are checkpoints but none that can be read, or the last cannot be written.
       NonFiniteLossError: if a loss or gradient became NaN or infinite. The last checkpoint stays.
+      WorkerLostError: if another worker is gone.
     """
     reproducibility.enforce(config)
     strategy = distribution.create_strategy(config)
     chief = distribution.is_chief(strategy)
     training, validation = _load_domains(config)
-    with WorkdirLock(Path(config.workdir)) if chief else contextlib.nullcontext():
+    with (
+        WorkdirLock(Path(config.workdir)) if chief else contextlib.nullcontext(),
+        distribution.lost_workers_told(strategy),
+    ):
         config = settle_config(config)
         return _Run(config, strategy, chief, training, validation).train()
 

@@ -1,9 +1,7 @@
-"""Two workers in processes of their own, over loopback, against one."""
+"""Several workers in processes of their own, over loopback, against one."""
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,30 +11,40 @@ import pytest
 
 from discogan_tf.sealed import sealed_steps
 
+pytestmark = pytest.mark.slow
+
 _ROOT = Path(__file__).parents[2]
 
 
-def _free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+@pytest.fixture
+def start(data_dir, tmp_path):
+    """A function that starts a run of a number of workers in a folder, and gives its process."""
+
+    def begin(workers, folder, *flags):
+        program = ["train.py"] if workers == 1 else ["-m", "discogan_tf.launch", f"--workers={workers}"]
+        command = [
+            sys.executable, *program, f"--data_dir={data_dir}", f"--workdir={tmp_path / folder}",
+            "--domain_a=sample_edges2handbags/photo", "--domain_b=sample_edges2shoes/photo",
+            "--image_size=32", "--batch_size=4", "--precision=float32", "--log_every_steps=1",
+            "--num_threads=1", "--flip", *flags,
+        ]  # fmt: skip
+        return subprocess.Popen(
+            command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    return begin
 
 
-def _start(data_dir, workdir, *more, tf_config=None):
-    environment = dict(os.environ)
-    if tf_config:
-        environment["TF_CONFIG"] = json.dumps(tf_config)
-    command = [
-        sys.executable, "train.py", f"--data_dir={data_dir}", f"--workdir={workdir}",
-        "--domain_a=sample_edges2handbags/photo", "--domain_b=sample_edges2shoes/photo",
-        "--image_size=32", "--batch_size=4", "--precision=float32", "--log_every_steps=1",
-        "--save_every_steps=2", "--flip", *more,
-    ]  # fmt: skip
-    return subprocess.Popen(
-        command, env=environment, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+@pytest.fixture
+def train(start):
+    """A function that trains likewise, to the end."""
+
+    def run(workers, folder, *flags):
+        process = start(workers, folder, *flags)
+        output, _ = process.communicate(timeout=400)
+        assert process.returncode == 0, output
+
+    return run
 
 
 def _losses(workdir):
@@ -44,44 +52,67 @@ def _losses(workdir):
     return [line for line in map(json.loads, lines) if "generator_total" in line]
 
 
-@pytest.mark.slow
-def test_two_workers_train_like_one_and_resume(data_dir, tmp_path):
-    alone = _start(data_dir, tmp_path / "alone", "--num_steps=2")
-    assert alone.wait(timeout=240) == 0, alone.stdout.read()
-    for num_steps in (1, 2):  # The second time they resume.
-        addresses = [f"127.0.0.1:{port}" for port in _free_ports(2)]
-        workers = [
-            _start(
-                data_dir, tmp_path / "two", "--distribute=multi_worker", f"--num_steps={num_steps}",
-                tf_config={"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}},
-            )
-            for index in range(2)
-        ]  # fmt: skip
-        for worker in workers:
-            output, _ = worker.communicate(timeout=240)
-            assert worker.returncode == 0, output
-    for ours, theirs in zip(_losses(tmp_path / "alone"), _losses(tmp_path / "two"), strict=True):
-        for name in ours:
-            # Of gradients each replica reports the norm of its own part.
-            if not name.startswith("gradient_norm"):
-                assert theirs[name] == pytest.approx(ours[name], rel=0.02), name
+def _processes_of(process):
+    found = subprocess.run(
+        ["pgrep", "--parent", str(process.pid)], capture_output=True, text=True, check=False
+    )
+    return [int(line) for line in found.stdout.split()]
 
 
-@pytest.mark.slow
-def test_one_signalled_worker_stops_all_after_the_same_step(data_dir, tmp_path):
-    addresses = [f"127.0.0.1:{port}" for port in _free_ports(2)]
-    workers = [
-        _start(
-            data_dir, tmp_path / "two", "--distribute=multi_worker", "--num_steps=100000",
-            tf_config={"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}},
-        )
-        for index in range(2)
-    ]  # fmt: skip
+def _wait_for_a_checkpoint(workdir):
     deadline = time.monotonic() + 240
-    while not any(sealed_steps(tmp_path / "two" / "checkpoints")[:1]) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    workers[1].send_signal(signal.SIGTERM)  # Not the chief, which is the one that saves.
-    outputs = [worker.communicate(timeout=240)[0] for worker in workers]
-    assert [worker.returncode for worker in workers] == [128 + signal.SIGTERM] * 2, outputs
-    stopped = int(outputs[0].partition("Stopped and saved at step ")[2].partition(" ")[0])
+    while not any(sealed_steps(workdir / "checkpoints")[:1]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def test_any_number_of_workers_trains_the_same_and_takes_over(train, tmp_path):
+    """One, two and four give the same losses to rounding; two go on from the checkpoint of four."""
+    train(1, "one", "--num_steps=3")
+    train(2, "two", "--num_steps=3")
+    train(4, "four", "--num_steps=2")
+    train(2, "four", "--num_steps=3")
+    for name in ("two", "four"):
+        for ours, theirs in zip(_losses(tmp_path / "one"), _losses(tmp_path / name), strict=True):
+            for loss in ours:
+                # Of gradients each replica reports the norm of its own part.
+                if not loss.startswith("gradient_norm"):
+                    assert theirs[loss] == pytest.approx(ours[loss], rel=0.02), (name, loss)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_killed_worker_ends_the_run_and_it_goes_on_exactly(
+    start, train, tmp_path, checkpoint_state, index
+):
+    flags = (
+        "--num_steps=6",
+        "--save_every_steps=2",
+        "--sample_every_steps=2",
+        "--evaluate_every_steps=100",
+    )
+    train(2, "straight", *flags)
+    run = start(2, "killed", *flags)
+    _wait_for_a_checkpoint(tmp_path / "killed")
+    started = time.monotonic()
+    worker = sorted(_processes_of(run))[index]
+    subprocess.run(["kill", "-KILL", str(worker)], check=True)
+    output, _ = run.communicate(timeout=100)
+    assert run.returncode == 128 + signal.SIGKILL, output
+    assert f"Worker {index} was ended by signal 9" in output
+    assert "error: another worker is gone" in output and time.monotonic() - started < 60
+    assert sealed_steps(tmp_path / "killed" / "checkpoints")[0] < 6
+    train(2, "killed", *flags)
+    assert checkpoint_state(tmp_path / "killed", 6) == checkpoint_state(tmp_path / "straight", 6)
+    assert _losses(tmp_path / "killed") == _losses(tmp_path / "straight")
+
+
+@pytest.mark.parametrize("index", [0, 1, None])
+def test_a_signal_to_any_stops_all_after_the_same_step(start, tmp_path, index):
+    """To the chief, which saves; to another; to the launcher."""
+    run = start(2, "two", "--num_steps=100000", "--save_every_steps=2")
+    _wait_for_a_checkpoint(tmp_path / "two")
+    told = run.pid if index is None else sorted(_processes_of(run))[index]
+    subprocess.run(["kill", "-TERM", str(told)], check=True)
+    output, _ = run.communicate(timeout=240)
+    assert run.returncode == 128 + signal.SIGTERM, output
+    stopped = int(output.partition("Stopped and saved at step ")[2].partition(" ")[0])
     assert sealed_steps(tmp_path / "two" / "checkpoints")[0] == stopped

@@ -1,0 +1,113 @@
+"""Two processes against one on the cores of this machine, and what they lose by talking to each other.
+
+    python -m benchmarks.workers --precision=bfloat16 --batch_size=64 --rounds=2
+
+Three ways take turns, each in processes of its own: one process with all cores and the whole batch; two
+workers with half of the cores and half of the batch each, which add up their gradients and share batch
+norm's statistics; and two processes with the same halves that know nothing of each other. What the
+workers take longer than those is communication, and waiting for each other.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+_ROOT = Path(__file__).resolve().parents[1]
+_STEPS = 8
+
+
+def _secs_of_steps(precision: str, batch_size: int) -> list[float]:
+    """In this process; as one of several workers where TF_CONFIG says so."""
+    import numpy as np
+    import tensorflow as tf
+
+    from benchmarks.training_step import seconds
+    from discogan_tf.config import Config
+    from discogan_tf.models import create_model
+    from discogan_tf.training import distribution, reproducibility
+    from discogan_tf.training.feed import Feed
+    from discogan_tf.training.step import create_optimizers, create_step
+
+    distribute = "multi_worker" if "TF_CONFIG" in os.environ else "none"
+    config = Config(precision=precision, batch_size=batch_size, distribute=distribute)
+    reproducibility.enforce(config)
+    strategy = distribution.create_strategy(config)
+    with strategy.scope():
+        model = create_model(config, tf.as_dtype(precision))
+        optimizers = create_optimizers(model, config)
+    pictures = np.random.default_rng(0).integers(0, 256, (1000, 64, 64, 3), np.uint8)
+    elements = Feed(strategy, config, {"a": pictures, "b": pictures}).elements()
+    step = create_step(model, optimizers, config, strategy)
+    for _ in range(2):
+        seconds(lambda: step(next(elements)))
+    return [seconds(lambda: step(next(elements))) for _ in range(_STEPS)]
+
+
+def _run(commands: list[list[str]], addresses: list[str], cores: list[set[int]]) -> list[float]:
+    """Seconds of the steps of processes that run at the same time; as workers, if there are addresses."""
+    processes = []
+    for index, (command, share) in enumerate(zip(commands, cores, strict=True)):
+        cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        processes.append(
+            subprocess.Popen(
+                command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                env=os.environ | ({"TF_CONFIG": json.dumps(cluster)} if addresses else {}),
+                preexec_fn=lambda share=share: os.sched_setaffinity(0, share),
+            )
+        )  # fmt: skip
+    outputs = [process.communicate()[0] for process in processes]
+    return [secs for output in outputs for secs in json.loads(output.splitlines()[-1])]
+
+
+def compare(precision: str, batch_size: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds of a step: "one", "workers" and "strangers"."""
+    from discogan_tf.launch import free_addresses
+
+    def command(size):
+        return [sys.executable, "-m", "benchmarks.workers", f"--precision={precision}", f"--secs_of={size}"]
+
+    cores = sorted(os.sched_getaffinity(0))
+    halves = [set(cores[: len(cores) // 2]), set(cores[len(cores) // 2 :])]
+    found = {"one": [], "workers": [], "strangers": []}
+    for _ in range(rounds):
+        found["one"] += _run([command(batch_size)], [], [set(cores)])
+        found["workers"] += _run([command(batch_size)] * 2, free_addresses(2), halves)
+        found["strangers"] += _run([command(batch_size // 2)] * 2, [], halves)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", default="bfloat16", choices=("float32", "bfloat16"))
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--secs_of", type=int, help=argparse.SUPPRESS)
+    values = parser.parse_args()
+    if values.secs_of:
+        print(json.dumps(_secs_of_steps(values.precision, values.secs_of)))
+        return
+    found = compare(values.precision, values.batch_size, values.rounds)
+    middle = {name: statistics.median(secs) for name, secs in found.items()}
+    print(f"| {values.precision}, batch {values.batch_size} | pairs/s, median (range) |\n|---|---|")
+    for name, words in (
+        ("one", "one process, all cores"),
+        ("workers", "two workers, half of the cores each"),
+        ("strangers", "two processes that do not talk, half of the cores and of the batch each"),
+    ):
+        rates = [values.batch_size / secs for secs in found[name]]
+        print(f"| {words} | {statistics.median(rates):.1f} ({min(rates):.1f} to {max(rates):.1f}) |")
+    print(
+        f"\nTwo workers are {middle['one'] / middle['workers']:.2f} times as fast as one process; "
+        f"{1 - middle['strangers'] / middle['workers']:.0%} of their time is communication and waiting for "
+        "each other."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""What the launcher makes of its workers' ends; what workers do is in training/test_multi_worker.py."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from discogan_tf import launch
+
+_WORKER = """
+import json, os, signal, sys, time
+index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+end = sys.argv[1 + index]
+print("speaks", sys.argv[-1], len(os.sched_getaffinity(0)), flush=True)
+if end == "waits": time.sleep(100)
+if end == "killed": os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(int(end))
+"""
+
+
+@pytest.fixture
+def ended(tmp_path, monkeypatch, capfd):
+    """A function: the workers' ends -> exit status, what was printed."""
+    script = tmp_path / "worker.py"
+    script.write_text(_WORKER)
+    monkeypatch.setattr(launch, "_TRAIN", script)
+    monkeypatch.setattr(launch, "_PATIENCE_SECS", 0.5)
+    monkeypatch.setattr(launch.signal, "signal", lambda *arguments: None)
+
+    def run(*ends):
+        status = launch.launch(len(ends), list(ends))
+        printed = capfd.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+def test_all_done(ended):
+    status, out, err = ended("0", "0")
+    assert status == 0 and "from the last checkpoint" not in err
+    assert "speaks --distribute=multi_worker" in out  # The first, as it is.
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "words"),
+    [
+        (("waits", "killed"), 137, "Worker 1 was ended by signal 9"),
+        (("1", "waits"), 1, "Worker 0 ended with status 1"),
+        (("0", "3"), 3, "Worker 1 ended with status 3"),
+    ],
+)
+def test_one_that_fails_ends_all(ended, ends, status, words):
+    found, _, err = ended(*ends)
+    assert found == status and words in err
+
+
+def test_asked_to_stop_is_no_failure(ended):
+    status, _, err = ended("143", "143")
+    assert status == 143 and "Worker" not in err
+
+
+def test_others_are_named_and_cores_shared_out(ended):
+    _, _, err = ended("0", "0")
+    share = max(len(os.sched_getaffinity(0)) // 2, 1)
+    assert f"[worker 1] speaks --distribute=multi_worker {share}\n" in err
+
+
+def test_one_process_needs_no_launcher():
+    command = [sys.executable, "-m", "discogan_tf.launch", "--workers=1"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert done.returncode == 2 and "python train.py" in done.stderr
