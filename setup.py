@@ -23,6 +23,7 @@ _SERVING = [
 ]
 _ONNX = ["tf2onnx>=1.17,<1.18", "onnx>=1.18,<2", "onnxruntime>=1.22,<2"]
 _LITERT = ["ai-edge-litert>=2.0,<3"]
+_BEAM = ["apache-beam>=2.77,<3"]
 
 setup(
     name="discogan-tf",
@@ -39,6 +40,15 @@ setup(
         "serving": _SERVING,
         "onnx": _ONNX,
         "litert": _LITERT,
-        "dev": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.14,<0.18", *_SERVING, *_ONNX, *_LITERT],
+        "beam": _BEAM,
+        "dev": [
+            "pytest>=8,<10",
+            "pytest-xdist>=3.6,<4",
+            "ruff>=0.14,<0.18",
+            *_SERVING,
+            *_ONNX,
+            *_LITERT,
+            *_BEAM,
+        ],
     },
 )

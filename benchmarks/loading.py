@@ -26,7 +26,8 @@ from data_prep.limits import LeftOut
 _SIZE, _BATCH_SIZE, _BATCHES = 64, 64, 400
 
 
-def _write(data_dir: Path, count: int) -> None:
+def write_noise(data_dir: Path, count: int) -> None:
+    """Prepares a domain "noise" of `count` pictures of 64 pixels."""
     rng = np.random.default_rng(0)
     with DomainWriter(data_dir, "noise", _SIZE) as writer:
         for start in range(0, count, 1000):
@@ -73,7 +74,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        _write(Path(folder), values.pictures)
+        write_noise(Path(folder), values.pictures)
         print(f"written: {values.pictures:,} pictures in {time.perf_counter() - started:.1f} s")
         sums = []
         for words, cache_bytes in (("in memory", 1 << 40), ("from the disk", 0)):

@@ -33,18 +33,18 @@ _PASSES_OF_BOTH = {"generator": 12, "discriminator": 14}
 _PASSES_OF_GENERATORS = {"generator": 12, "discriminator": 4}
 
 
-def nominal_gflop_per_pair(model, generator_updates: int) -> float:
+def nominal_gflop_per_pair(model, config: Config) -> float:
     """Multiplications and additions of one step, for each pair of pictures, in 10^9."""
     flop = {
-        "generator": _forward_flop(next(iter(model.generators.values()))),
-        "discriminator": _forward_flop(next(iter(model.discriminators.values()))),
+        "generator": forward_flop(next(iter(model.generators.values())), config.image_size),
+        "discriminator": forward_flop(next(iter(model.discriminators.values())), config.image_size),
     }
-    updates = [_PASSES_OF_BOTH] + [_PASSES_OF_GENERATORS] * (generator_updates - 1)
+    updates = [_PASSES_OF_BOTH] + [_PASSES_OF_GENERATORS] * (config.generator_updates_per_step - 1)
     return sum(passes[side] * flop[side] for passes in updates for side in flop) / 1e9
 
 
-def _forward_flop(network, image_size: int = 64) -> int:
-    """Counted by running it once: two per weight of a kernel and place where it is applied."""
+def forward_flop(network, image_size: int) -> int:
+    """Of one picture, counted by running it: two per weight of a kernel and place where it is applied."""
     total = 0
     for layer in network.layers:
         if not hasattr(layer, "kernel"):
@@ -65,19 +65,23 @@ def _forward_flop(network, image_size: int = 64) -> int:
     return total
 
 
-def random_batch(batch_size: int) -> dict[str, np.ndarray]:
-    """ "a", "b" -> pictures, float32 [batch, 64, 64, 3]."""
+def random_batch(batch_size: int, image_size: int = 64) -> dict[str, np.ndarray]:
+    """ "a", "b" -> pictures, float32 [batch, size, size, 3]."""
     rng = np.random.default_rng(0)
-    return {domain: rng.random((batch_size, 64, 64, 3), np.float32) for domain in ("a", "b")}
+    shape = (batch_size, image_size, image_size, 3)
+    return {domain: rng.random(shape, np.float32) for domain in ("a", "b")}
 
 
 def project_step(config: Config):
     """One step of this project on one random batch, as a function; and its 10^9 operations a pair."""
     keras.utils.set_random_seed(config.seed)
     model = create_model(config, tf.as_dtype(config.precision))
-    gflop = nominal_gflop_per_pair(model, config.generator_updates_per_step)
+    gflop = nominal_gflop_per_pair(model, config)
     step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
-    batch = {key: tf.constant(pictures) for key, pictures in random_batch(config.batch_size).items()}
+    batch = {
+        key: tf.constant(pictures)
+        for key, pictures in random_batch(config.batch_size, config.image_size).items()
+    }
     batches = (batch,) * config.generator_updates_per_step
     return lambda: step(batches), gflop
 

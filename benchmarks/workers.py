@@ -4,8 +4,9 @@
 
 Three ways take turns, each in processes of its own: one process with all cores and the whole batch; two
 workers with half of the cores and half of the batch each, which add up their gradients and share batch
-norm's statistics; and two processes with the same halves that know nothing of each other. What the
-workers take longer than those is communication, and waiting for each other.
+norm's statistics; and two processes with the same halves that know nothing of each other. The workers
+also do nothing but the sums of a step, one after another: that is communication. What else they take
+longer is waiting for each other, and batch norm, which two operations compute instead of one.
 """
 
 import argparse
@@ -16,14 +17,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+from discogan_tf.launch import free_addresses
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _ROOT = Path(__file__).resolve().parents[1]
 _STEPS = 8
 
 
-def _secs_of_steps(precision: str, batch_size: int) -> list[float]:
-    """In this process; as one of several workers where TF_CONFIG says so."""
+def _secs_of_steps(precision: str, batch_size: int) -> dict:
+    """In this process; as one of several workers where TF_CONFIG says so.
+
+    Returns:
+      "steps": seconds of each; of workers also "sums": how many numbers each sum of a step adds up, and
+      "secs_of_sums": seconds of all those sums alone, several times.
+    """
     import numpy as np
     import tensorflow as tf
 
@@ -46,11 +54,26 @@ def _secs_of_steps(precision: str, batch_size: int) -> list[float]:
     step = create_step(model, optimizers, config, strategy)
     for _ in range(2):
         seconds(lambda: step(next(elements)))
-    return [seconds(lambda: step(next(elements))) for _ in range(_STEPS)]
+    found = {"steps": [seconds(lambda: step(next(elements))) for _ in range(_STEPS)]}
+    if distribute == "none":
+        return found
+    operations = step.get_concrete_function(next(elements)).graph.get_operations()
+    sizes = [o.inputs[0].shape.num_elements() for o in operations if o.type.startswith("CollectiveReduce")]
+
+    def add_up():
+        replica = tf.distribute.get_replica_context()
+        total = tf.cast(replica.replica_id_in_sync_group, tf.float32)
+        for size in sizes:  # Each needs the one before, as in the networks.
+            total = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.fill([size], total))[0]
+        return total
+
+    sums = tf.function(lambda: strategy.experimental_local_results(strategy.run(add_up)))
+    seconds(sums)
+    return found | {"sums": sizes, "secs_of_sums": [seconds(sums) for _ in range(_STEPS)]}
 
 
-def _run(commands: list[list[str]], addresses: list[str], cores: list[set[int]]) -> list[float]:
-    """Seconds of the steps of processes that run at the same time; as workers, if there are addresses."""
+def _run(commands: list[list[str]], addresses: list[str], cores: list[set[int]]) -> list[dict]:
+    """What processes found that ran at the same time; as workers, if there are addresses."""
     processes = []
     for index, (command, share) in enumerate(zip(commands, cores, strict=True)):
         cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
@@ -61,13 +84,11 @@ def _run(commands: list[list[str]], addresses: list[str], cores: list[set[int]])
                 preexec_fn=lambda share=share: os.sched_setaffinity(0, share),
             )
         )  # fmt: skip
-    outputs = [process.communicate()[0] for process in processes]
-    return [secs for output in outputs for secs in json.loads(output.splitlines()[-1])]
+    return [json.loads(process.communicate()[0].splitlines()[-1]) for process in processes]
 
 
-def compare(precision: str, batch_size: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds of a step: "one", "workers" and "strangers"."""
-    from discogan_tf.launch import free_addresses
+def compare(precision: str, batch_size: int, rounds: int) -> dict[str, list[dict]]:
+    """What each process found: of "one", "workers" and "strangers"."""
 
     def command(size):
         return [sys.executable, "-m", "benchmarks.workers", f"--precision={precision}", f"--secs_of={size}"]
@@ -93,19 +114,23 @@ def main() -> None:
         print(json.dumps(_secs_of_steps(values.precision, values.secs_of)))
         return
     found = compare(values.precision, values.batch_size, values.rounds)
-    middle = {name: statistics.median(secs) for name, secs in found.items()}
+    steps = {name: [secs for each in of for secs in each["steps"]] for name, of in found.items()}
+    middle = {name: statistics.median(secs) for name, secs in steps.items()}
     print(f"| {values.precision}, batch {values.batch_size} | pairs/s, median (range) |\n|---|---|")
     for name, words in (
         ("one", "one process, all cores"),
         ("workers", "two workers, half of the cores each"),
         ("strangers", "two processes that do not talk, half of the cores and of the batch each"),
     ):
-        rates = [values.batch_size / secs for secs in found[name]]
+        rates = [values.batch_size / secs for secs in steps[name]]
         print(f"| {words} | {statistics.median(rates):.1f} ({min(rates):.1f} to {max(rates):.1f}) |")
+    sums = found["workers"][0]["sums"]
+    alone = statistics.median(secs for each in found["workers"] for secs in each["secs_of_sums"])
     print(
-        f"\nTwo workers are {middle['one'] / middle['workers']:.2f} times as fast as one process; "
-        f"{1 - middle['strangers'] / middle['workers']:.0%} of their time is communication and waiting for "
-        "each other."
+        f"\nA step adds up {len(sums)} times over all workers, {sum(sums):,} numbers in all. These sums "
+        f"alone take {alone * 1e3:.0f} ms, {alone / middle['workers']:.0%} of the workers' step of "
+        f"{middle['workers'] * 1e3:.0f} ms; that of processes that do not talk takes "
+        f"{middle['strangers'] * 1e3:.0f} ms."
     )
 
 

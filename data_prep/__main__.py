@@ -1,4 +1,4 @@
-"""Prepares pictures for training: `python -m data_prep pix2pix|folder|sample|check`."""
+"""Prepares pictures for training: `python -m data_prep pix2pix|beam|folder|sample|check`."""
 
 import argparse
 import re
@@ -36,6 +36,12 @@ def _parser() -> argparse.ArgumentParser:
         "pix2pix", parents=[common, sources], help="archives of pairs such as edges2shoes"
     )
     _define_pix2pix(pix2pix)
+    beam = commands.add_parser(
+        "beam", parents=[common, sources],
+        help="many archives of pairs to one data set, by Apache Beam, whose own options follow: "
+        "--runner=DirectRunner --direct_num_workers=0 --direct_running_mode=multi_processing",
+    )  # fmt: skip
+    _define_beam(beam)
     folder = commands.add_parser("folder", parents=[common, sources], help="a folder of pictures")
     _define_folder(folder)
     sample = commands.add_parser(
@@ -73,11 +79,23 @@ def _define_pix2pix(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--archive", type=Path, default=[], action="append", help="an archive; repeat for several"
     )
+    _define_form(parser)
     parser.add_argument(
         "--download", default=[], action="append", metavar="NAME", choices=KNOWN_SETS,
         help=f"fetch one of {', '.join(KNOWN_SETS)}; repeat for several",
     )  # fmt: skip
     parser.add_argument("--sha256", help="what the one downloaded archive must have")
+
+
+def _define_beam(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", required=True, help="name of the data set")
+    parser.add_argument(
+        "--archive", type=Path, required=True, action="append", help="an archive; repeat for all of them"
+    )
+    _define_form(parser)
+
+
+def _define_form(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--halves",
         default="",
@@ -134,6 +152,20 @@ def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
         prepare_archive(archive, arguments.data_dir, arguments.image_size, form, _limits(arguments))
 
 
+def _prepare_beam(arguments: argparse.Namespace) -> None:
+    from data_prep.known_sets import pair_form
+    from data_prep.prepare import prepare_by_beam
+
+    form = pair_form(
+        Path(f"{arguments.name}.tar.gz"), arguments.halves, arguments.photo_side, arguments.thicken_edges,
+        arguments.drawing,
+    )  # fmt: skip
+    prepare_by_beam(
+        arguments.archive, arguments.name, arguments.data_dir, arguments.image_size, form,
+        _limits(arguments), arguments.of_beam,
+    )  # fmt: skip
+
+
 def _prepare_folder(arguments: argparse.Namespace) -> None:
     from data_prep.prepare import prepare_images
 
@@ -188,6 +220,7 @@ def _limits(arguments: argparse.Namespace) -> Limits:
 
 _COMMANDS = {
     "pix2pix": _prepare_pix2pix,
+    "beam": _prepare_beam,
     "folder": _prepare_folder,
     "sample": _prepare_sample,
     "check": _check,
@@ -195,7 +228,10 @@ _COMMANDS = {
 
 
 def main() -> None:
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments, arguments.of_beam = parser.parse_known_args()
+    if arguments.of_beam and arguments.command != "beam":
+        parser.error(f"unrecognized arguments: {' '.join(arguments.of_beam)}")
     try:
         sys.exit(_COMMANDS[arguments.command](arguments))
     except PreparationError as error:

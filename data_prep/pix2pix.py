@@ -4,6 +4,9 @@ import collections
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from data_prep.archives import dataset_name, read_pictures
 from data_prep.domain_writer import DomainWriter, most_common_sizes
@@ -18,6 +21,24 @@ _SUFFIXES = (".jpg", ".jpeg", ".png")
 _LOOK_AT_FIRST, _LOOK_EVERY = 8, 64
 # Share of those asked that makes it certain.
 _MOST = 0.8
+
+
+class Decoded(NamedTuple):
+    """What became of one member.
+
+    Attributes:
+      name: Of the member.
+      halves: Half -> uint8 [size, size, 3]; empty if it cannot be used.
+      problem: Why it cannot; "" if it can.
+      source_size: Width and height of the halves before.
+      side: Which half is in colour, as `coloured_halves` says; "" where it was not asked.
+    """
+
+    name: str
+    halves: dict[str, np.ndarray]
+    problem: str = ""
+    source_size: tuple[int, int] = (0, 0)
+    side: str = ""
 
 
 def prepare_pairs(
@@ -42,45 +63,71 @@ def prepare_pairs(
       PreparationError: if the archive cannot be used, or has its photos on the other side.
       OSError: if the result cannot be written.
     """
-    name = dataset_name(archive)
+    decoded = in_order(
+        lambda member: decode_member(*member, size, form, limits),
+        members(archive, limits, left_out),
+    )
+    return write_pairs(decoded, [archive], dataset_name(archive), data_dir, size, form, left_out)
+
+
+def members(archive: Path, limits: Limits, left_out: LeftOut) -> Iterator[tuple[int, str, bytes]]:
+    """Number, name and content of each member of an archive that lies in a split.
+
+    Raises:
+      PreparationError: as `read_pictures`.
+    """
+    pictures = read_pictures(archive, _SUFFIXES, limits, left_out)
+    yield from ((number, *member) for number, member in enumerate(_in_splits(pictures, left_out)))
+
+
+def decode_member(
+    number: int, name: str, data: bytes, size: int, form: PairForm, limits: Limits
+) -> Decoded:
+    """Halves of a member; see `prepare_pairs` for the arguments."""
+    asked = number < _LOOK_AT_FIRST or number % _LOOK_EVERY == 0
+    try:
+        side = coloured_halves(data, limits.max_pixels) if asked else ""
+        halves, source_size = split_pair(data, size, form, limits.max_pixels)
+        return Decoded(name, halves, source_size=source_size, side=side)
+    except PictureError as error:
+        return Decoded(name, {}, str(error))
+
+
+def write_pairs(
+    decoded: Iterator[Decoded],
+    archives: list[Path],
+    name: str,
+    data_dir: Path,
+    size: int,
+    form: PairForm,
+    left_out: LeftOut,
+) -> dict[str, int]:
+    """Writes the domains `NAME/HALF`; see `prepare_pairs` for the arguments, result and errors."""
     sides: collections.Counter = collections.Counter()
     source_sizes: collections.Counter = collections.Counter()
-
-    def decode(numbered: tuple[int, tuple[str, bytes]]):
-        number, (member, data) = numbered
-        try:
-            side = (
-                coloured_halves(data, limits.max_pixels)
-                if number < _LOOK_AT_FIRST or number % _LOOK_EVERY == 0
-                else None
-            )
-            return member, *split_pair(data, size, form, limits.max_pixels), side
-        except PictureError as error:
-            return member, error, None, None
-
+    words = ", ".join(map(str, archives))
     with contextlib.ExitStack() as stack:
         writers = {
             half: stack.enter_context(DomainWriter(data_dir, f"{name}/{half}", size))
             for half in form.halves
         }
-        members = enumerate(_in_splits(read_pictures(archive, _SUFFIXES, limits, left_out), left_out))
-        for member, halves, source_size, side in in_order(decode, members):
-            if isinstance(halves, PictureError):
-                left_out.add(member, str(halves))
+        for pair in decoded:
+            if pair.problem:
+                left_out.add(pair.name, pair.problem)
                 continue
-            sides[side] += side is not None
-            source_sizes[source_size] += 1
-            for half, picture in halves.items():
-                writers[half].add(_folder(member), printable(member), picture)
+            sides[pair.side] += pair.side != ""
+            source_sizes[pair.source_size] += 1
+            for half, picture in pair.halves.items():
+                writers[half].add(_folder(pair.name), printable(pair.name), picture)
         counts = next(iter(writers.values())).counts
         if "train" not in counts:
             raise PreparationError(
-                f"{archive} holds no usable training pictures: they are looked for as {name}/train/*.jpg. "
+                f"{words} holds no usable training pictures: they are looked for as {name}/train/*.jpg. "
                 + "; ".join(left_out.lines[:3])
             )
-        _check_side(archive, form, sides)
+        _check_side(words, form, sides)
         for half, writer in writers.items():
-            writer.finish(_description(archive, half, form, sides, source_sizes), left_out)
+            writer.finish(_description(archives, half, form, sides, source_sizes), left_out)
     return counts
 
 
@@ -97,7 +144,7 @@ def _folder(member: str) -> str:
     return member.rpartition("/")[0].rpartition("/")[2]
 
 
-def _check_side(archive: Path, form: PairForm, sides: collections.Counter) -> None:
+def _check_side(archive: str, form: PairForm, sides: collections.Counter) -> None:
     """Makes sure that `edges` are drawings: in other archives either half may have any colours."""
     if form.drawing != "edges" or form.side_is_certain:
         return
@@ -118,12 +165,19 @@ def _check_side(archive: Path, form: PairForm, sides: collections.Counter) -> No
 
 
 def _description(
-    archive: Path, half: str, form: PairForm, sides: collections.Counter, source_sizes: collections.Counter
+    archives: list[Path],
+    half: str,
+    form: PairForm,
+    sides: collections.Counter,
+    source_sizes: collections.Counter,
 ) -> dict:
     drawing = half != PHOTO
     lines = "lines thickened by a pixel to every side, then " if drawing and form.thickened else ""
     return {
-        "source": {"archive": archive.name, "bytes": archive.stat().st_size},
+        "source": {
+            "archive": ", ".join(archive.name for archive in archives),
+            "bytes": sum(archive.stat().st_size for archive in archives),
+        },
         "method": f"the {half} half cropped, then {lines}scaled by the area mean",
         "half": half,
         "drawing": form.drawing,

@@ -38,18 +38,51 @@ def prepare_archive(
     """
     from data_prep.pix2pix import prepare_pairs
 
-    form, name = form or PairForm(), dataset_name(archive)
+    name = dataset_name(archive)
     require_name(name, printable(str(archive)))
+    form = _without_prepared(form or PairForm(), name, data_dir, image_size)
+    if not form.halves:
+        return
+    domains = tuple(f"{name}/{half}" for half in form.halves)
+    with _reported(str(archive), domains, data_dir, image_size) as (left_out, report):
+        report(prepare_pairs(archive, data_dir, image_size, form, limits or Limits(), left_out))
+
+
+def prepare_by_beam(
+    archives: list[Path],
+    name: str,
+    data_dir: Path,
+    image_size: int,
+    form: PairForm,
+    limits: Limits,
+    options: list[str],
+) -> None:
+    """Prepares halves of many pix2pix archives as the domains of one data set. Arguments: `prepare_many`.
+
+    Raises:
+      PreparationError: if an archive cannot be used, the result cannot be written or Beam is missing.
+    """
+    try:
+        from data_prep.beam import prepare_many
+    except ImportError as error:
+        raise PreparationError(f"Apache Beam is missing ({error}): pip install .[beam]") from error
+
+    require_name(name, f"--name={name}")
+    form = _without_prepared(form, name, data_dir, image_size)
+    if not form.halves:
+        return
+    domains = tuple(f"{name}/{half}" for half in form.halves)
+    with _reported(f"{len(archives)} archives", domains, data_dir, image_size) as (left_out, report):
+        report(prepare_many(archives, name, data_dir, image_size, form, limits, left_out, options))
+
+
+def _without_prepared(form: PairForm, name: str, data_dir: Path, image_size: int) -> PairForm:
+    """Leaves out the halves that are prepared already, and says so."""
     missing = tuple(half for half in form.halves if not is_prepared(data_dir, f"{name}/{half}", image_size))
     for half in form.halves:
         if half not in missing:
             _say_prepared(data_dir, f"{name}/{half}", image_size)
-    if not missing:
-        return
-    domains = tuple(f"{name}/{half}" for half in missing)
-    form = dataclasses.replace(form, halves=missing)
-    with _reported(str(archive), domains, data_dir, image_size) as (left_out, report):
-        report(prepare_pairs(archive, data_dir, image_size, form, limits or Limits(), left_out))
+    return dataclasses.replace(form, halves=missing)
 
 
 def prepare_images(

@@ -113,14 +113,16 @@ class BatchNorm(keras.layers.Layer):
         shape = tf.shape(x)
         # The fused kernel takes pictures only; features are pictures of one pixel to it.
         pictures = x if x.shape.rank == 4 else x[:, tf.newaxis, tf.newaxis, :]
+        scale, offset = tf.convert_to_tensor(self.scale), tf.convert_to_tensor(self.offset)
         if not training:
-            y, _, _ = self._fused(pictures, self.mean, self.variance)
+            mean, variance = tf.convert_to_tensor(self.mean), tf.convert_to_tensor(self.variance)
+            y = _normalized(pictures, scale, offset, mean, variance)
         else:
             replica = tf.distribute.get_replica_context()
             if replica is not None and replica.num_replicas_in_sync > 1:
-                y, mean, variance = self._synchronized(pictures, replica)
+                y, mean, variance = _synchronized(pictures, scale, offset, replica)
             else:
-                y, mean, variance = self._fused(pictures)
+                y, mean, variance = _normalized(pictures, scale, offset)
                 # The kernel normalizes with the variance of the batch itself, but gives the
                 # estimate for what the batch was drawn from: larger by n / (n - 1).
                 count = tf.cast(tf.size(pictures) // tf.shape(pictures)[-1], tf.float32)
@@ -129,51 +131,53 @@ class BatchNorm(keras.layers.Layer):
                 _record.append((self, mean, variance))
         return tf.reshape(y, shape)
 
-    def _fused(self, x, mean=None, variance=None):
-        """One kernel instead of a dozen operations; statistics are float32 whatever x is."""
-        return tf.compat.v1.nn.fused_batch_norm(
-            x,
-            tf.convert_to_tensor(self.scale),
-            tf.convert_to_tensor(self.offset),
-            mean=None if mean is None else tf.convert_to_tensor(mean),
-            variance=None if variance is None else tf.convert_to_tensor(variance),
-            epsilon=EPSILON,
-            is_training=mean is None,
+
+def _synchronized(x, scale, offset, replica):
+    """Normalizes with the statistics of all replicas' batches together.
+
+    The gradient is written out (Ioffe and Szegedy 2015, section 3): TensorFlow would add up the three
+    ways from x to y in the order of their coming, and two runs would not be the same.
+    """
+
+    def mean_of_all(*vectors):
+        return replica.all_reduce(tf.distribute.ReduceOp.MEAN, list(vectors))
+
+    @tf.custom_gradient
+    def normalize(x, scale, offset):
+        x_float = tf.cast(x, tf.float32)
+        mean, mean_square = mean_of_all(
+            tf.reduce_mean(x_float, [0, 1, 2]), tf.reduce_mean(tf.square(x_float), [0, 1, 2])
         )
+        variance = mean_square - tf.square(mean)
+        y = _normalized(x, scale, offset, mean, variance)
 
-    def _synchronized(self, x, replica):
-        """Normalizes with the statistics of all replicas' batches together.
+        def gradients(upstream, *_):  # Nothing depends on mean and variance but what is noted.
+            # As if mean and variance were constants; then less what goes through them.
+            by_x, by_scale, by_offset, *_ = tf.raw_ops.FusedBatchNormGradV3(
+                y_backprop=upstream, x=x, scale=scale, reserve_space_1=mean, reserve_space_2=variance,
+                reserve_space_3=mean[:0], epsilon=EPSILON, is_training=False,
+            )  # fmt: skip
+            count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+            mean_upstream, mean_product = mean_of_all(by_offset / count, by_scale / count)
+            slope = scale * tf.math.rsqrt(variance + EPSILON)
+            through = _normalized(x, slope * mean_product, slope * mean_upstream, mean, variance)
+            return by_x - through, by_scale, by_offset
 
-        The gradient is written out (Ioffe and Szegedy 2015, section 3): TensorFlow would add up the three
-        ways from x to y in the order of their coming, and two runs would not be the same.
-        """
+        return (y, mean, variance), gradients
 
-        @tf.custom_gradient
-        def normalize(x, scale, offset):
-            x_float = tf.cast(x, tf.float32)
-            mean, mean_square = replica.all_reduce(
-                tf.distribute.ReduceOp.MEAN,
-                [tf.reduce_mean(x_float, [0, 1, 2]), tf.reduce_mean(tf.square(x_float), [0, 1, 2])],
-            )
-            variance = mean_square - tf.square(mean)
-            y = tf.nn.batch_normalization(x_float, mean, variance, offset, scale, EPSILON)
-            inverse_deviation = tf.math.rsqrt(variance + EPSILON)
+    return normalize(x, scale, offset)
 
-            def gradients(upstream, *_):  # Nothing depends on mean and variance but what is noted.
-                upstream = tf.cast(upstream, tf.float32)
-                normal = (x_float - mean) * inverse_deviation
-                by_offset = tf.reduce_sum(upstream, [0, 1, 2])
-                by_scale = tf.reduce_sum(upstream * normal, [0, 1, 2])
-                count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-                mean_upstream, mean_product = replica.all_reduce(
-                    tf.distribute.ReduceOp.MEAN, [by_offset / count, by_scale / count]
-                )
-                by_x = (upstream - mean_upstream) - normal * mean_product
-                return tf.cast(by_x * (scale * inverse_deviation), x.dtype), by_scale, by_offset
 
-            return (tf.cast(y, x.dtype), mean, variance), gradients
+def _normalized(x, scale, offset, mean=None, variance=None):
+    """One kernel instead of a dozen operations; statistics are float32 whatever x is.
 
-        return normalize(x, tf.convert_to_tensor(self.scale), tf.convert_to_tensor(self.offset))
+    Returns:
+      y alone, with the statistics given; or y, mean and variance, with those of the batch.
+    """
+    y, *statistics = tf.compat.v1.nn.fused_batch_norm(
+        x, scale, offset, mean=mean, variance=variance, epsilon=EPSILON, is_training=mean is None
+    )
+    return (y, *statistics) if mean is None else y
 
 
 @contextlib.contextmanager

@@ -1,0 +1,143 @@
+"""How time and memory grow with the data set, the batch and the pictures: a table and a figure.
+
+    python -m benchmarks.growth --output=growth.png
+
+Each point is measured in a process of its own: the training step of the project, on pictures of noise, with
+the most memory that the process ever took; and loading a prepared data set to the first batch, from memory
+and from the disk. Takes about ten minutes, and 3 GB of a temporary folder.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from benchmarks.loading import write_noise
+
+_BATCH_SIZES = (1, 4, 16, 64, 256)
+_IMAGE_SIZES = (64, 128, 256)
+_OF_IMAGES = 16  # The batch in which sizes of pictures are compared.
+_PICTURES = (1_000, 10_000, 50_000, 200_000)
+_STEPS = 5
+
+
+def _step(precision: str, batch_size: int, image_size: int) -> dict:
+    """Of this process: pairs per second, and peak memory in MiB."""
+    from benchmarks.training_step import project_step, seconds
+    from discogan_tf.config import Config
+    from discogan_tf.training import reproducibility
+
+    config = Config(precision=precision, batch_size=batch_size, image_size=image_size)
+    reproducibility.enforce(config)
+    step, _ = project_step(config)
+    for _ in range(2):
+        seconds(step)
+    secs = statistics.median(seconds(step) for _ in range(_STEPS))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return {"pairs_per_sec": batch_size / secs, "peak_mib": peak}
+
+
+def _in_a_process(module: str, *flags: str) -> dict:
+    command = [sys.executable, "-m", module, *flags]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(precision: str) -> dict[str, dict[int, dict]]:
+    """Of "batch_size", "image_size", "in_memory" and "on_disk": its values -> what was found."""
+
+    def step(batch_size, image_size):
+        shape = f"{batch_size},{image_size}"
+        return _in_a_process("benchmarks.growth", f"--precision={precision}", f"--step={shape}")
+
+    found = {
+        "batch_size": {size: step(size, 64) for size in _BATCH_SIZES},
+        "image_size": {size: step(_OF_IMAGES, size) for size in _IMAGE_SIZES},
+        "in_memory": {},
+        "on_disk": {},
+    }
+    for count in _PICTURES:
+        with tempfile.TemporaryDirectory() as folder:
+            write_noise(Path(folder), count)
+            for where, cache_bytes in (("in_memory", 1 << 40), ("on_disk", 0)):
+                flags = (f"--load={folder}", f"--cache_bytes={cache_bytes}")
+                found[where][count] = _in_a_process("benchmarks.loading", *flags)
+    return found
+
+
+def table(found: dict) -> str:
+    """Markdown."""
+    lines = ["| what grows | | pairs/s | MiB at the peak | s to the first batch |", "|---|---|---|---|---|"]
+    words = {
+        "batch_size": "batch, pictures of 64 pixels",
+        "image_size": f"pixels, batches of {_OF_IMAGES}",
+        "in_memory": "pictures of a domain, in memory: input alone",
+        "on_disk": "the same, read from the disk",
+    }
+    for kind, points in found.items():
+        for value, point in points.items():
+            first = f"{point['secs']:.1f}" if "secs" in point else ""
+            cells = (
+                words[kind],
+                f"{value:,}",
+                f"{point['pairs_per_sec']:,.4g}",
+                f"{point['peak_mib']:,}",
+                first,
+            )
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def draw(found: dict, path: Path) -> None:
+    """Three columns, what grows; two rows, time and memory."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 6), layout="constrained")
+    axes = figure.subplots(2, 3)
+    per_pair = {kind: {v: 1e3 / p["pairs_per_sec"] for v, p in found[kind].items()} for kind in found}
+    firsts = {kind: {v: p["secs"] for v, p in found[kind].items()} for kind in ("in_memory", "on_disk")}
+    for column, (kinds, label, times, unit) in enumerate(
+        (
+            (("batch_size",), "batch (64 pixels)", per_pair, "ms a pair, training"),
+            (("image_size",), f"pixels (batch {_OF_IMAGES})", per_pair, "ms a pair, training"),
+            (("in_memory", "on_disk"), "pictures of a domain", firsts, "s to the first batch"),
+        )
+    ):
+        for kind in kinds:
+            words = kind.replace("_", " ") if len(kinds) > 1 else None
+            axes[0, column].plot(list(times[kind]), list(times[kind].values()), "o-", label=words)
+            memory = {value: point["peak_mib"] / 1024 for value, point in found[kind].items()}
+            axes[1, column].plot(list(memory), list(memory.values()), "o-", label=words)
+        for row, name in enumerate((unit, "GiB at the peak")):
+            axes[row, column].set(xlabel=label, ylabel=name, xscale="log", ylim=(0, None))
+            values = list(found[kinds[0]])
+            axes[row, column].set_xticks(values, [f"{value:,}" for value in values], minor=False)
+            axes[row, column].minorticks_off()
+            if len(kinds) > 1:
+                axes[row, column].legend()
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", default="bfloat16", choices=("float32", "bfloat16"))
+    parser.add_argument("--output", type=Path, default=Path("growth.png"))
+    parser.add_argument("--step", help=argparse.SUPPRESS)
+    values = parser.parse_args()
+    if values.step:
+        print(json.dumps(_step(values.precision, *map(int, values.step.split(",")))))
+        return
+    found = measure(values.precision)
+    print(table(found))
+    draw(found, values.output)
+
+
+if __name__ == "__main__":
+    main()
