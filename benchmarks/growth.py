@@ -22,7 +22,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from benchmarks.loading import write_noise
 
 _BATCH_SIZES = (1, 4, 16, 64, 256)
-_IMAGE_SIZES = (64, 128, 256)
 _OF_IMAGES = 16  # The batch in which sizes of pictures are compared.
 _PICTURES = (1_000, 10_000, 50_000, 200_000)
 _STEPS = 5
@@ -57,12 +56,9 @@ def measure(precision: str) -> dict[str, dict[int, dict]]:
         shape = f"{batch_size},{image_size}"
         return _in_a_process("benchmarks.growth", f"--precision={precision}", f"--step={shape}")
 
-    found = {
-        "batch_size": {size: step(size, 64) for size in _BATCH_SIZES},
-        "image_size": {size: step(_OF_IMAGES, size) for size in _IMAGE_SIZES},
-        "in_memory": {},
-        "on_disk": {},
-    }
+    batches = {size: step(size, 64) for size in _BATCH_SIZES}
+    pictures = {64: batches[_OF_IMAGES]} | {size: step(_OF_IMAGES, size) for size in (128, 256)}
+    found = {"batch_size": batches, "image_size": pictures, "in_memory": {}, "on_disk": {}}
     for count in _PICTURES:
         with tempfile.TemporaryDirectory() as folder:
             write_noise(Path(folder), count)

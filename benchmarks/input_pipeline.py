@@ -1,9 +1,10 @@
-"""How fast the input pipeline delivers, beside what the training step eats, in one run.
+"""How fast the input pipeline delivers, beside what the training step eats and what memory allows.
 
     python -m benchmarks.input_pipeline --data_dir=data --batch_size=64 --rounds=5
 
-Both take turns on the same cores, on the prepared domains of bags_shoes.cfg. A pair is one picture of
-each domain.
+All take turns on the same cores, on the prepared domains of bags_shoes.cfg. A pair is one picture of each
+domain: 24,576 bytes are read for it and 98,304 written, as floats, and its limit is NumPy doing just that
+in one thread.
 """
 
 import argparse
@@ -13,16 +14,51 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import numpy as np
 import tensorflow as tf
 
+from benchmarks.training_step import project_step, seconds
 from discogan_tf.config import Config
 from discogan_tf.data.domains import load_domain
-from discogan_tf.data.pipeline import BatchPlan, training_batches
-from discogan_tf.models import create_model
-from discogan_tf.training import precision
-from discogan_tf.training.step import create_optimizers, create_step
+from discogan_tf.training import precision, reproducibility
+from discogan_tf.training.feed import Feed
 
-_BATCHES_PER_ROUND = 200
+_BATCHES_PER_ROUND, _STEPS_PER_ROUND = 200, 3
+
+
+def measure(data_dir: str, batch_size: int, rounds: int) -> dict[str, list[float]]:
+    """Pairs per second in each round, of "pipeline", "step" and "memory"."""
+    config = Config(
+        batch_size=batch_size, precision=precision.resolve("auto"), flip=True, data_dir=data_dir
+    )
+    reproducibility.enforce(config)
+    pictures = {
+        key: load_domain(data_dir, domain, "train", config.image_size).images[:]
+        for key, domain in (("a", config.domain_a), ("b", config.domain_b))
+    }
+    elements = Feed(tf.distribute.get_strategy(), config, pictures).elements()
+    step, _ = project_step(config)
+    chosen = np.random.default_rng(0).integers(0, len(pictures["a"]), batch_size)
+
+    def copy():
+        for images in pictures.values():
+            images[chosen].astype(np.float32)
+
+    works = {
+        "pipeline": (lambda: next(elements), _BATCHES_PER_ROUND),
+        "step": (lambda: seconds(step), _STEPS_PER_ROUND),
+        "memory": (copy, _BATCHES_PER_ROUND),
+    }
+    found = {name: [] for name in works}
+    for work, _ in works.values():
+        work()
+    for _ in range(rounds):
+        for name, (work, times) in works.items():
+            started = time.perf_counter()
+            for _ in range(times):
+                work()
+            found[name].append(times * batch_size / (time.perf_counter() - started))
+    return found
 
 
 def main() -> None:
@@ -30,37 +66,21 @@ def main() -> None:
     parser.add_argument("--data_dir", default="data")
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    config = Config(
-        batch_size=arguments.batch_size,
-        generator_updates_per_step=1,
-        precision=precision.resolve("auto"),
-    )
-    images = [
-        load_domain(arguments.data_dir, domain, "train", config.image_size).images[:]
-        for domain in (config.domain_a, config.domain_b)
-    ]
-    plan = BatchPlan(config.batch_size, flip=True)
-    batches = iter(training_batches(*images, plan))
-    model = create_model(config, tf.as_dtype(config.precision))
-    step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
-    element = next(batches)
-    float(step(element)["generator_total"])
-
-    delivered, eaten = [], []
-    for _ in range(arguments.rounds):
-        started = time.perf_counter()
-        for _ in range(_BATCHES_PER_ROUND):
-            next(batches)
-        pairs = _BATCHES_PER_ROUND * config.batch_size
-        delivered.append(pairs / (time.perf_counter() - started))
-        started = time.perf_counter()
-        for _ in range(3):
-            float(step(element)["generator_total"])
-        eaten.append(3 * config.batch_size / (time.perf_counter() - started))
-    print(f"pipeline: {statistics.median(delivered):.0f} pairs/s")
-    print(f"step ({config.precision}): {statistics.median(eaten):.1f} pairs/s")
-    print(f"ratio: {statistics.median(delivered) / statistics.median(eaten):.0f}")
+    values = parser.parse_args()
+    found = measure(values.data_dir, values.batch_size, values.rounds)
+    middle = {name: statistics.median(rates) for name, rates in found.items()}
+    print("| what | pairs/s | of the limit | times what the step eats |\n|---|---|---|---|")
+    for name, words in (
+        ("pipeline", "input pipeline, with flips"),
+        ("memory", "its limit: the same bytes read and written"),
+        ("step", "the training step"),
+    ):
+        rates = found[name]
+        spread = f"{middle[name]:,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"
+        shares = ("", "")
+        if name == "pipeline":
+            shares = (f"{middle[name] / middle['memory']:.2f}", f"{middle[name] / middle['step']:.0f}")
+        print(f"| {words} | {spread} | {' | '.join(shares)} |")
 
 
 if __name__ == "__main__":

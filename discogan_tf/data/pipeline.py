@@ -92,10 +92,13 @@ def part_function(domains: dict, plan: BatchPlan, look_up: Callable):
             if plan.flip:
                 # Drawn for the whole batch, so that they do not depend on the number of replicas.
                 mirrored = order.flips(first, plan.batch_size, plan.seed, stream)
-                mirrored = mirrored[start : start + part_size, tf.newaxis, tf.newaxis, tf.newaxis]
+                mirrored = tf.cast(mirrored[start : start + part_size], tf.int64)
         found = tf.ensure_shape(look_up(pictures, indices), (part_size, *pictures.shape[1:]))
-        found = images.to_float(found)
-        return tf.where(mirrored, found[:, :, ::-1], found) if plan.flip else found
+        if plan.flip:
+            # Whole pictures are chosen: tf.where looks at every value, and takes ten times as long.
+            both = tf.concat([found, tf.reverse(found, axis=[2])], axis=0)
+            found = tf.gather(both, tf.range(part_size, dtype=tf.int64) + part_size * mirrored)
+        return images.to_float(found)
 
     def parts(number):
         step, replica = number // plan.num_replicas, number % plan.num_replicas
