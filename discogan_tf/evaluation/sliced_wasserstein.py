@@ -50,7 +50,7 @@ def distances(one: np.ndarray, other: np.ndarray, projections: int = _PROJECTION
     found = {}
     for level_one, level_other in zip(_pyramid(one), _pyramid(other), strict=True):
         sorted_one, sorted_other = (
-            np.sort(_project(_descriptors(level), projections), axis=0)
+            np.sort(_project(_descriptors(level), projections))
             for level in (level_one, level_other)
         )
         found[level_one.shape[1]] = 1000 * float(np.abs(sorted_one - sorted_other).mean())
@@ -71,9 +71,10 @@ def _descriptors(level: np.ndarray) -> np.ndarray:
 
 
 def _project(descriptors: np.ndarray, projections: int) -> np.ndarray:
+    """float32 [projections, n * patches]: sorting is many times faster along rows."""
     directions = np.random.default_rng(2).normal(size=(descriptors.shape[1], projections))
     directions /= np.sqrt(np.square(directions).sum(0))
-    return descriptors @ directions.astype(np.float32)
+    return directions.astype(np.float32).T @ descriptors.T
 
 
 def _pyramid(pictures: np.ndarray) -> list[np.ndarray]:
