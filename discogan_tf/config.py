@@ -39,6 +39,7 @@ def _setting(
 
 _POSITIVE = (lambda value: value > 0, "must be greater than 0")
 _NOT_NEGATIVE = (lambda value: value >= 0, "must be 0 or greater")
+_A_SHARE = (lambda value: 0 <= value < 1, "must be in [0, 1)")
 _NOT_EMPTY = (lambda value: bool(value.strip()), "must not be empty")
 
 
@@ -97,7 +98,16 @@ class Config:
         check=(lambda value: value >= -1, "must be -1 or greater"),
         may_change=True,
     )
-    model: str = _setting("discogan", "Which model to train, a name in discogan_tf.models.MODELS.")
+    model: str = _setting(
+        "discogan",
+        "Which model to train, a name in discogan_tf.models.MODELS: discogan; recon_gan, which leads "
+        "pictures back one way only; gan, which leads none back.",
+    )
+    architecture: str = _setting(
+        "chapter",
+        "Networks: the chapter's, or those of the paper authors' code, for 64 pixels.",
+        choices=("chapter", "paper"),
+    )
     num_steps: int = _setting(
         20_000, "Steps to train in all, those before a resume included.", check=_POSITIVE,
         may_change=True,
@@ -109,24 +119,54 @@ class Config:
     beta_1: float = _setting(
         0.5,
         "Decay of Adam's first moment.",
-        check=(lambda value: 0 <= value < 1, "must be in [0, 1)"),
+        check=_A_SHARE,
     )
     generator_updates_per_step: int = _setting(
         1,
         "Updates of the generators per step, each on a fresh batch; the discriminators get one.",
         check=_POSITIVE,
     )
+    discriminators_apart: bool = _setting(
+        False,
+        "Update the discriminators on a batch of their own, before those of the generators. With "
+        "--generator_updates_per_step=2 they learn from every third batch, as in the paper authors' code.",
+    )
+    weight_decay: float = _setting(
+        0.0,
+        "Share of each weight that is added to its gradient (L2 regularization).",
+        check=_NOT_NEGATIVE,
+    )
     reconstruction_loss: str = _setting(
-        "l1", "Distance between a picture and its reconstruction.", choices=("mse", "l1")
+        "l1", "Distance between a picture and its reconstruction.", choices=("mse", "l1", "cosine")
     )
     reconstruction_weight: float = _setting(
         20.0, "Weight of the reconstruction losses beside the adversarial ones.", check=_NOT_NEGATIVE
+    )
+    adversarial_weight: float = _setting(1.0, "Weight of the adversarial losses.", check=_NOT_NEGATIVE)
+    feature_matching_weight: float = _setting(
+        0.0,
+        "Weight of the feature matching losses: how far batches of translations are from real ones in the "
+        "discriminators' features.",
+        check=_NOT_NEGATIVE,
+    )
+    discriminator_weight: float = _setting(1.0, "Weight of the discriminators' losses.", check=_POSITIVE)
+    reconstruction_rate: float = _setting(
+        0.0,
+        "Share r of reconstruction in the generators' total: its weights count r times, all others 1 - r "
+        "times. 0 takes the weights as they are.",
+        check=_A_SHARE,
+    )
+    early_reconstruction_rate: float = _setting(
+        0.01, "The same, in the first --early_steps steps.", check=_A_SHARE
+    )
+    early_steps: int = _setting(
+        0, "For how many steps --early_reconstruction_rate holds.", check=_NOT_NEGATIVE
     )
     ema_decay: float = _setting(
         0.999,  # Differs from the chapter, which shows the weights of the moment.
         "Decay of the average of the generators' weights that is shown, judged, translated with and "
         "exported; 0 takes the weights themselves, as the chapter does.",
-        check=(lambda value: 0 <= value < 1, "must be in [0, 1)"),
+        check=_A_SHARE,
     )
     seed: int = _setting(
         0,
@@ -202,6 +242,10 @@ class Config:
             predicate, demand = field.metadata["check"] or (None, None)
             if predicate and not predicate(value):
                 raise ConfigError(f"--{field.name}={value}: {demand}")
+        if self.architecture == "paper" and self.image_size != 64:
+            raise ConfigError(f"--architecture=paper is for 64 pixels, not --image_size={self.image_size}")
+        if self.early_steps and not self.reconstruction_rate:
+            raise ConfigError("--early_steps is for a --reconstruction_rate above 0")
         names = default_names(self.domain_a, self.domain_b)
         for field_name, name in zip(("name_a", "name_b"), names, strict=True):
             # A frozen dataclass can complete itself only this way.

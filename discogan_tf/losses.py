@@ -6,6 +6,9 @@ picture is real is sigmoid(logit). Means are over the batch, and over pixels and
 
 import tensorflow as tf
 
+# Added to what is divided by.
+_TINY = 1e-12
+
 
 def adversarial(fake_logits: tf.Tensor) -> tf.Tensor:
     """What the generator pays for fakes that are found out: mean of -log D(G(x)).
@@ -50,8 +53,39 @@ def l1_reconstruction(real: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.abs(real - reconstructed))
 
 
+def cosine_reconstruction(real: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
+    """Mean over the batch of 1 - cos of the angle between x and G_ba(G_ab(x)), all values one vector.
+
+    Kim et al. 2017, section 2.2, name it among distances d. It does not see how light a picture is.
+    """
+    real, reconstructed = (tf.reshape(x, [tf.shape(x)[0], -1]) for x in (real, reconstructed))
+    product = tf.reduce_sum(real * reconstructed, axis=1)
+    squares = tf.reduce_sum(tf.square(real), axis=1) * tf.reduce_sum(tf.square(reconstructed), axis=1)
+    # Of a black picture the angle is not known: 1, and no gradient that is not finite.
+    return tf.reduce_mean(1 - product * tf.math.rsqrt(squares + _TINY))
+
+
 # By the value of --reconstruction_loss.
-RECONSTRUCTION = {"mse": mse_reconstruction, "l1": l1_reconstruction}
+RECONSTRUCTION = {"mse": mse_reconstruction, "l1": l1_reconstruction, "cosine": cosine_reconstruction}
+
+
+def feature_matching(real_features: list[tf.Tensor], fake_features: list[tf.Tensor]) -> tf.Tensor:
+    """Squared differences between batch means of a discriminator's features, added up over its layers.
+
+    Salimans et al. 2016 (arXiv 1606.03498), section 3.1, as in the code of the paper's authors: the mean
+    over the batch at every place and channel, the mean of the squared differences over these. Layers are
+    added up in their order.
+
+    Args:
+      real_features: Of pictures of the domain, [batch, h, w, c] for each layer.
+      fake_features: Of translations into it, likewise.
+    """
+    differences = [
+        tf.reduce_mean(tf.cast(real, tf.float32), axis=0)
+        - tf.reduce_mean(tf.cast(fake, tf.float32), axis=0)
+        for real, fake in zip(real_features, fake_features, strict=True)
+    ]
+    return tf.reduce_sum(tf.stack([tf.reduce_mean(tf.square(difference)) for difference in differences]))
 
 
 def _cross_entropy(logits: tf.Tensor, label: int) -> tf.Tensor:

@@ -60,7 +60,7 @@ def report(config: Config, checkpoint: str = "last", resamples: int = 200) -> st
     ]
     notes = [page.text(note, "note") for note in tables.notes(measured)]
     return page.page(
-        f"{' and '.join(config.directions)}: {workdir.name}, step {loaded.step:,}",
+        f"{' and '.join(loaded.views)}: {workdir.name}, step {loaded.step:,}",
         page.section("Alarms", *_alarms(page, records.alarms)),
         page.section("Through training", _samples(page, records.sheets)),
         page.section("Metrics", page.table(*tables.cells(measured)), *notes),

@@ -52,11 +52,12 @@ def translate(
     from discogan_tf.training.workdir import read_config
 
     config = read_config(workdir)
-    direction = config.directions.get(direction, direction)
+    asked, direction = direction, config.directions.get(direction, direction)
     model = create_model(config, tf.float32)
     signatures = model.signatures()
     if direction not in signatures:
-        raise ConfigError(f"--direction={direction}: this run translates {' and '.join(config.directions)}")
+        there = " and ".join(name for name, of in config.directions.items() if of in signatures)
+        raise ConfigError(f"--direction={asked}: this run translates {there}")
     targets = _targets(images, output_dir)
     step = restore_generators(workdir, model, checkpoint)
     print(f"Translating {len(targets)} file(s) with {workdir}, step {step}.")

@@ -15,7 +15,7 @@ _ROOMS = (
     ("serving", "evaluation"),
     ("training", "reporting"),
     ("flags",),
-    ("translate", "evaluate", "report", "compare"),
+    ("translate", "evaluate", "report", "compare", "launch", "experiments"),
 )
 _MAY_READ_FLAGS = {
     "train.py",

@@ -52,3 +52,71 @@ def test_mse_reconstruction():
 def test_l1_reconstruction():
     # (0.5 + 0 + 0.25) / 3
     assert float(losses.l1_reconstruction(_REAL, _RECONSTRUCTED)) == pytest.approx(0.25)
+
+
+def test_cosine_reconstruction():
+    # Of (0, 1/4, 1/2) and (1/2, 1/4, 3/4): 1 - 0.4375 / sqrt(0.3125 * 0.875)
+    found = float(losses.cosine_reconstruction(_REAL, _RECONSTRUCTED))
+    assert found == pytest.approx(1 - 0.4375 / math.sqrt(0.2734375), abs=1e-6)
+    assert float(losses.cosine_reconstruction(_REAL, 2 * _REAL)) == pytest.approx(0, abs=1e-6)
+
+
+def test_cosine_of_a_black_picture_has_a_finite_gradient():
+    black = tf.Variable(tf.zeros((1, 2, 2, 3)))
+    with tf.GradientTape() as tape:
+        loss = losses.cosine_reconstruction(tf.ones((1, 2, 2, 3)), black)
+    assert float(loss) == 1 and np.isfinite(tape.gradient(loss, black)).all()
+
+
+def test_feature_matching():
+    # Batch means 2 and 3 against 1 and 5: (1 + 4) / 2; then 0 against 3: 9.
+    real = [tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([[0.0], [0.0]])]
+    fake = [tf.constant([[0.0, 5.0], [2.0, 5.0]]), tf.constant([[2.0], [4.0]])]
+    shaped = ([tf.reshape(x, [2, 1, 1, -1]) for x in features] for features in (real, fake))
+    assert float(losses.feature_matching(*shaped)) == pytest.approx(2.5 + 9)
+
+
+def _cross_entropy(x):
+    return np.log1p(np.exp(-np.abs(x))) + np.maximum(-x, 0)
+
+
+def _cosine(real, back):
+    real, back = real.reshape(len(real), -1), back.reshape(len(back), -1)
+    norms = np.linalg.norm(real, axis=1) * np.linalg.norm(back, axis=1)
+    return np.mean(1 - (real * back).sum(1) / norms)
+
+
+def _matching(real, fake):
+    return np.square(real.mean(0) - fake.mean(0)).mean()
+
+
+_RNG = np.random.default_rng(0)
+_PICTURES = _RNG.uniform(0.1, 0.9, (2, 3, 2, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("loss", "exact", "inputs"),
+    [
+        (losses.adversarial, lambda x: _cross_entropy(x).mean(), [_RNG.normal(size=5)]),
+        (losses.discriminator_real, lambda x: _cross_entropy(x).mean(), [_RNG.normal(size=5)]),
+        (losses.discriminator_fake, lambda x: _cross_entropy(-x).mean(), [_RNG.normal(size=5)]),
+        (losses.mse_reconstruction, lambda x, y: np.square(x - y).mean(), _PICTURES),
+        (losses.l1_reconstruction, lambda x, y: np.abs(x - y).mean(), _PICTURES),
+        (losses.cosine_reconstruction, _cosine, _PICTURES),
+        (lambda x, y: losses.feature_matching([x], [y]), _matching, _PICTURES),
+    ],
+)
+def test_values_and_gradients_against_float64(loss, exact, inputs):
+    """Gradients by differences of the plain formula, a value at a time."""
+    variables = [tf.Variable(tf.cast(x, tf.float32)) for x in inputs]
+    with tf.GradientTape() as tape:
+        value = loss(*variables)
+    assert float(value) == pytest.approx(exact(*inputs), rel=1e-5)
+    gradients = tape.gradient(value, variables)
+    for which, gradient in enumerate(gradients):
+        for place in np.ndindex(inputs[which].shape):
+            moved = [[x.copy() for x in inputs] for _ in range(2)]
+            moved[0][which][place] += 1e-5
+            moved[1][which][place] -= 1e-5
+            slope = (exact(*moved[0]) - exact(*moved[1])) / 2e-5
+            assert float(gradient[place]) == pytest.approx(slope, abs=2e-6), place

@@ -50,8 +50,7 @@ def distances(one: np.ndarray, other: np.ndarray, projections: int = _PROJECTION
     found = {}
     for level_one, level_other in zip(_pyramid(one), _pyramid(other), strict=True):
         sorted_one, sorted_other = (
-            np.sort(_project(_descriptors(level), projections))
-            for level in (level_one, level_other)
+            np.sort(_project(_descriptors(level), projections)) for level in (level_one, level_other)
         )
         found[level_one.shape[1]] = 1000 * float(np.abs(sorted_one - sorted_other).mean())
     return found

@@ -15,8 +15,10 @@ A model is any class made as `Model(config, compute_dtype)` with
 
 from discogan_tf.errors import ConfigError
 from discogan_tf.models.discogan import DiscoGAN
+from discogan_tf.models.gan import GAN
+from discogan_tf.models.recon_gan import ReconGAN
 
-MODELS = {"discogan": DiscoGAN}
+MODELS = {"discogan": DiscoGAN, "recon_gan": ReconGAN, "gan": GAN}
 
 
 def create_model(config, compute_dtype):

@@ -4,8 +4,9 @@ import tensorflow as tf
 
 from discogan_tf import losses
 from discogan_tf.models.signature import Signature
-from discogan_tf.networks.discriminators import Discriminator
-from discogan_tf.networks.generators import Generator
+from discogan_tf.networks.architectures import ARCHITECTURES, Architecture
+
+_BACK = {"a_to_b": "b_to_a", "b_to_a": "a_to_b"}
 
 
 class DiscoGAN:
@@ -16,63 +17,92 @@ class DiscoGAN:
     G_ab(G_ba(y)) must give y, keeps the translations from sending many pictures to one: it is what
     makes them a relation between the domains (paper, section 2.4).
 
+    The paper's other two models are this one with less: see `gan.py` and `recon_gan.py`.
+
     Args:
-      config: The run's settings; of them it reads `image_size` and `reconstruction_loss`.
+      config: The run's settings; of them it reads `image_size`, `architecture`, `reconstruction_loss` and
+        whether `feature_matching_weight` is anything.
       compute_dtype: What the networks compute in during training.
+      architecture: The networks, and the shape of what they translate, if they are not `config`'s.
     """
 
-    def __init__(self, config, compute_dtype: tf.DType = tf.float32):
-        self._image_shape = (config.image_size, config.image_size, 3)
+    # Translations that a discriminator judges, and domains whose pictures must come back.
+    JUDGED = ("a_to_b", "b_to_a")
+    CYCLES = ("a", "b")
+
+    def __init__(
+        self,
+        config,
+        compute_dtype: tf.DType = tf.float32,
+        architecture: tuple[Architecture, tuple[int, ...]] | None = None,
+    ):
+        pictures = (ARCHITECTURES[config.architecture], (config.image_size, config.image_size, 3))
+        networks, self._shape = architecture or pictures
         self._reconstruction = losses.RECONSTRUCTION[config.reconstruction_loss]
+        self._matches_features = config.feature_matching_weight > 0
         self._compute_dtype = compute_dtype
+        directions = _BACK if self.CYCLES else self.JUDGED
         self.generators = {
-            "a_to_b": Generator("generator_a_to_b"),
-            "b_to_a": Generator("generator_b_to_a"),
+            direction: networks.generator(f"generator_{direction}") for direction in directions
         }
+        domains = sorted(direction[-1] for direction in self.JUDGED)
         self.discriminators = {
-            "a": Discriminator("discriminator_a"),
-            "b": Discriminator("discriminator_b"),
+            domain: networks.discriminator(f"discriminator_{domain}") for domain in domains
         }
         for network in (*self.generators.values(), *self.discriminators.values()):
-            network(tf.zeros((1, *self._image_shape)))  # Creates the variables.
+            network(tf.zeros((1, *self._shape)))  # Creates the variables.
 
     def forward(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Translations, reconstructions and the judgement of the fakes, in training mode.
 
-        Each fake passes its discriminator once, and both sides' losses use that pass.
+        Each picture passes its discriminator once, and both sides' losses use that pass.
         Differs from the chapter, whose generators see the discriminators after their update.
 
         Args:
           batch: {"a", "b"}: real pictures, float32 [batch, size, size, 3] in [0, 1].
 
         Returns:
-          Images `real_a`, `fake_b`, `reconstructed_a` and the same from b, as `batch`; and
-          `fake_a_logits`, `fake_b_logits`, float32 [batch].
+          Images `real_a`, `fake_b`, `reconstructed_a` and the same from b, as `batch`; `fake_a_logits`,
+          `real_a_logits` and the same of b, float32 [batch]; and their features, as discriminators give
+          them, `fake_a_features`, ... What the model lacks is not there.
         """
         tensors = {"real_a": batch["a"], "real_b": batch["b"]}
-        tensors["fake_b"] = self._translate("a_to_b", batch["a"])
-        tensors["fake_a"] = self._translate("b_to_a", batch["b"])
-        tensors["reconstructed_a"] = self._translate("b_to_a", tensors["fake_b"])
-        tensors["reconstructed_b"] = self._translate("a_to_b", tensors["fake_a"])
-        for domain in ("a", "b"):
-            tensors[f"fake_{domain}_logits"] = self._judge(domain, tensors[f"fake_{domain}"])
+        for direction in dict.fromkeys((*self.JUDGED, *(_from(domain) for domain in self.CYCLES))):
+            tensors[f"fake_{direction[-1]}"] = self._translate(direction, batch[direction[0]])
+        for domain in self.CYCLES:
+            there = _from(domain)
+            tensors[f"reconstructed_{domain}"] = self._translate(_BACK[there], tensors[f"fake_{there[-1]}"])
+        for domain in self.discriminators:
+            for kind in ("fake", "real"):
+                name = f"{kind}_{domain}"
+                tensors[f"{name}_logits"], tensors[f"{name}_features"] = self._judge(domain, tensors[name])
         return tensors
 
     def generator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adversarial and reconstruction losses both ways (paper, equations 5 and 7), unweighted."""
-        return {
-            "adversarial_a_to_b": losses.adversarial(tensors["fake_b_logits"]),
-            "adversarial_b_to_a": losses.adversarial(tensors["fake_a_logits"]),
-            "reconstruction_a": self._reconstruction(tensors["real_a"], tensors["reconstructed_a"]),
-            "reconstruction_b": self._reconstruction(tensors["real_b"], tensors["reconstructed_b"]),
-        }
+        """Adversarial and reconstruction losses (paper, equations 5 and 7), unweighted; and, if they are
+        asked for, feature matching losses, as in the authors' code.
+        """
+        result = {}
+        for direction in self.JUDGED:
+            domain = direction[-1]
+            result[f"adversarial_{direction}"] = losses.adversarial(tensors[f"fake_{domain}_logits"])
+            if self._matches_features:
+                result[f"feature_matching_{direction}"] = losses.feature_matching(
+                    tensors[f"real_{domain}_features"], tensors[f"fake_{domain}_features"]
+                )
+        for domain in self.CYCLES:
+            result[f"reconstruction_{domain}"] = self._reconstruction(
+                tensors[f"real_{domain}"], tensors[f"reconstructed_{domain}"]
+            )
+        return result
 
     def discriminator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Cross-entropy on real and on drawn pictures of both domains (paper, equations 6 and 8)."""
+        """Cross-entropy on real and on drawn pictures (paper, equations 6 and 8)."""
         result = {}
-        for domain in ("a", "b"):
-            real_logits = self._judge(domain, tensors[f"real_{domain}"])
-            result[f"discriminator_{domain}_real"] = losses.discriminator_real(real_logits)
+        for domain in self.discriminators:
+            result[f"discriminator_{domain}_real"] = losses.discriminator_real(
+                tensors[f"real_{domain}_logits"]
+            )
             result[f"discriminator_{domain}_fake"] = losses.discriminator_fake(
                 tensors[f"fake_{domain}_logits"]
             )
@@ -80,25 +110,23 @@ class DiscoGAN:
 
     def sample(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """What a sample sheet shows of `batch`: outside training mode, in float32."""
-        fake_b = self.generators["a_to_b"](batch["a"])
-        fake_a = self.generators["b_to_a"](batch["b"])
-        return {
-            "real_a": batch["a"],
-            "fake_b": fake_b,
-            "reconstructed_a": self.generators["b_to_a"](fake_b),
-            "real_b": batch["b"],
-            "fake_a": fake_a,
-            "reconstructed_b": self.generators["a_to_b"](fake_a),
-        }
+        shown = {}
+        for direction, generator in self.generators.items():
+            source, target = direction[0], direction[-1]
+            shown[f"real_{source}"] = batch[source]
+            fake = shown[f"fake_{target}"] = generator(batch[source])
+            if _BACK[direction] in self.generators:
+                shown[f"reconstructed_{source}"] = self.generators[_BACK[direction]](fake)
+        return shown
 
     def signatures(self, generators: dict | None = None) -> dict[str, dict[str, Signature]]:
-        """Of each direction: `serving_default`, the translation, and `cycle`, there and back.
+        """Of each direction: `serving_default`, the translation, and, if there is a way back, `cycle`.
 
         Args:
           generators: What to run instead of the model's own, such as folded copies of them.
         """
         generators = generators or self.generators
-        images = tf.TensorSpec((None, *self._image_shape), tf.float32, name="images")
+        images = tf.TensorSpec((None, *self._shape), tf.float32, name="images")
 
         def of(there, back):
             def translate(images):
@@ -108,16 +136,18 @@ class DiscoGAN:
                 translated = there(images)
                 return {"translated": translated, "reconstructed": back(translated)}
 
-            return {
-                "serving_default": Signature(translate, images),
-                "cycle": Signature(cycle, images),
-            }
+            found = {"serving_default": Signature(translate, images)}
+            return found | {"cycle": Signature(cycle, images)} if back else found
 
-        a_to_b, b_to_a = generators["a_to_b"], generators["b_to_a"]
-        return {"a_to_b": of(a_to_b, b_to_a), "b_to_a": of(b_to_a, a_to_b)}
+        return {name: of(network, generators.get(_BACK[name])) for name, network in generators.items()}
 
     def _translate(self, direction: str, images: tf.Tensor) -> tf.Tensor:
         return self.generators[direction](tf.cast(images, self._compute_dtype), training=True)
 
-    def _judge(self, domain: str, images: tf.Tensor) -> tf.Tensor:
+    def _judge(self, domain: str, images: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         return self.discriminators[domain](tf.cast(images, self._compute_dtype), training=True)
+
+
+def _from(domain: str) -> str:
+    """The direction that starts from a domain."""
+    return next(direction for direction in _BACK if direction[0] == domain)

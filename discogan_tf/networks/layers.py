@@ -1,4 +1,4 @@
-"""The two layers that every network here is made of.
+"""The layers that every network here is made of.
 
 A layer computes in the dtype of its input and keeps its variables in float32, so the same network
 trains in bfloat16 and is shown, judged and exported in float32, with nothing to convert.
@@ -55,16 +55,36 @@ class Conv(keras.layers.Layer):
         return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
 
 
-class Dense(keras.layers.Layer):
-    """Fully connected layer: [batch, features] -> [batch, units]. `use_bias` as in `Conv`."""
+class ConvTranspose(Conv):
+    """The transpose of a 4x4 convolution: [batch, h, w, c] -> [batch, h * stride, w * stride, filters].
 
-    def __init__(self, units: int, use_bias: bool, name: str):
+    With a stride of 4 it makes of one place 4x4, none of which another place reaches. Arguments as of
+    `Conv`.
+    """
+
+    def call(self, x):
+        batch, (height, width) = tf.shape(x)[0], x.shape[1:3]
+        shape = [batch, height * self.stride, width * self.stride, self.filters]
+        kernel = tf.transpose(tf.cast(self.kernel, x.dtype), [0, 1, 3, 2])
+        x = tf.nn.conv2d_transpose(x, kernel, shape, self.stride, "SAME")
+        return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
+
+
+class Dense(keras.layers.Layer):
+    """Fully connected layer: [batch, features] -> [batch, units]. `use_bias` as in `Conv`.
+
+    Args:
+      units: Number of outputs.
+      initializer: Of the kernel; the chapter's if None.
+    """
+
+    def __init__(self, units: int, use_bias: bool, name: str, initializer=None):
         super().__init__(name=name, autocast=False)
-        self.units, self.use_bias = units, use_bias
+        self.units, self.use_bias, self.initializer = units, use_bias, initializer or _initializer()
 
     def build(self, input_shape):
         self.kernel = self.add_weight(
-            name="kernel", shape=(input_shape[-1], self.units), initializer=_initializer()
+            name="kernel", shape=(input_shape[-1], self.units), initializer=self.initializer
         )
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")

@@ -39,10 +39,11 @@ def create_calls(step, strategy: tf.distribute.Strategy, averages=None):
         for index in tf.range(count):
             # One after another: the order of what they do to variables is the order of the steps.
             tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-            losses = step(next(elements))
+            number = first_step + tf.cast(index, tf.int64)
+            losses = step(next(elements), number)
             if averages is not None:
                 with strategy.scope():
-                    averages.update(first_step + tf.cast(index, tf.int64))
+                    averages.update(number)
             names[:] = losses
             values = values.write(index, tf.stack(list(losses.values())))
         return values.stack()

@@ -18,7 +18,9 @@ def create_optimizers(model, config: Config) -> dict[str, keras.optimizers.Optim
     """
     optimizers = {}
     for side, variables in _variables(model).items():
-        optimizer = Adam(config.learning_rate, config.beta_1, name=f"adam_{side}")
+        optimizer = Adam(
+            config.learning_rate, config.beta_1, name=f"adam_{side}", weight_share=config.weight_decay
+        )
         if config.precision == "float16":
             # Small gradients vanish in float16's range unless the loss is scaled up.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer, name=f"loss_scale_{side}")
@@ -39,10 +41,11 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
         (see `Feed`).
 
     Returns:
-      A function from one element of `Feed.elements` to the losses of its first batch: float32
-      scalars by name, the unweighted losses of both sides and the weighted `generator_total` and
-      `discriminator_total`, each the mean over the replicas; and `gradient_norm_NETWORK`, added up
-      over the step's updates, which is not finite where any gradient of the network is not.
+      A function of one element of `Feed.elements` and the step's number, from 1 on. It gives, of the first
+      of the step's batches that a side learns from: float32 scalars by name, the unweighted losses of both
+      sides and the weighted `generator_total` and `discriminator_total`, each the mean over the replicas;
+      and `gradient_norm_NETWORK`, added up over the step's updates, which is not finite where any gradient
+      of the network is not.
     """
     variables = _variables(model)
     losses_of = {
@@ -50,14 +53,15 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
         schedules.DISCRIMINATOR: model.discriminator_losses,
     }
 
-    def gradients_of(batch, sides) -> tuple[dict, dict]:
+    def gradients_of(batch, number, sides) -> tuple[dict, dict]:
         """Losses, and the gradients of each side's variables."""
         reported, objectives = {}, {}
         with tf.GradientTape(persistent=True) as tape:
             tensors = model.forward(batch)
             for side in sides:
                 losses = losses_of[side](tensors)
-                total = _sum([schedules.loss_weight(config, k) * v for k, v in losses.items()])
+                weighted = [schedules.loss_weight(config, k, number) * v for k, v in losses.items()]
+                total = _sum(weighted)
                 # The optimizers add up the replicas' gradients, and the loss is their mean.
                 objectives[side] = optimizers[side].scale_loss(total / strategy.num_replicas_in_sync)
                 reported |= losses | {f"{side}_total": total}
@@ -68,27 +72,29 @@ def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strat
     if config.xla:
         gradients_of = tf.function(gradients_of, jit_compile=True)
 
-    def update(batch, sides) -> dict[str, tf.Tensor]:
-        reported, gradients = gradients_of(batch, sides)
+    def update(batch, number, sides) -> dict[str, tf.Tensor]:
+        reported, gradients = gradients_of(batch, number, sides)
         if config.precision != "float16":  # Whose loss scaling expects gradients that are not finite.
             reported |= _gradient_norms(model, variables, gradients)
         for side in sides:
             optimizers[side].apply(gradients[side], variables[side])
         return reported
 
-    def replica_step(batches) -> dict[str, tf.Tensor]:
+    def replica_step(batches, number) -> dict[str, tf.Tensor]:
         batches = make_batches(batches) if make_batches else batches
         reported = [
-            update(batch, sides) for batch, sides in zip(batches, schedules.updates(config), strict=True)
+            update(batch, number, sides)
+            for batch, sides in zip(batches, schedules.updates(config), strict=True)
         ]
-        norms = {name for update in reported for name in update if name.startswith(GRADIENT_NORM)}
-        return reported[0] | {
+        first = {name: value for update in reversed(reported) for name, value in update.items()}
+        norms = {name for name in first if name.startswith(GRADIENT_NORM)}
+        return first | {
             name: _sum([update[name] for update in reported if name in update]) for name in norms
         }
 
     @tf.function
-    def step(batches) -> dict[str, tf.Tensor]:
-        losses = strategy.run(replica_step, args=(batches,))
+    def step(element, number=1) -> dict[str, tf.Tensor]:
+        losses = strategy.run(replica_step, args=(element, number))
         return {
             name: strategy.reduce(tf.distribute.ReduceOp.MEAN, loss, axis=None)
             for name, loss in losses.items()

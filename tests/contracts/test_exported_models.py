@@ -27,6 +27,9 @@ def test_every_way_to_run_an_export_gives_what_the_network_gives(run_and_export)
     pictures = load_domain(config.data_dir, config.domain_a, "val", 32).images[:].astype(np.float32) / 255
     for name, direction in config.directions.items():
         folder = exported / name / "1"
+        assert folder.exists() == (direction in model.generators)
+        if direction not in model.generators:
+            continue
         expected = model.generators[direction](pictures).numpy()
         assert expected.std() > 0.02  # Or anything would agree.
         version = Version(folder)
@@ -38,18 +41,20 @@ def test_every_way_to_run_an_export_gives_what_the_network_gives(run_and_export)
             answers[chosen] = form.load(folder / form.file_name)(pictures)
         for way, answer in answers.items():
             np.testing.assert_allclose(answer, expected, atol=1e-5, err_msg=way)
-        cycle = version.run("cycle", {"images": pictures})
-        back = model.generators[{"a_to_b": "b_to_a", "b_to_a": "a_to_b"}[direction]]
-        np.testing.assert_allclose(cycle["reconstructed"], back(expected), atol=1e-4)
+        back = model.generators.get({"a_to_b": "b_to_a", "b_to_a": "a_to_b"}[direction])
+        assert ("cycle" in version.signatures) == (back is not None)
+        if back:
+            cycle = version.run("cycle", {"images": pictures})
+            np.testing.assert_allclose(cycle["reconstructed"], back(expected), atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [7, 64])
 def test_a_picture_does_not_depend_on_its_batch(run_and_export, size):
-    config, exported = run_and_export
+    _, exported = run_and_export
     rng = np.random.default_rng(0)
     pictures = rng.random((64, 32, 32, 3), np.float32)
-    for name in config.directions:
-        version = Version(exported / name / "1")
+    for folder in exported.glob("*/1"):
+        version = Version(folder)
 
         def run(images, version=version):
             return version.run("serving_default", {"images": images})["translated"]

@@ -16,9 +16,29 @@ from discogan_tf.training.step import create_optimizers, create_step
 _STRATEGY = tf.distribute.get_strategy()
 
 
-@pytest.fixture(params=MODELS)
+# The settings that networks and losses depend on.
+_KINDS = {name: {"model": name} for name in MODELS} | {
+    "authors": {
+        "architecture": "paper", "image_size": 64,
+        "adversarial_weight": 0.1, "feature_matching_weight": 0.9,
+        "reconstruction_rate": 0.5, "early_steps": 1, "discriminators_apart": True, "weight_decay": 1e-5,
+        "discriminator_weight": 0.5, "reconstruction_loss": "mse",
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(params=_KINDS)
 def config(request):
-    return Config(model=request.param, image_size=32, batch_size=4, precision="float32")
+    settings = {"image_size": 32, "batch_size": 4, "precision": "float32"} | _KINDS[request.param]
+    return Config(**settings)
+
+
+@pytest.fixture
+def batch(config):
+    """Four pictures of noise of each domain."""
+    rng = np.random.default_rng(0)
+    shape = (4, config.image_size, config.image_size, 3)
+    return {domain: tf.constant(rng.random(shape, np.float32)) for domain in ("a", "b")}
 
 
 @pytest.fixture
@@ -74,19 +94,19 @@ def test_a_sides_update_leaves_the_other_untouched(model, config, batch, side, m
 
 def test_sample_and_signatures_are_pictures_in_range(model, batch):
     for images in model.sample(batch).values():
-        assert images.shape == (4, 32, 32, 3)
+        assert images.shape == batch["a"].shape
         assert float(tf.reduce_min(images)) >= 0 and float(tf.reduce_max(images)) <= 1
     for signatures in model.signatures().values():
         assert "translated" in signatures["serving_default"].function(batch["a"])
         for signature in signatures.values():
-            assert signature.images.shape.as_list() == [None, 32, 32, 3]
+            assert signature.images.shape.as_list() == [None, *batch["a"].shape[1:]]
             for images in signature.function(batch["a"]).values():
-                assert images.shape == (4, 32, 32, 3)
+                assert images.shape == batch["a"].shape
 
 
 def test_checkpoint_round_trip(model, config, batch, tmp_path):
     optimizers = create_optimizers(model, config)
-    create_step(model, optimizers, config, _STRATEGY)((batch,))
+    create_step(model, optimizers, config, _STRATEGY)((batch,) * len(schedules.updates(config)))
     Checkpoints(tmp_path / "checkpoints", model, optimizers, keep=2).save(7)
 
     other = create_model(config, tf.float32)
@@ -107,7 +127,10 @@ def test_checkpoint_round_trip(model, config, batch, tmp_path):
 
 def test_a_checkpoint_of_other_networks_is_refused(model, config, tmp_path):
     Checkpoints(tmp_path / "checkpoints", model, create_optimizers(model, config), keep=1).save(1)
-    larger = dataclasses.replace(config, image_size=64)
+    if config.architecture == "paper":
+        larger = dataclasses.replace(config, architecture="chapter")
+    else:
+        larger = dataclasses.replace(config, image_size=64)
     other = create_model(larger, tf.float32)
     checkpoints = Checkpoints(tmp_path / "checkpoints", other, create_optimizers(other, larger), 1)
     with pytest.raises(CheckpointError, match="cannot restore"):
@@ -121,12 +144,12 @@ def test_low_precision_steps_are_finite_and_keep_float32_weights(config, batch, 
     step = create_step(model, create_optimizers(model, config), config, _STRATEGY)
     before = _values(model.generators)
     for _ in range(3):
-        losses = step((batch,))
+        losses = step((batch,) * len(schedules.updates(config)))
     assert all(np.isfinite(value) for value in losses.values())
     assert all(v.dtype == "float32" for v in _trainables(model.generators))
     assert not _same(before, _values(model.generators))
 
 
 def test_an_unknown_model_is_refused():
-    with pytest.raises(ConfigError, match="discogan"):
+    with pytest.raises(ConfigError, match="must be one of discogan, recon_gan, gan"):
         create_model(Config(model="vae"), tf.float32)

@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from discogan_tf.networks.discriminators import Discriminator
 from discogan_tf.networks.generators import Generator
+from discogan_tf.networks.layers import ConvTranspose
+from discogan_tf.networks.paper import PaperDiscriminator, PaperGenerator
 
 
 def _trainable(network):
@@ -43,8 +45,41 @@ def test_every_image_size(size):
         translated = Generator()(images, training=training)
         assert translated.shape == images.shape and translated.dtype == tf.float32
         assert float(tf.reduce_min(translated)) >= 0 and float(tf.reduce_max(translated)) <= 1
-        logits = Discriminator()(images, training=training)
+        logits, features = Discriminator()(images, training=training)
         assert logits.shape == (2,) and logits.dtype == tf.float32
+        assert [f.shape[1:].as_list() for f in features] == [
+            [size // scale, size // scale, channels] for scale, channels in ((4, 64), (8, 128), (16, 256))
+        ]
+
+
+def test_the_papers_networks_squeeze_pictures_through_100_numbers():
+    images = tf.random.stateless_uniform((3, 64, 64, 3), [1, 2])
+    generator, discriminator = PaperGenerator(), PaperDiscriminator()
+    translated = generator(images, training=True)
+    assert translated.shape == images.shape and translated.dtype == tf.float32
+    assert generator.squeeze.kernel.shape == (4 * 4 * 512, 100)
+    assert generator.decoder[0].kernel.shape == (4, 4, 100, 512)
+    logits, features = discriminator(images, training=True)
+    assert logits.shape == (3,) and [f.shape[-1] for f in features] == [128, 256, 512]
+    # As of the authors' code in PyTorch, but for the biases that batch norm makes void: kernels ...
+    down = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512)
+    kernels = 2 * (down + 16 * 512 * 100)
+    # ... scales and offsets of batch norm, and the first and the last bias.
+    rest = _norms([128, 256, 512, 100, 512, 256, 128, 64]) + 64 + 3
+    assert _trainable(generator) == kernels + rest
+    assert _trainable(discriminator) == down + 16 * 512 + _norms([128, 256, 512]) + 64 + 1
+
+
+def test_transposed_convolution_is_the_transpose():
+    """<conv(x), y> = <x, transpose(y)> for the same kernel."""
+    rng = np.random.default_rng(0)
+    for stride in (2, 4):
+        x, y = rng.normal(size=(2, 8, 8, 3)), rng.normal(size=(2, 8 // stride, 8 // stride, 5))
+        layer = ConvTranspose(3, stride, use_bias=False, name="transposed")
+        back = layer(tf.constant(y, tf.float32))
+        kernel = tf.transpose(layer.kernel.value, [0, 1, 3, 2])  # As of the convolution: 3 to 5 features.
+        there = tf.nn.conv2d(tf.constant(x, tf.float32), kernel, stride, "SAME")
+        assert float(tf.reduce_sum(there * y)) == pytest.approx(float(tf.reduce_sum(back * x)), rel=1e-4)
 
 
 def test_kernels_start_as_truncated_normal():
@@ -71,7 +106,7 @@ def test_low_precision_is_near_float32(dtype):
     generator, discriminator = Generator(), Discriminator()
     images = tf.random.stateless_uniform((4, 64, 64, 3), [1, 2])
     for network, tolerance in ((generator, 0.01), (discriminator, 0.15)):
-        exact = network(images, training=True)
-        rounded = network(tf.cast(images, dtype), training=True)
+        exact = tf.nest.flatten(network(images, training=True))[0]
+        rounded = tf.nest.flatten(network(tf.cast(images, dtype), training=True))[0]
         assert rounded.dtype == tf.float32
         np.testing.assert_allclose(rounded, exact, atol=tolerance)

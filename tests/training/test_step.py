@@ -24,8 +24,8 @@ _PICTURES = {name: _RNG.integers(0, 256, (24, 32, 32, 3), np.uint8) for name in 
 def test_chapters_schedule():
     assert schedules.updates(_CONFIG) == (("discriminator", "generator"), ("generator",))
     weighted = dataclasses.replace(_CONFIG, reconstruction_weight=10.0)
-    assert schedules.loss_weight(weighted, "reconstruction_a") == 10
-    assert schedules.loss_weight(weighted, "adversarial_a_to_b") == 1
+    assert float(schedules.loss_weight(weighted, "reconstruction_a", 1)) == 10
+    assert float(schedules.loss_weight(weighted, "adversarial_a_to_b", 1)) == 1
 
 
 def test_totals_are_weighted_sums(batch):

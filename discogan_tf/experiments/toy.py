@@ -1,0 +1,164 @@
+"""The paper's toy experiment: GAN, GAN with reconstruction and DiscoGAN on mixtures in the plane.
+
+    python -m discogan_tf.experiments.toy --seeds=10 --output_dir=runs/toy
+
+Two domains, 5 and 10 modes on circles (Kim et al. 2017, section 3.1 and figure 3), and the three models
+with the losses, schedules and step that pictures are trained with; only the networks are small. Writes
+`toy.png`, the translated points of the first seed through time over what the discriminator takes for real,
+and prints a table over all seeds, which goes to `toy.md` and `toy.json`, too.
+"""
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+_SOURCE_MODES, _TARGET_MODES = 5, 10
+_OF_EACH = 200
+_EXTENT = 3.0
+_GRID = 120
+# When points are looked at, as shares of all steps.
+_MOMENTS = (0.0, 0.02, 0.1, 0.3, 1.0)
+_WORDS = {"gan": "GAN", "recon_gan": "GAN with reconstruction", "discogan": "DiscoGAN"}
+
+
+def train(model_name: str, seed: int, num_steps: int):
+    """Trains a model on the two mixtures.
+
+    Args:
+      model_name: A name in `MODELS`.
+      seed: Of weights and points.
+      num_steps: How many.
+
+    Returns:
+      (step, translated points [n, 2], probability of real on a grid [rows, columns]) of each moment.
+    """
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from discogan_tf.config import Config
+    from discogan_tf.experiments import mixtures
+    from discogan_tf.models import MODELS
+    from discogan_tf.networks.architectures import POINTS
+    from discogan_tf.training.calls import create_calls
+    from discogan_tf.training.step import create_optimizers, create_step
+
+    config = Config(
+        model=model_name, seed=seed, precision="float32", batch_size=200, learning_rate=1e-3,
+        reconstruction_loss="mse", reconstruction_weight=1.0,
+    )  # fmt: skip
+    keras.utils.set_random_seed(seed)
+    model = MODELS[model_name](config, tf.float32, (POINTS, (2,)))
+    strategy = tf.distribute.get_strategy()
+    step = create_step(model, create_optimizers(model, config), config, strategy)
+    take_steps = create_calls(step, strategy)
+    centres = {"a": mixtures.circle(_SOURCE_MODES), "b": mixtures.circle(_TARGET_MODES)}
+    elements = iter(mixtures.batches(centres, config.batch_size, seed))
+    points, _ = mixtures.draw(centres["a"], _OF_EACH)
+    axis = np.linspace(-_EXTENT, _EXTENT, _GRID, dtype=np.float32)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    moments, done = [], 0
+    for share in _MOMENTS:
+        until = int(share * num_steps)
+        if until > done:
+            take_steps(elements, done + 1, until - done)
+            done = until
+        logits, _ = model.discriminators["b"](grid)
+        surface = tf.sigmoid(logits).numpy().reshape(_GRID, _GRID)
+        moments.append((done, model.generators["a_to_b"](points).numpy(), surface))
+    return moments
+
+
+def draw(moments: dict, path: Path) -> None:
+    """The figure: a row for each model, a column for each moment."""
+    from matplotlib.figure import Figure
+
+    from discogan_tf.experiments import mixtures
+
+    _, modes = mixtures.draw(mixtures.circle(_SOURCE_MODES), _OF_EACH)
+    targets = mixtures.circle(_TARGET_MODES)
+    figure = Figure(figsize=(2.6 * len(_MOMENTS), 2.7 * len(moments)), layout="constrained")
+    axes = figure.subplots(len(moments), len(_MOMENTS), squeeze=False)
+    for row, (name, of_model) in zip(axes, moments.items(), strict=True):
+        row[0].set_ylabel(_WORDS[name])
+        for axis, (step, points, surface) in zip(row, of_model, strict=True):
+            extent = (-_EXTENT, _EXTENT, -_EXTENT, _EXTENT)
+            axis.imshow(surface, extent=extent, origin="lower", cmap="Greys_r", vmin=0, vmax=1, alpha=0.6)
+            axis.scatter(*points.T, s=3, c=modes, cmap="tab10", vmax=9)
+            axis.scatter(*targets.T, marker="x", c="black", s=22, linewidths=1)
+            axis.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[], title=f"step {step:,}")
+    figure.savefig(path, dpi=110)
+
+
+def table(found: dict) -> str:
+    """Markdown of the counts: means over the seeds, with bootstrap intervals of 95 %.
+
+    Args:
+      found: Name of a model -> a `Mapping` for each seed.
+    """
+    columns = {
+        "target modes covered, of 10": "covered",
+        "source modes that share a target, of 5": "shared",
+        "seeds with one-to-one maps": "one_to_one",
+        "points on a mode": "on_modes",
+    }
+    lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for name, mappings in found.items():
+        cells = [
+            _mean([float(getattr(mapping, field)) for mapping in mappings]) for field in columns.values()
+        ]
+        lines.append(f"| {_WORDS[name]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _mean(values: list[float]) -> str:
+    import numpy as np
+
+    from discogan_tf.evaluation.measurement import bootstrap_interval
+
+    values = np.array(values)
+    low, high = bootstrap_interval(lambda drawn: float(values[drawn].mean()), len(values), resamples=2000)
+    return f"{values.mean():.2f} ({low:.2f} to {high:.2f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m discogan_tf.experiments.toy", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--seeds", type=int, default=10, help="how many runs of each model (10)")
+    parser.add_argument("--num_steps", type=int, default=10_000, help="steps of each run (10000)")
+    parser.add_argument("--output_dir", type=Path, default=Path("runs/toy"))
+    values = parser.parse_args()
+    if values.seeds < 1 or values.num_steps < 1:
+        parser.error("--seeds and --num_steps: at least 1")
+
+    from discogan_tf.quiet import quiet_libraries
+
+    quiet_libraries()
+    from tqdm import tqdm
+
+    from discogan_tf.experiments import mixtures
+
+    targets = mixtures.circle(_TARGET_MODES)
+    _, modes = mixtures.draw(mixtures.circle(_SOURCE_MODES), _OF_EACH)
+    values.output_dir.mkdir(parents=True, exist_ok=True)
+    found, shown = {name: [] for name in _WORDS}, {}
+    with tqdm(total=values.seeds * len(_WORDS), unit="run") as bar:
+        for seed in range(values.seeds):
+            for name in _WORDS:
+                moments = train(name, seed, values.num_steps)
+                found[name].append(mixtures.mapping(moments[-1][1], modes, targets))
+                if seed == 0:
+                    shown[name] = moments
+                bar.update()
+            if seed == 0:
+                draw(shown, values.output_dir / "toy.png")
+    words = table(found)
+    (values.output_dir / "toy.md").write_text(words + "\n")
+    records = {name: [dataclasses.asdict(mapping) for mapping in of] for name, of in found.items()}
+    (values.output_dir / "toy.json").write_text(json.dumps(records, indent=1) + "\n")
+    print(f"{words}\n\nThe first seed through time: {values.output_dir / 'toy.png'}")
+
+
+if __name__ == "__main__":
+    main()
