@@ -93,12 +93,12 @@ def part_function(domains: dict, plan: BatchPlan, look_up: Callable):
                 # Drawn for the whole batch, so that they do not depend on the number of replicas.
                 mirrored = order.flips(first, plan.batch_size, plan.seed, stream)
                 mirrored = tf.cast(mirrored[start : start + part_size], tf.int64)
-        found = tf.ensure_shape(look_up(pictures, indices), (part_size, *pictures.shape[1:]))
+        found = images.to_float(look_up(pictures, indices))
         if plan.flip:
-            # Whole pictures are chosen: tf.where looks at every value, and takes ten times as long.
+            # Whole pictures are chosen: tf.where looks at every value, and takes longer.
             both = tf.concat([found, tf.reverse(found, axis=[2])], axis=0)
             found = tf.gather(both, tf.range(part_size, dtype=tf.int64) + part_size * mirrored)
-        return images.to_float(found)
+        return found
 
     def parts(number):
         step, replica = number // plan.num_replicas, number % plan.num_replicas
@@ -115,4 +115,5 @@ def part_function(domains: dict, plan: BatchPlan, look_up: Callable):
 
 def _look_up(pictures: np.ndarray | StoredPictures, indices: tf.Tensor) -> tf.Tensor:
     """By NumPy, from memory or from the disk: a tensor would be a second copy of all of it."""
-    return tf.numpy_function(pictures.__getitem__, [indices], tf.uint8, stateful=False)
+    found = tf.numpy_function(pictures.__getitem__, [indices], tf.uint8, stateful=False)
+    return tf.ensure_shape(found, (indices.shape[0], *pictures.shape[1:]))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import kernels
 
 from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
@@ -122,6 +123,31 @@ def test_batches_made_on_devices_are_those_from_the_host(replicas):
         for ours, theirs in zip(found, expected, strict=True):
             for one, other in zip(ours, theirs, strict=True):
                 np.testing.assert_array_equal(one, other)
+
+
+def test_batches_made_on_devices_need_the_processor_for_their_numbers_alone():
+    """All else has kernels for GPUs: without one TensorFlow would fetch pictures back, and say nothing."""
+    feed = Feed(
+        tf.distribute.get_strategy(),
+        dataclasses.replace(_CONFIG, flip=True, device_cache_bytes=1 << 20),
+        _PICTURES,
+    )
+    graph = tf.function(feed.make_batches).get_concrete_function(tf.constant(0, tf.int64)).graph
+    computed = {"Placeholder", "Const", "NoOp", "Identity"}
+    elsewhere = [o for o in graph.get_operations() if "CPU" not in o.device and o.type not in computed]
+    assert {"ResourceGather", "ReverseV2", "DivNoNan"} <= {o.type for o in elsewhere}
+    assert [o.name for o in elsewhere if not _has_gpu_kernel(o)] == []
+
+
+def _has_gpu_kernel(operation):
+    return any(
+        kernel.device_type == "GPU"
+        and all(
+            operation.get_attr(constraint.name) in constraint.allowed_values.list.type
+            for constraint in kernel.constraint
+        )
+        for kernel in kernels.get_registered_kernels_for_op(operation.type).kernel
+    )
 
 
 def test_pictures_that_do_not_fit_stay_on_the_host():
