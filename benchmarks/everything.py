@@ -4,8 +4,8 @@
 
 Each part is a benchmark of its own, in a process of its own, that lets what it compares take turns and
 shows medians, ranges and what limits it. The archive is a pix2pix archive; in `--data_dir` the domains of
-bags_shoes.cfg must be prepared. PyTorch's rows need PyTorch (`pip install torch`). Takes half an hour on
-two cores; nothing else should run.
+bags_shoes.cfg must be prepared. PyTorch's rows need PyTorch (`pip install torch`). Takes a quarter of an
+hour on two cores; nothing else should run.
 """
 
 import argparse
@@ -22,6 +22,7 @@ def parts(archive: Path, data_dir: Path) -> dict[str, list[str]]:
     return {
         "Training step, bfloat16": ["step_comparison", "--precision=bfloat16", "--rounds=3"],
         "Training step, float32": ["step_comparison", "--precision=float32", "--rounds=3"],
+        "Where the step's time goes": ["profile_step", "--precision=bfloat16"],
         "Beside the step": ["overhead", data],
         "Input pipeline": ["input_pipeline", data],
         "Data preparation": ["preparation", f"--archive={archive}"],
@@ -29,6 +30,7 @@ def parts(archive: Path, data_dir: Path) -> dict[str, list[str]]:
         "Starting up": ["start_up", data],
         "Two workers": ["workers"],
         "Growth": ["growth", "--output=growth.png"],
+        "On paper": ["on_paper"],
     }
 
 

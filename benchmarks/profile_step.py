@@ -21,6 +21,8 @@ from discogan_tf.config import Config
 from discogan_tf.training import reproducibility
 
 _STEPS = 5
+# Events of the executor, which hold those of operations.
+_NO_OPERATIONS = ("Process", "Run", " ")
 
 
 def profile(config: Config) -> tuple[float, dict[str, tuple[float, float]]]:
@@ -41,8 +43,13 @@ def profile(config: Config) -> tuple[float, dict[str, tuple[float, float]]]:
             for event in line.events:
                 # "node name:Kind"; what has no colon is no operation.
                 kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
-                if kind[1] and kind[0] and not kind[0].startswith("$"):
-                    name = kind[2].partition("#")[0]
+                name = kind[2].partition("#")[0]
+                if (
+                    kind[1]
+                    and kind[0]
+                    and not kind[0].startswith("$")
+                    and not name.startswith(_NO_OPERATIONS)
+                ):
                     milliseconds[name] += event.duration_ps / 1e9 / _STEPS
                     number[name] += 1 / _STEPS
     return sum(times) / _STEPS * 1e3, {

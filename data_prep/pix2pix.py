@@ -140,8 +140,8 @@ def _in_splits(pictures: Iterator, left_out: LeftOut) -> Iterator[tuple[str, byt
 
 
 def _folder(member: str) -> str:
-    """Name of the folder that a member lies in: edges2shoes/train/1_AB.jpg -> train."""
-    return member.rpartition("/")[0].rpartition("/")[2]
+    """The folder that a member lies in: edges2shoes/train/1_AB.jpg -> train; also of ARCHIVE:MEMBER."""
+    return member.rpartition("/")[0].rpartition("/")[2].rpartition(":")[2]
 
 
 def _check_side(archive: str, form: PairForm, sides: collections.Counter) -> None:

@@ -94,7 +94,7 @@ class Config:
         -1,
         "Training pictures are held in the memory of each device, and batches made there, if those of both "
         "domains take no more bytes than this; -1 is 4 GiB on GPUs, and 0 on CPUs, where it would be a "
-        "second copy.",
+        "second copy. Not with --distribute=multi_worker.",
         check=(lambda value: value >= -1, "must be -1 or greater"),
         may_change=True,
     )

@@ -24,17 +24,29 @@ from pathlib import Path
 _TRAIN = Path(__file__).resolve().parents[1] / "train.py"
 # The others notice by themselves that a worker is gone, and say so; then they are ended.
 _PATIENCE_SECS = 30
+# What train.py exits with when it was asked to stop and has saved.
+_STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
 def launch(count: int, flags: list[str]) -> int:
     """Runs `count` workers to their end, and gives the status to exit with."""
-    addresses = free_addresses(count)
-    workers = [_start(index, addresses, flags) for index in range(count)]
+    addresses, workers = free_addresses(count), []
+
+    def forward(number, frame):
+        # Told to one, all stop after the same step.
+        for worker in workers[:1]:
+            worker.send_signal(number)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Told to one, all stop after the same step. A terminal tells Ctrl-C to all of them anyway.
-        signal.signal(number, lambda number, frame: workers[0].send_signal(number))
+        signal.signal(number, forward)
     try:
-        return _status(workers)
+        for index in range(count):
+            workers.append(_start(index, addresses, flags))
+        speakers = [_repeater(worker, index) for index, worker in enumerate(workers) if index]
+        status = _status(workers)
+        for speaker in speakers:
+            speaker.join(timeout=1)
+        return status
     finally:
         for worker in workers:
             worker.kill()
@@ -45,7 +57,8 @@ def _status(workers: list[subprocess.Popen]) -> int:
     failed, deadline = None, None
     while any(worker.poll() is None for worker in workers):
         if failed is None:
-            failed = next((worker for worker in workers if worker.poll()), None)
+            # Who was asked to stop is no failure, and may have to wait for the first one's save.
+            failed = next((worker for worker in workers if worker.poll() not in (None, 0, *_STOPPED)), None)
             deadline = time.monotonic() + _PATIENCE_SECS
         if failed and time.monotonic() > deadline:
             break
@@ -54,8 +67,8 @@ def _status(workers: list[subprocess.Popen]) -> int:
     if failed is None:
         return 0
     code = failed.returncode
-    if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
-        return code  # They were asked to stop, and said so.
+    if code in _STOPPED:
+        return code  # The first worker said so.
     how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
     print(
         f"Worker {workers.index(failed)} {how}, and the others with it. Once its cause is mended, the same "
@@ -68,21 +81,27 @@ def _status(workers: list[subprocess.Popen]) -> int:
 def _start(index: int, addresses: list[str], flags: list[str]) -> subprocess.Popen:
     cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
     cores = _share_of_cores(index, len(addresses))
-    worker = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, str(_TRAIN), *flags, "--distribute=multi_worker"],
         env=os.environ | {"TF_CONFIG": json.dumps(cluster)},
         preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
+        # A terminal's Ctrl-C is for the launcher alone: a second signal would not wait for a save.
+        process_group=0,
         # The first one writes and shows progress; of the others one wants to know who speaks.
         **({} if index == 0 else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}),
     )
-    if index:
-        threading.Thread(target=_repeat, args=(worker.stdout, f"[worker {index}] "), daemon=True).start()
-    return worker
 
 
-def _repeat(lines, prefix: str) -> None:
-    for line in lines:
-        sys.stderr.write(prefix + line)
+def _repeater(worker: subprocess.Popen, index: int) -> threading.Thread:
+    """A thread that repeats what a worker says, with its number before it."""
+
+    def repeat():
+        for line in worker.stdout:
+            sys.stderr.write(f"[worker {index}] {line}")
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    return thread
 
 
 def _share_of_cores(index: int, count: int) -> set[int]:

@@ -1,6 +1,7 @@
 """What the launcher makes of its workers' ends; what workers do is in training/test_multi_worker.py."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,9 @@ import json, os, signal, sys, time
 index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
 end = sys.argv[1 + index]
 print("speaks", sys.argv[-1], len(os.sched_getaffinity(0)), flush=True)
+print("group", os.getpgrp(), flush=True)
 if end == "waits": time.sleep(100)
+if end == "saves": time.sleep(1); print("saved"); end = 143
 if end == "killed": os.kill(os.getpid(), signal.SIGKILL)
 sys.exit(int(end))
 """
@@ -59,6 +62,19 @@ def test_one_that_fails_ends_all(ended, ends, status, words):
 def test_asked_to_stop_is_no_failure(ended):
     status, _, err = ended("143", "143")
     assert status == 143 and "Worker" not in err
+
+
+def test_the_first_may_take_its_time_to_save(ended):
+    """Longer than patience lasts with those that fail."""
+    _, out, err = ended("saves", "143")
+    assert "saved" in out and "Worker" not in err
+
+
+def test_ctrl_c_of_a_terminal_reaches_workers_once(ended):
+    """It is told to all processes of a group: workers have their own."""
+    _, out, err = ended("0", "0")
+    groups = re.findall(r"group (\d+)", out + err)
+    assert len(set(groups)) == 2 and str(os.getpgrp()) not in groups
 
 
 def test_others_are_named_and_cores_shared_out(ended):

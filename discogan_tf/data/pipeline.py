@@ -82,29 +82,34 @@ def part_function(domains: dict, plan: BatchPlan, look_up: Callable):
     """
     part_size = plan.batch_size // plan.num_replicas
 
-    def part(batch_number, replica, stream, pictures):
-        """One replica's part of one domain's batch."""
-        first = batch_number * plan.batch_size
+    def chosen(number, update, stream, num_pictures):
+        """Of one replica's part of one domain's batch: which pictures, and which of them mirrored."""
+        step, replica = number // plan.num_replicas, number % plan.num_replicas
+        first = (step * plan.updates_per_step + update) * plan.batch_size
         start = replica * part_size
-        with tf.device("CPU:0"):  # A few numbers, by operations that GPUs lack.
-            positions = first + start + tf.range(part_size, dtype=tf.int64)
-            indices = order.picture_indices(positions, pictures.shape[0], plan.seed, stream)
-            if plan.flip:
-                # Drawn for the whole batch, so that they do not depend on the number of replicas.
-                mirrored = order.flips(first, plan.batch_size, plan.seed, stream)
-                mirrored = tf.cast(mirrored[start : start + part_size], tf.int64)
+        positions = first + start + tf.range(part_size, dtype=tf.int64)
+        indices = order.picture_indices(positions, num_pictures, plan.seed, stream)
+        if not plan.flip:
+            return indices, None
+        # Drawn for the whole batch, so that they do not depend on the number of replicas.
+        mirrored = order.flips(first, plan.batch_size, plan.seed, stream)
+        mirrored = tf.cast(mirrored[start : start + part_size], tf.int64)
+        # Places among the pictures and, behind them, their mirror images.
+        return indices, tf.range(part_size, dtype=tf.int64) + part_size * mirrored
+
+    def part(number, update, stream, pictures):
+        with tf.device("CPU:0"):  # A few numbers, by operations that GPUs lack: none comes from there.
+            indices, places = chosen(number, update, stream, pictures.shape[0])
         found = images.to_float(look_up(pictures, indices))
-        if plan.flip:
+        if places is not None:
             # Whole pictures are chosen: tf.where looks at every value, and takes longer.
-            both = tf.concat([found, tf.reverse(found, axis=[2])], axis=0)
-            found = tf.gather(both, tf.range(part_size, dtype=tf.int64) + part_size * mirrored)
+            found = tf.gather(tf.concat([found, tf.reverse(found, axis=[2])], axis=0), places)
         return found
 
     def parts(number):
-        step, replica = number // plan.num_replicas, number % plan.num_replicas
         return tuple(
             {
-                key: part(step * plan.updates_per_step + update, replica, stream, pictures)
+                key: part(number, update, stream, pictures)
                 for stream, (key, pictures) in enumerate(domains.items())
             }
             for update in range(plan.updates_per_step)

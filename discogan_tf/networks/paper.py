@@ -15,13 +15,14 @@ class PaperGenerator(keras.Model):
 
     Images [batch, 64, 64, 3] in [0, 1], in the dtype to compute in, to images of the same shape in
     [0, 1], always float32. The fifth convolution covers all of the 4x4 places that are left: it is a
-    fully connected layer.
+    fully connected layer. No layer has a bias. In their code the two layers of the bottleneck are an
+    option ("extra layers").
     """
 
     def __init__(self, name: str = "generator"):
         super().__init__(name=name, autocast=False)
         self.encoder = [
-            Conv(filters, 2, use_bias=index == 0, name=f"encode_{index + 1}")
+            Conv(filters, 2, use_bias=False, name=f"encode_{index + 1}")
             for index, filters in enumerate(_FILTERS)
         ]
         self.encoder_norms = [BatchNorm(f"encode_{index + 1}_norm") for index in range(1, len(_FILTERS))]
@@ -32,7 +33,7 @@ class PaperGenerator(keras.Model):
             for index, filters in enumerate(reversed(_FILTERS))
         ]
         self.decoder_norms = [BatchNorm(f"decode_{index + 1}_norm") for index in range(len(_FILTERS))]
-        self.to_image = ConvTranspose(3, 2, use_bias=True, name="to_image")
+        self.to_image = ConvTranspose(3, 2, use_bias=False, name="to_image")
 
     def call(self, images, training=False):
         x = tf.nn.leaky_relu(self.encoder[0](images), 0.2)
@@ -56,11 +57,11 @@ class PaperDiscriminator(keras.Model):
     def __init__(self, name: str = "discriminator"):
         super().__init__(name=name, autocast=False)
         self.convs = [
-            Conv(filters, 2, use_bias=index == 0, name=f"conv_{index + 1}")
+            Conv(filters, 2, use_bias=False, name=f"conv_{index + 1}")
             for index, filters in enumerate(_FILTERS)
         ]
         self.conv_norms = [BatchNorm(f"conv_{index + 1}_norm") for index in range(1, len(_FILTERS))]
-        self.to_logit = Dense(1, use_bias=True, name="to_logit")
+        self.to_logit = Dense(1, use_bias=False, name="to_logit")
 
     def call(self, images, training=False):
         x = tf.nn.leaky_relu(self.convs[0](images), 0.2)

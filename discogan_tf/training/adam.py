@@ -23,7 +23,7 @@ class Adam(keras.optimizers.Adam):
         """Applies a dense gradient to a TensorFlow variable and its slots, all of one dtype."""
         index = self._get_variable_index(variable)
         if self._weight_share:
-            gradient += self._weight_share * variable.value
+            gradient += self._weight_share * tf.convert_to_tensor(variable)
         step = tf.cast(self.iterations.value + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,

@@ -18,8 +18,8 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
     """The strategy of `--distribute`.
 
     Raises:
-      ConfigError: if the batch cannot be shared out evenly among the replicas, or for float16, XLA
-        or feature matching on several of them.
+      ConfigError: if the batch cannot be shared out evenly among the replicas, for float16, XLA or
+        feature matching on several of them, or for pictures kept on the devices of several machines.
     """
     if config.distribute == "mirrored":
         strategy = tf.distribute.MirroredStrategy(_local_devices())
@@ -34,6 +34,8 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
         )
     if config.xla and strategy.num_replicas_in_sync > 1:
         raise ConfigError("--xla works on one device only: XLA compiles nothing that asks other replicas")
+    if config.device_cache_bytes > 0 and config.distribute == "multi_worker":
+        raise ConfigError("--device_cache_bytes is for one machine: with multi_worker leave it out")
     if config.feature_matching_weight and strategy.num_replicas_in_sync > 1:
         raise ConfigError(
             "--feature_matching_weight works on one device only: each replica would match its own part of "

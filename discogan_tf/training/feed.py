@@ -67,6 +67,8 @@ class Feed:
 
 def _fit_on_devices(config: Config, training: dict) -> bool:
     most = config.device_cache_bytes
+    if config.distribute == "multi_worker":
+        return False  # Such variables are sent from worker to worker, and bytes cannot be.
     if most < 0:
         most = _MOST_ON_GPUS if tf.config.list_physical_devices("GPU") else 0
     return sum(pictures.nbytes for pictures in training.values()) <= most

@@ -20,6 +20,7 @@ _THAT_MATTERS = {
     ("machine", "replicas"): "the number of replicas",
     ("data",): "the pictures",
     ("config", "deterministic"): "--deterministic",
+    ("config", "xla"): "--xla",
 }
 
 
@@ -63,7 +64,9 @@ def doubts(before: dict | None, now: dict) -> list[str]:
         return ["what it was trained with before is not known"]
     found = []
     for keys, words in _THAT_MATTERS.items():
-        was, then = _value(before, keys), _value(now, keys)
+        # Flags that a version did not know were off.
+        unknown = False if keys[0] == "config" else None
+        was, then = (_value(line, keys) or unknown for line in (before, now))
         if was != then:
             found.append(f"{words} changed" + ("" if keys == ("data",) else f" from {was} to {then}"))
     if (now["git_commit"] or "").endswith("+"):

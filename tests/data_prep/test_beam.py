@@ -57,6 +57,18 @@ def test_several_archives_become_one_data_set_in_order(tmp_path, good_members):
     assert domain.preparation["source"]["archive"] == "part0.tar.gz, part1.tar.gz, part2.tar.gz"
 
 
+def test_archives_whose_splits_are_at_the_top(tmp_path, good_members):
+    """And what is left out of each says of which."""
+    members = [(name.removeprefix("edges2boots/"), data) for name, data in good_members]
+    archives = [write_archive(tmp_path, [*members, ("train/bad.jpg", b"no")], f"part{n}") for n in range(2)]
+    _by_beam(archives, tmp_path, "boots")
+    domain = open_domain(tmp_path, "boots/photo", 32)
+    assert domain.names["val"] == ["part0.tar.gz:val/1_AB.jpg", "part1.tar.gz:val/1_AB.jpg"]
+    assert [line.partition("/")[0] for line in domain.preparation["left_out"]] == [
+        "part0.tar.gz:train", "part1.tar.gz:train",
+    ]  # fmt: skip
+
+
 def test_a_damaged_archive_is_named_and_leaves_nothing(tmp_path, good_members):
     archive = write_archive(tmp_path, good_members)
     archive.write_bytes(archive.read_bytes()[:-200])

@@ -61,13 +61,10 @@ def test_the_papers_networks_squeeze_pictures_through_100_numbers():
     assert generator.decoder[0].kernel.shape == (4, 4, 100, 512)
     logits, features = discriminator(images, training=True)
     assert logits.shape == (3,) and [f.shape[-1] for f in features] == [128, 256, 512]
-    # As of the authors' code in PyTorch, but for the biases that batch norm makes void: kernels ...
     down = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512)
     kernels = 2 * (down + 16 * 512 * 100)
-    # ... scales and offsets of batch norm, and the first and the last bias.
-    rest = _norms([128, 256, 512, 100, 512, 256, 128, 64]) + 64 + 3
-    assert _trainable(generator) == kernels + rest
-    assert _trainable(discriminator) == down + 16 * 512 + _norms([128, 256, 512]) + 64 + 1
+    assert _trainable(generator) == kernels + _norms([128, 256, 512, 100, 512, 256, 128, 64])
+    assert _trainable(discriminator) == down + 16 * 512 + _norms([128, 256, 512])
 
 
 def test_transposed_convolution_is_the_transpose():

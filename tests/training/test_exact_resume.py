@@ -110,8 +110,15 @@ def test_from_every_step_the_rest_is_the_same_bit_for_bit(
     assert capsys.readouterr().out.count("It goes on bit for bit as if it had never stopped.") == 2
 
 
-def test_so_it_is_in_bfloat16_with_two_updates(config, tmp_path, checkpoint_state):
-    config = dataclasses.replace(config, num_steps=3, precision="bfloat16", generator_updates_per_step=2)
+# As the paper's authors train, with the end of their early rate within the run.
+_AUTHORS = {
+    "generator_updates_per_step": 2, "discriminators_apart": True, "feature_matching_weight": 0.9,
+    "adversarial_weight": 0.1, "reconstruction_rate": 0.5, "early_steps": 2, "weight_decay": 1e-3,
+}  # fmt: skip
+
+
+def test_so_it_is_in_bfloat16_with_the_authors_settings(config, tmp_path, checkpoint_state):
+    config = dataclasses.replace(config, num_steps=3, precision="bfloat16", **_AUTHORS)
     _assert_resumes_exactly_everywhere(config, tmp_path, [1], checkpoint_state)
 
 
@@ -120,7 +127,12 @@ def test_so_it_is_in_bfloat16_with_two_updates(config, tmp_path, checkpoint_stat
     ("model", "precision", "updates", "distribute"),
     [
         *itertools.product(["discogan"], ("float32", "bfloat16"), (1, 2), ("none", "mirrored")),
-        *((model, "bfloat16", 2, "mirrored") for model in MODELS if model != "discogan"),
+        *(
+            (model, *kind)
+            for model in MODELS
+            for kind in (("float32", 1, "none"), ("bfloat16", 2, "mirrored"))
+            if model != "discogan"
+        ),
     ],
 )
 def test_longer_and_for_every_model(
@@ -166,28 +178,27 @@ def test_what_last_bits_depend_on_is_compared():
     (words,) = doubts(_start() | {"data": {}}, _start())
     assert words == "the pictures changed"
     assert len(doubts(_start(gpus=["one"]), _start(gpus=["one"]))) == 1
+    (words,) = doubts(_start(), _start() | {"config": {"deterministic": False, "xla": True}})
+    assert words == "--xla changed from False to True"
     exact = {"config": {"deterministic": True}}
     assert doubts(_start(gpus=["one"]) | exact, _start(gpus=["one"]) | exact) == []
 
 
-@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
-    ("precision", "distribute"),
+    "settings",
     [
-        ("float32", "none"),
-        ("bfloat16", "none"),
-        pytest.param("float32", "mirrored", marks=pytest.mark.slow),
+        *({"model": model, "precision": "bfloat16"} for model in MODELS),
+        {"precision": "float32"},
+        {"precision": "float32"} | _AUTHORS,
+        pytest.param({"precision": "float32", "distribute": "mirrored"}, marks=pytest.mark.slow),
     ],
 )
-def test_nothing_is_added_up_in_the_order_of_its_coming(
-    config, batch, tmp_path, model, precision, distribute
-):
+def test_nothing_is_added_up_in_the_order_of_its_coming(config, batch, tmp_path, settings):
     """TensorFlow adds three terms and more in an order that depends on whose memory is free first."""
-    config = dataclasses.replace(config, model=model, precision=precision, generator_updates_per_step=3)
-    config = dataclasses.replace(config, distribute=distribute)
+    config = dataclasses.replace(config, **{"generator_updates_per_step": 3} | settings)
     strategy = distribution.create_strategy(config)
     with strategy.scope():
-        network = create_model(config, tf.as_dtype(precision))
+        network = create_model(config, tf.as_dtype(config.precision))
         optimizers = create_optimizers(network, config)
         averages = WeightAverages(network, create_model(config, tf.float32), 0.9)
     pictures = {key: images.to_uint8(value) for key, value in batch.items()}

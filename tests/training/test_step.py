@@ -29,6 +29,46 @@ def test_chapters_schedule():
     assert float(schedules.loss_weight(weighted, "adversarial_a_to_b", 1)) == 1
 
 
+def test_the_authors_schedule():
+    config = dataclasses.replace(
+        _CONFIG, discriminators_apart=True, adversarial_weight=0.1, feature_matching_weight=0.9,
+        reconstruction_weight=1.0, discriminator_weight=0.5, reconstruction_rate=0.4, early_steps=3,
+        early_reconstruction_rate=0.01,
+    )  # fmt: skip
+    assert schedules.updates(config) == (("discriminator",), ("generator",), ("generator",))
+    weights = {
+        step: [
+            float(schedules.loss_weight(config, name, tf.constant(step, tf.int64)))
+            for name in (
+                "adversarial_a_to_b",
+                "feature_matching_a_to_b",
+                "reconstruction_a",
+                "discriminator_a_real",
+            )
+        ]
+        for step in (1, 3, 4)
+    }
+    assert weights[1] == weights[3] == pytest.approx([0.099, 0.891, 0.01, 0.5])
+    assert weights[4] == pytest.approx([0.06, 0.54, 0.4, 0.5])
+
+
+def test_the_step_weighs_by_its_number(batch):
+    """The total of the first step after the early ones has the later rate."""
+    config = dataclasses.replace(
+        _ONE_UPDATE, reconstruction_rate=0.5, early_reconstruction_rate=0.0, early_steps=1
+    )
+    model = create_model(config, tf.float32)
+    step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
+    for number, share in ((1, 0.0), (2, 0.5)):
+        losses = {k: float(v) for k, v in step((batch,), tf.constant(number, tf.int64)).items()}
+        adversarial = losses["adversarial_a_to_b"] + losses["adversarial_b_to_a"]
+        reconstruction = config.reconstruction_weight * (
+            losses["reconstruction_a"] + losses["reconstruction_b"]
+        )
+        expected = (1 - share) * adversarial + share * reconstruction
+        assert losses["generator_total"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_totals_are_weighted_sums(batch):
     config = dataclasses.replace(_CONFIG, reconstruction_weight=3.0)
     model = create_model(config, tf.float32)
@@ -164,6 +204,18 @@ def test_xla_computes_the_same(gradient_descent):
     _, compiled = _update(config, tf.distribute.get_strategy(), gradient_descent)
     for path, change in plain.items():
         assert np.linalg.norm(compiled[path] - change) < 1e-2 * np.linalg.norm(change), path
+
+
+def test_pictures_on_devices_are_for_one_machine():
+    config = dataclasses.replace(_CONFIG, distribute="multi_worker", device_cache_bytes=1 << 30)
+    with pytest.raises(ConfigError, match="for one machine"):
+        distribution.create_strategy(config)
+
+
+def test_feature_matching_is_for_one_device():
+    config = dataclasses.replace(_CONFIG, distribute="mirrored", feature_matching_weight=1.0)
+    with pytest.raises(ConfigError, match="one device only"):
+        distribution.create_strategy(config)
 
 
 def test_xla_is_for_one_device():
