@@ -17,7 +17,7 @@ from data_prep.sample.archive import draw_archives
 from discogan_tf.checkpoints import Checkpoints
 from discogan_tf.config import Config
 from discogan_tf.models import create_model
-from discogan_tf.networks import discriminators, generators
+from discogan_tf.networks import discriminators, generators, paper
 from discogan_tf.networks.statistics import recompute_statistics, statistics_function
 from discogan_tf.training.step import create_optimizers
 from discogan_tf.training.workdir import write_config
@@ -63,6 +63,7 @@ def small_networks(monkeypatch):
     for module, names in (
         (generators, ("_ENCODER_FILTERS", "_DECODER_FILTERS")),
         (discriminators, ("_FILTERS",)),
+        (paper, ("_FILTERS",)),
     ):
         for name in names:
             monkeypatch.setattr(module, name, tuple(filters // 8 for filters in getattr(module, name)))

@@ -11,12 +11,19 @@ from discogan_tf.serving.bundle import export
 from discogan_tf.serving.formats import FORMATS
 from discogan_tf.serving.versions import Version
 
+# With a way back and without; the third model's generators are those of the first.
+_QUICK = {"discogan", "gan"}
 
-@pytest.fixture(params=MODELS, scope="module")
+
+@pytest.fixture(
+    params=[pytest.param(m, marks=() if m in _QUICK else pytest.mark.slow) for m in MODELS], scope="module"
+)
 def run_and_export(request, make_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     config = make_run(folder / "run", model=request.param)
-    export(config, folder / "exported", formats=("saved_model", *FORMATS))
+    # The other models have the same generators: their forms beside SavedModel would be the same.
+    forms = FORMATS if request.param == "discogan" else ()
+    export(config, folder / "exported", formats=("saved_model", *forms))
     return config, folder / "exported"
 
 
@@ -38,7 +45,8 @@ def test_every_way_to_run_an_export_gives_what_the_network_gives(run_and_export)
             "C API": parity.run_c_api(folder, pictures),
         }
         for chosen, form in FORMATS.items():
-            answers[chosen] = form.load(folder / form.file_name)(pictures)
+            if config.model == "discogan":
+                answers[chosen] = form.load(folder / form.file_name)(pictures)
         for way, answer in answers.items():
             np.testing.assert_allclose(answer, expected, atol=1e-5, err_msg=way)
         back = model.generators.get({"a_to_b": "b_to_a", "b_to_a": "a_to_b"}[direction])

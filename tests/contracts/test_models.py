@@ -13,6 +13,8 @@ from discogan_tf.models import MODELS, create_model
 from discogan_tf.training import schedules
 from discogan_tf.training.step import create_optimizers, create_step
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 _STRATEGY = tf.distribute.get_strategy()
 
 
@@ -42,7 +44,7 @@ def batch(config):
 
 
 @pytest.fixture
-def model(config):
+def model(config, small_networks):
     return create_model(config, tf.float32)
 
 

@@ -187,9 +187,12 @@ def test_what_last_bits_depend_on_is_compared():
 @pytest.mark.parametrize(
     "settings",
     [
-        *({"model": model, "precision": "bfloat16"} for model in MODELS),
-        {"precision": "float32"},
+        {"precision": "bfloat16"},
         {"precision": "float32"} | _AUTHORS,
+        *(
+            pytest.param({"model": model, "precision": "float32"}, marks=pytest.mark.slow)
+            for model in MODELS
+        ),
         pytest.param({"precision": "float32", "distribute": "mirrored"}, marks=pytest.mark.slow),
     ],
 )
