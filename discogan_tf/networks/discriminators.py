@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from discogan_tf.networks.layers import BatchNorm, Conv, Dense
+from discogan_tf.networks.layers import BatchNorm, Dense
+from discogan_tf.networks.strided import create_strided, flattened, run_strided
 
 # The chapter's sizes.
 _FILTERS = (32, 64, 128, 256, 512)
@@ -21,22 +22,14 @@ class Discriminator(keras.Model):
 
     def __init__(self, name: str = "discriminator"):
         super().__init__(name=name, autocast=False)
-        self.convs = [
-            Conv(filters, 2, use_bias=index == 0, name=f"conv_{index + 1}")
-            for index, filters in enumerate(_FILTERS)
-        ]
-        self.conv_norms = [BatchNorm(f"conv_{index + 1}_norm") for index in range(1, len(_FILTERS))]
+        self.convs, self.conv_norms = create_strided(_FILTERS, "conv")
         self.features = Dense(_FEATURES, use_bias=False, name="features")
         self.features_norm = BatchNorm("features_norm")
         self.to_logit = Dense(1, use_bias=True, name="to_logit")
 
     def call(self, images, training=False):
-        x = tf.nn.leaky_relu(self.convs[0](images), 0.2)
-        features = []
-        for conv, norm in zip(self.convs[1:], self.conv_norms, strict=True):
-            x = tf.nn.leaky_relu(norm(conv(x), training=training), 0.2)
-            features.append(x)
-        x = tf.reshape(x, [-1, x.shape[1] * x.shape[2] * x.shape[3]])
+        outputs = run_strided(images, self.convs, self.conv_norms, training)
+        x = flattened(outputs[-1])
         x = tf.nn.leaky_relu(self.features_norm(self.features(x), training=training), 0.2)
         # Differs from the chapter, which ends in a sigmoid and feeds it to a loss that wants logits.
-        return tf.cast(tf.squeeze(self.to_logit(x), axis=1), tf.float32), features[:3]
+        return tf.cast(tf.squeeze(self.to_logit(x), axis=1), tf.float32), outputs[1:4]

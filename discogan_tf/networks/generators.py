@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from discogan_tf.networks.layers import BatchNorm, Conv
+from discogan_tf.networks.strided import create_strided, run_strided
 
 # The chapter's sizes.
 _ENCODER_FILTERS = (32, 64, 128, 256)
@@ -26,13 +27,7 @@ class Generator(keras.Model):
 
     def __init__(self, name: str = "generator"):
         super().__init__(name=name, autocast=False)
-        self.encoder = [
-            Conv(filters, 2, use_bias=index == 0, name=f"encode_{index + 1}")
-            for index, filters in enumerate(_ENCODER_FILTERS)
-        ]
-        self.encoder_norms = [
-            BatchNorm(f"encode_{index + 1}_norm") for index in range(1, len(_ENCODER_FILTERS))
-        ]
+        self.encoder, self.encoder_norms = create_strided(_ENCODER_FILTERS, "encode")
         # Differs from the chapter: its printed code enlarges by tf.reshape, which scrambles space.
         self.decoder = [
             Conv(4 * filters, 1, use_bias=False, name=f"decode_{index + 1}")
@@ -44,9 +39,7 @@ class Generator(keras.Model):
         self.to_image = Conv(3, 1, use_bias=True, name="to_image", initial_bias=_DARK)
 
     def call(self, images, training=False):
-        x = tf.nn.leaky_relu(self.encoder[0](images), 0.2)
-        for conv, norm in zip(self.encoder[1:], self.encoder_norms, strict=True):
-            x = tf.nn.leaky_relu(norm(conv(x), training=training), 0.2)
+        x = run_strided(images, self.encoder, self.encoder_norms, training)[-1]
         for conv, norm in zip(self.decoder, self.decoder_norms, strict=True):
             x = tf.nn.depth_to_space(tf.nn.relu(norm(conv(x), training=training)), 2)
         # Differs from the chapter, whose last activation is a ReLU: colours above 1 wrapped around.

@@ -80,11 +80,13 @@ class Dense(keras.layers.Layer):
 
     def __init__(self, units: int, use_bias: bool, name: str, initializer=None):
         super().__init__(name=name, autocast=False)
-        self.units, self.use_bias, self.initializer = units, use_bias, initializer or _initializer()
+        self.units, self.use_bias, self.initializer = units, use_bias, initializer
 
     def build(self, input_shape):
         self.kernel = self.add_weight(
-            name="kernel", shape=(input_shape[-1], self.units), initializer=self.initializer
+            name="kernel",
+            shape=(input_shape[-1], self.units),
+            initializer=self.initializer or _initializer(),
         )
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")

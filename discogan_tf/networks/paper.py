@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from discogan_tf.networks.layers import BatchNorm, Conv, ConvTranspose, Dense
+from discogan_tf.networks.layers import BatchNorm, ConvTranspose, Dense
+from discogan_tf.networks.strided import create_strided, flattened, run_strided
 
 _FILTERS = (64, 128, 256, 512)
 # What the generator squeezes a picture through.
@@ -21,11 +22,7 @@ class PaperGenerator(keras.Model):
 
     def __init__(self, name: str = "generator"):
         super().__init__(name=name, autocast=False)
-        self.encoder = [
-            Conv(filters, 2, use_bias=False, name=f"encode_{index + 1}")
-            for index, filters in enumerate(_FILTERS)
-        ]
-        self.encoder_norms = [BatchNorm(f"encode_{index + 1}_norm") for index in range(1, len(_FILTERS))]
+        self.encoder, self.encoder_norms = create_strided(_FILTERS, "encode", first_bias=False)
         self.squeeze = Dense(_BOTTLENECK, use_bias=False, name="squeeze")
         self.squeeze_norm = BatchNorm("squeeze_norm")
         self.decoder = [
@@ -36,10 +33,7 @@ class PaperGenerator(keras.Model):
         self.to_image = ConvTranspose(3, 2, use_bias=False, name="to_image")
 
     def call(self, images, training=False):
-        x = tf.nn.leaky_relu(self.encoder[0](images), 0.2)
-        for conv, norm in zip(self.encoder[1:], self.encoder_norms, strict=True):
-            x = tf.nn.leaky_relu(norm(conv(x), training=training), 0.2)
-        x = tf.reshape(x, [-1, x.shape[1] * x.shape[2] * x.shape[3]])
+        x = flattened(run_strided(images, self.encoder, self.encoder_norms, training)[-1])
         x = tf.nn.leaky_relu(self.squeeze_norm(self.squeeze(x), training=training), 0.2)
         x = x[:, tf.newaxis, tf.newaxis, :]
         for conv, norm in zip(self.decoder, self.decoder_norms, strict=True):
@@ -56,18 +50,10 @@ class PaperDiscriminator(keras.Model):
 
     def __init__(self, name: str = "discriminator"):
         super().__init__(name=name, autocast=False)
-        self.convs = [
-            Conv(filters, 2, use_bias=False, name=f"conv_{index + 1}")
-            for index, filters in enumerate(_FILTERS)
-        ]
-        self.conv_norms = [BatchNorm(f"conv_{index + 1}_norm") for index in range(1, len(_FILTERS))]
+        self.convs, self.conv_norms = create_strided(_FILTERS, "conv", first_bias=False)
         self.to_logit = Dense(1, use_bias=False, name="to_logit")
 
     def call(self, images, training=False):
-        x = tf.nn.leaky_relu(self.convs[0](images), 0.2)
-        features = []
-        for conv, norm in zip(self.convs[1:], self.conv_norms, strict=True):
-            x = tf.nn.leaky_relu(norm(conv(x), training=training), 0.2)
-            features.append(x)
-        x = tf.reshape(x, [-1, x.shape[1] * x.shape[2] * x.shape[3]])
-        return tf.cast(tf.squeeze(self.to_logit(x), axis=1), tf.float32), features
+        outputs = run_strided(images, self.convs, self.conv_norms, training)
+        logits = tf.squeeze(self.to_logit(flattened(outputs[-1])), axis=1)
+        return tf.cast(logits, tf.float32), outputs[1:]

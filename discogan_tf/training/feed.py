@@ -25,9 +25,8 @@ class Feed:
 
     def __init__(self, strategy: tf.distribute.Strategy, config: Config, training: dict):
         self._strategy, self._config, self._training = strategy, config, training
-        self._on_devices = _fit_on_devices(config, training)
         self.make_batches = None
-        if self._on_devices:
+        if _fit_on_devices(config, training):
             with strategy.scope():
                 pictures = {k: tf.Variable(images[:], trainable=False) for k, images in training.items()}
             plan = self._plan(strategy.num_replicas_in_sync)
@@ -46,12 +45,12 @@ class Feed:
                 first_replica=context.input_pipeline_id * local_replicas,
                 local_replicas=local_replicas,
             )
-            if self._on_devices:
+            if self.make_batches:
                 return part_numbers(plan, first_step)
             return training_batches(self._training["a"], self._training["b"], plan, first_step)
 
         # Numbers are for the processor, wherever the step runs.
-        options = tf.distribute.InputOptions(experimental_fetch_to_device=not self._on_devices)
+        options = tf.distribute.InputOptions(experimental_fetch_to_device=self.make_batches is None)
         return iter(self._strategy.distribute_datasets_from_function(local, options))
 
     def _plan(self, num_replicas: int, **local) -> BatchPlan:
