@@ -18,7 +18,6 @@ from discogan_tf.errors import ConfigError, DiscoganError
 from discogan_tf.quiet import quiet_libraries
 
 _PICTURES = 200
-_CURVES = ("sliced_wasserstein", "relation", "diversity", "reconstruction_ssim", "score")
 
 
 def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -> str:
@@ -34,14 +33,10 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
       ConfigError: if the runs have no direction in common, or were of other pictures.
     """
     from discogan_tf.evaluation import subject, tables
-    from discogan_tf.reporting import page
+    from discogan_tf.reporting import curves, page
     from discogan_tf.reporting.records import read_records
 
-    directions = [
-        name for name in next(iter(configs.values())).directions
-        if all(name in config.directions for config in configs.values())
-    ]  # fmt: skip
-    if not directions:
+    if not set.intersection(*(set(config.directions) for config in configs.values())):
         raise ConfigError("these runs translate between different domains: nothing can be compared")
     for name in ("domain_a", "domain_b", "image_size"):
         values = {run: getattr(config, name) for run, config in configs.items()}
@@ -58,12 +53,11 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
             read_records(Path(config.workdir)),
         )
     sections = [page.section("Settings that differ", page.table(*settings))]
-    for direction in directions:
-        metrics = _metrics(measured, direction)
+    for direction in tables.common_directions(measured):
+        metrics = tables.side_by_side(measured, direction)
         print(f"{direction}\n\n{tables.in_columns(*metrics)}\n")
-        sections.append(
-            page.section(direction, page.table(*metrics), page.curves(*_curves(records, direction)))
-        )
+        drawn = curves.draw_metrics(records, direction)
+        sections.append(page.section(direction, page.table(*metrics), page.curves(*drawn)))
     notes = tables.notes(next(iter(measured.values())))[:2]
     print(*notes, sep="\n")
     sections.append(page.section("About the numbers", *(page.text(note, "note") for note in notes)))
@@ -81,35 +75,6 @@ def _differing_settings(configs: list[Config]) -> list[list[str]]:
         if field.name not in ("workdir", "data_dir") and len(set(values)) > 1:
             rows.append([f"--{field.name}", *values])
     return rows
-
-
-def _metrics(measured: dict[str, dict], direction: str) -> tuple[list[str], list[list[str]]]:
-    from discogan_tf.evaluation import tables
-
-    found = {name: report["directions"][direction] for name, report in measured.items()}
-    rows = [["step", *(str(report["step"]) for report in measured.values()), "", ""]]
-    for metric, entry in next(iter(found.values())).items():
-        cells = [
-            tables.with_interval(values[metric]) if metric in values else "" for values in found.values()
-        ]
-        floor = "" if entry["floor"] is None else tables.number(entry["floor"])
-        rows.append([metric, *cells, floor, entry["better"]])
-    return ["", *found, "floor", "better"], rows
-
-
-def _curves(records: dict, direction: str) -> list[str]:
-    from discogan_tf.reporting.curves import draw_curves
-
-    plots = []
-    for metric in _CURVES:
-        curves = {
-            name: record.metrics[metric][direction]
-            for name, record in records.items()
-            if direction in record.metrics.get(metric, {})
-        }
-        if curves:
-            plots.append(draw_curves(metric, curves))
-    return plots
 
 
 def main(argv: list[str]) -> None:

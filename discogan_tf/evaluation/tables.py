@@ -14,6 +14,25 @@ def cells(report: dict) -> tuple[list[str], list[list[str]]]:
     return ["", *directions, "floor (real pictures, chance)", "better"], rows
 
 
+def common_directions(reports: dict[str, dict]) -> list[str]:
+    """The directions that all reports have."""
+    first, *others = (report["directions"] for report in reports.values())
+    return [name for name in first if all(name in other for other in others)]
+
+
+def side_by_side(reports: dict[str, dict], direction: str) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of a table: a row for each metric of a direction, a column for each report."""
+    found = {name: report["directions"][direction] for name, report in reports.items()}
+    rows = [["step", *(str(report["step"]) for report in reports.values()), "", ""]]
+    for metric in dict.fromkeys(metric for values in found.values() for metric in values):
+        known = next(values[metric] for values in found.values() if metric in values)
+        cells = [with_interval(values[metric]) if metric in values else "" for values in found.values()]
+        rows.append(
+            [metric, *cells, "" if known["floor"] is None else number(known["floor"]), known["better"]]
+        )
+    return ["", *found, "floor", "better"], rows
+
+
 def notes(report: dict) -> list[str]:
     """What must be known beside the numbers."""
     directions = report["directions"]
@@ -49,6 +68,12 @@ def in_columns(head: list[str], rows: list[list[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+def in_markdown(head: list[str], rows: list[list[str]]) -> str:
+    """A table for a Markdown file."""
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
 
 
 def with_interval(entry: dict) -> str:

@@ -13,13 +13,14 @@ import dataclasses
 import json
 from pathlib import Path
 
+from discogan_tf.experiments import MODEL_WORDS
+
 _SOURCE_MODES, _TARGET_MODES = 5, 10
 _OF_EACH = 200
 _EXTENT = 3.0
 _GRID = 120
 # When points are looked at, as shares of all steps.
 _MOMENTS = (0.0, 0.02, 0.1, 0.3, 1.0)
-_WORDS = {"gan": "GAN", "recon_gan": "GAN with reconstruction", "discogan": "DiscoGAN"}
 
 
 def train(model_name: str, seed: int, num_steps: int):
@@ -81,7 +82,7 @@ def draw(moments: dict, path: Path) -> None:
     figure = Figure(figsize=(2.6 * len(_MOMENTS), 2.7 * len(moments)), layout="constrained")
     axes = figure.subplots(len(moments), len(_MOMENTS), squeeze=False)
     for row, (name, of_model) in zip(axes, moments.items(), strict=True):
-        row[0].set_ylabel(_WORDS[name])
+        row[0].set_ylabel(MODEL_WORDS[name])
         for axis, (step, points, surface) in zip(row, of_model, strict=True):
             extent = (-_EXTENT, _EXTENT, -_EXTENT, _EXTENT)
             axis.imshow(surface, extent=extent, origin="lower", cmap="Greys_r", vmin=0, vmax=1, alpha=0.6)
@@ -97,19 +98,19 @@ def table(found: dict) -> str:
     Args:
       found: Name of a model -> a `Mapping` for each seed.
     """
+    from discogan_tf.evaluation import tables
+
     columns = {
         "target modes covered, of 10": "covered",
         "source modes that share a target, of 5": "shared",
         "seeds with one-to-one maps": "one_to_one",
         "points on a mode": "on_modes",
     }
-    lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    rows = []
     for name, mappings in found.items():
-        cells = [
-            _mean([float(getattr(mapping, field)) for mapping in mappings]) for field in columns.values()
-        ]
-        lines.append(f"| {_WORDS[name]} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        values = [[float(getattr(mapping, field)) for mapping in mappings] for field in columns.values()]
+        rows.append([MODEL_WORDS[name], *map(_mean, values)])
+    return tables.in_markdown(["", *columns], rows)
 
 
 def _mean(values: list[float]) -> str:
@@ -142,10 +143,10 @@ def main() -> None:
     targets = mixtures.circle(_TARGET_MODES)
     _, modes = mixtures.draw(mixtures.circle(_SOURCE_MODES), _OF_EACH)
     values.output_dir.mkdir(parents=True, exist_ok=True)
-    found, shown = {name: [] for name in _WORDS}, {}
-    with tqdm(total=values.seeds * len(_WORDS), unit="run") as bar:
+    found, shown = {name: [] for name in MODEL_WORDS}, {}
+    with tqdm(total=values.seeds * len(MODEL_WORDS), unit="run") as bar:
         for seed in range(values.seeds):
-            for name in _WORDS:
+            for name in MODEL_WORDS:
                 moments = train(name, seed, values.num_steps)
                 found[name].append(mixtures.mapping(moments[-1][1], modes, targets))
                 if seed == 0:

@@ -4,11 +4,26 @@ import io
 
 import numpy as np
 
-from discogan_tf.reporting.records import Series
+from discogan_tf.reporting.records import Records, Series
 
 _WIDTH, _HEIGHT = 5.2, 3.0
 # Longer series are drawn as their mean over windows, or the file would be all curves.
 _MOST_POINTS = 300
+_COMPARED = ("sliced_wasserstein", "relation", "diversity", "reconstruction_ssim", "score")
+
+
+def draw_metrics(records: dict[str, Records], direction: str) -> list[str]:
+    """A plot for each metric that some run wrote down of a direction, with a curve for each run."""
+    plots = []
+    for metric in _COMPARED:
+        curves = {
+            name: record.metrics[metric][direction]
+            for name, record in records.items()
+            if direction in record.metrics.get(metric, {})
+        }
+        if curves:
+            plots.append(draw_curves(metric, curves))
+    return plots
 
 
 def draw_curves(title: str, curves: dict[str, Series], floors: dict[str, float] | None = None) -> str:

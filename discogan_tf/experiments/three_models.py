@@ -1,0 +1,143 @@
+"""The paper's claim on pictures: GAN, GAN with reconstruction and DiscoGAN from equally many of them.
+
+    python -m discogan_tf.experiments.three_models --flagfile=quickstart.cfg --workdir=runs/three_models
+
+Trains each model with the same settings and the same pictures in the same order, as `train.py` would, in
+a folder of its own within the workdir, and measures the translations from domain a to b, the way that all
+three have, on validation pictures. With `--seeds=3` each is trained three times, and numbers are means
+with the lowest and the highest. Writes `three_models.md`, `three_models.png` and a page,
+`three_models.html`. Run again, it goes on where it was stopped. Exit status as `train.py`'s.
+"""
+
+import dataclasses
+import shlex
+import signal
+import statistics
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from discogan_tf.config import Config
+from discogan_tf.errors import ConfigError, DiscoganError
+from discogan_tf.experiments import MODEL_WORDS
+from discogan_tf.flags import config_from_flags, define_training_flags
+from discogan_tf.quiet import quiet_libraries
+
+_PICTURES = 200
+_SHOWN = 10
+
+
+def configs_of(config: Config, seeds: int) -> dict[str, list[Config]]:
+    """Name of a model -> the settings of its runs, one for each seed from `config.seed` on."""
+    return {
+        name: [
+            dataclasses.replace(
+                config, model=name, seed=seed, workdir=str(Path(config.workdir) / f"{name}_seed_{seed}")
+            )
+            for seed in range(config.seed, config.seed + seeds)
+        ]
+        for name in MODEL_WORDS
+    }
+
+
+def over_seeds(reports: list[dict]) -> dict:
+    """One report of several: of each metric the mean, and the lowest and the highest as its interval.
+
+    A single one stays as it is, with the bootstrap intervals over its pictures.
+
+    Args:
+      reports: As `subject.measure` gives them, of the same metrics.
+    """
+    if len(reports) == 1:
+        return reports[0]
+    directions = {}
+    for direction, found in reports[0]["directions"].items():
+        directions[direction] = {}
+        for metric, entry in found.items():
+            values = [report["directions"][direction][metric]["value"] for report in reports]
+            of_all = {"value": statistics.fmean(values), "low": min(values), "high": max(values)}
+            directions[direction][metric] = entry | of_all
+    return reports[0] | {"directions": directions}
+
+
+def show(configs: dict[str, list[Config]], command: str, resamples: int = 200) -> None:
+    """Measures the trained runs, prints the table and writes table, sheet and page into their folder.
+
+    Args:
+      configs: What `configs_of` gave.
+      command: What made them, for the page.
+      resamples: Samples for each bootstrap interval.
+    """
+    from discogan_tf import images as pixels
+    from discogan_tf.evaluation import subject, tables
+    from discogan_tf.reporting import curves, page
+    from discogan_tf.reporting.records import read_records
+
+    first = configs["discogan"][0]
+    folder, direction = Path(first.workdir).parent, next(iter(first.directions))
+    reports, records, rows = {}, {}, {}
+    for name, runs in configs.items():
+        subjects = [subject.load_subject(run, "val", "last", _PICTURES) for run in runs]
+        reports[MODEL_WORDS[name]] = over_seeds([subject.measure(of, resamples) for of in subjects])
+        records |= {Path(run.workdir).name: read_records(Path(run.workdir)) for run in runs}
+        rows |= _sheet_rows(first.name_a, MODEL_WORDS[name], subjects[0].views[direction])
+    table, sheet = tables.side_by_side(reports, direction), pixels.draw_sheet(rows)
+    pictures_note, interval_note = tables.notes(next(iter(reports.values())))[:2]
+    if len(runs) > 1:
+        interval_note = f"Means of {len(runs)} seeds; in brackets the lowest and the highest."
+    notes = [pictures_note, interval_note]
+    print(f"\n{direction}\n\n{tables.in_columns(*table)}\n", *notes, sep="\n")
+    (folder / "three_models.md").write_text(tables.in_markdown(*table) + "\n")
+    pixels.write_png(folder / "three_models.png", sheet)
+    sections = [
+        page.section(direction, page.table(*table), *(page.text(note, "note") for note in notes)),
+        page.section("The same validation pictures by each", page.picture(sheet, "translations")),
+        page.section("During training", page.curves(*curves.draw_metrics(records, direction))),
+        page.section("Command", page.preformatted(command)),
+    ]
+    content = page.page("GAN, GAN with reconstruction, DiscoGAN", *sections)
+    (folder / "three_models.html").write_text(content)
+    print(f"Written to {folder}: three_models.md, .png and .html.")
+
+
+def _sheet_rows(source: str, label: str, view) -> dict:
+    from discogan_tf.data.domains import evenly_spaced
+
+    return {source: evenly_spaced(view.inputs, _SHOWN), label: evenly_spaced(view.outputs, _SHOWN)}
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
+    quiet_libraries()
+    from data_prep.errors import PreparationError
+    from data_prep.prepare import prepare_missing
+
+    try:
+        if flags.FLAGS["model"].present:
+            raise ConfigError("--model: all three are trained; leave it out")
+        config = config_from_flags()
+        if config.distribute == "multi_worker":
+            raise ConfigError("--distribute=multi_worker: train each model by train.py instead")
+        prepare_missing(config.data_dir, (config.domain_a, config.domain_b), config.image_size)
+        from discogan_tf.training.loop import train
+
+        configs = configs_of(config, flags.FLAGS.seeds)
+        # Seeds outermost: whoever stops it early has all three models of some seeds.
+        for runs in zip(*configs.values(), strict=True):
+            for run in runs:
+                print(f"\n{MODEL_WORDS[run.model]}, seed {run.seed}:")
+                if stopped_by := train(run):
+                    sys.exit(128 + stopped_by)
+        show(configs, f"python -m discogan_tf.experiments.three_models {shlex.join(sys.argv[1:])}")
+    except (DiscoganError, PreparationError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+
+
+if __name__ == "__main__":
+    define_training_flags()
+    flags.DEFINE_integer("seeds", 1, "How many runs of each model.", lower_bound=1)
+    app.run(main)
