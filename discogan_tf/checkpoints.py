@@ -3,14 +3,13 @@
 import contextlib
 import json
 import math
-import shutil
 from pathlib import Path
 
 import tensorflow as tf
 
 from discogan_tf.checkpoint_names import BEST, LAST
 from discogan_tf.errors import CheckpointError
-from discogan_tf.sealed import damage, remove, seal, sealed_steps, unseal, write_durably
+from discogan_tf.sealed import damage, remove, remove_all_but, seal, sealed_steps, unseal, write_durably
 
 # Name within a checkpoint of the generators' averages.
 _AVERAGES = "averages"
@@ -81,12 +80,8 @@ class Checkpoints:
 
     def remove_leftovers(self) -> None:
         """Removes what a crash while saving left behind: whatever is not sealed, once anything is."""
-        for folder in self._folder.glob("*_temp"):
-            shutil.rmtree(folder, ignore_errors=True)
-        sealed = {f"step-{step}" for step in sealed_steps(self._folder)}
-        for path in self._folder.glob("step-*"):
-            if sealed and path.name.partition(".")[0] not in sealed and path.is_file():
-                path.unlink()
+        if sealed := sealed_steps(self._folder):
+            remove_all_but(self._folder, sealed)
 
 
 class BestCheckpoints:
@@ -133,9 +128,7 @@ class BestCheckpoints:
         if better:
             write_durably(self._folder / "best.json", json.dumps(self._record, indent=1) + "\n")
             for name in better:
-                for file in (self._folder / name).glob("step-*"):
-                    if file.name.partition(".")[0] != f"step-{step}":
-                        file.unlink()
+                remove_all_but(self._folder / name, [step])
         return better
 
 

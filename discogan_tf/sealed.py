@@ -8,6 +8,8 @@ or a sealed checkpoint.
 import hashlib
 import json
 import os
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 _SUFFIX = ".manifest"
@@ -37,6 +39,18 @@ def remove(prefix: Path) -> None:
     unseal(prefix)
     for path in _files(prefix):
         path.unlink(missing_ok=True)
+
+
+def remove_all_but(folder: Path, steps: Iterable[int]) -> None:
+    """Removes from a folder what is not a file of these steps' checkpoints: older ones, and what a crash
+    while saving left, such as the folder that TensorFlow gathers the parts of a checkpoint in.
+    """
+    kept = {f"step-{step}" for step in steps}
+    for path in folder.glob("step-*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name.partition(".")[0] not in kept:
+            path.unlink()
 
 
 def sealed_steps(folder: Path) -> list[int]:

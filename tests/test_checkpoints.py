@@ -49,6 +49,21 @@ def test_the_record_outlives_the_process(model, tmp_path):
     assert _restored(tmp_path, model, "best") == (7, 7)
 
 
+@pytest.mark.parametrize("killed_at", [7, 8])
+def test_what_a_kill_left_is_cleared_away(model, tmp_path, killed_at):
+    """Killed while writing, TensorFlow leaves a folder of parts, and perhaps half a file."""
+    for name in ("there", "together"):
+        parts = tmp_path / "best" / name / f"step-{killed_at}_temp"
+        parts.mkdir(parents=True)
+        (parts / "part-00000-of-00001.index").write_bytes(b"half")
+        (tmp_path / "best" / name / "step-5.index").write_bytes(b"half")
+    _mark(model, 8)
+    BestCheckpoints(tmp_path, model).offer(8, {"there": 40})
+    assert _restored(tmp_path, model, "best") == (8, 8)
+    left = {path.name for path in tmp_path.glob("best/*/*")}
+    assert left == {"step-8.index", "step-8.data-00000-of-00001", "step-8.manifest"}
+
+
 def test_what_is_not_there_is_said(model, tmp_path):
     with pytest.raises(CheckpointError, match="none was evaluated yet"):
         restore_generators(tmp_path, model, "best")
