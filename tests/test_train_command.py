@@ -56,10 +56,27 @@ def test_bad_settings_and_missing_data_are_plain_errors(data_dir, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("flagfile", ["bags_shoes.cfg", "chapter.cfg", "quickstart.cfg"])
-def test_flagfiles_are_valid(flagfile):
+@pytest.mark.parametrize(
+    ("flagfile", "names"),
+    {
+        "bags_shoes.cfg": ("handbags", "shoes"),
+        "chapter.cfg": ("handbags", "shoes"),
+        "edges_handbags.cfg": ("edges", "photo"),
+        "edges_shoes.cfg": ("edges", "photo"),
+        "folders.cfg": ("men", "women"),
+        "paper.cfg": ("handbags", "shoes"),
+        "quickstart.cfg": ("handbags", "shoes"),
+        "shoes_bags_folders.cfg": ("handbags", "shoes"),
+    }.items(),
+)
+def test_flagfiles_are_valid(flagfile, names):
     config = configs.from_flagfile((_ROOT / flagfile).read_text())
-    assert config.name_a == "handbags" and config.name_b == "shoes"
+    assert (config.name_a, config.name_b) == names
+
+
+def test_all_flagfiles_are_tested():
+    (parameters,) = (m for m in test_flagfiles_are_valid.pytestmark if m.name == "parametrize")
+    assert {name for name, _ in parameters.args[1]} == {path.name for path in _ROOT.glob("*.cfg")}
 
 
 def test_help_does_not_load_tensorflow():

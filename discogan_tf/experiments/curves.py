@@ -1,0 +1,134 @@
+"""What the curves look like when it goes well and when it does not, on the drawn sample.
+
+    python -m data_prep sample --data_dir=data
+    python -m discogan_tf.experiments.curves --workdir=runs/curves
+
+Trains a few small runs that differ in one setting or two, and draws the losses of each beside what it makes
+of the same handbags in the end: `curves.png`, with the alarms that sounded in `curves.md`. Minutes on two
+cores. Run again, it goes on where it was stopped.
+"""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+# What is said of each run -> how its settings differ.
+CASES = {
+    "It goes well": {},
+    "No way back: --reconstruction_weight=0": {"reconstruction_weight": 0.0},
+    "Too large steps: --learning_rate=0.02": {"learning_rate": 0.02},
+    "The discriminators win: --adversarial_weight=0.02": {"adversarial_weight": 0.02},
+}
+# Curves of the direction that is shown: loss -> what it says.
+_LOSSES = {
+    "adversarial_a_to_b": "generator, adversarial",
+    "discriminator_b_real": "discriminator, on real",
+    "discriminator_b_fake": "discriminator, on drawn",
+}
+_SHOWN = 6
+_WINDOW = 10
+
+
+def configs_of(data_dir: str, workdir: Path, num_steps: int) -> dict:
+    """Label of a case -> its settings."""
+    from discogan_tf.config import Config
+
+    common = Config(
+        data_dir=data_dir, domain_a="sample_edges2handbags/photo", domain_b="sample_edges2shoes/photo",
+        image_size=32, num_steps=num_steps, ema_decay=0.9, log_every_steps=1, sample_every_steps=num_steps,
+        evaluate_every_steps=max(1, num_steps // 5), save_every_steps=max(1, num_steps // 2),
+    )  # fmt: skip
+    return {
+        label: dataclasses.replace(common, workdir=str(workdir / f"run_{number}"), **changes)
+        for number, (label, changes) in enumerate(CASES.items(), 1)
+    }
+
+
+def draw(configs: dict, path: Path) -> None:
+    """The figure: a row for each run, its losses, its reconstruction errors, and its pictures."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from discogan_tf.evaluation.subject import load_subject
+    from discogan_tf.reporting.records import read_records
+
+    figure = Figure(figsize=(13, 2.7 * len(configs)), layout="constrained")
+    axes = figure.subplots(len(configs), 3, squeeze=False, width_ratios=(1, 1, 1.6))
+    for row, (label, config) in zip(axes, configs.items(), strict=True):
+        losses = read_records(Path(config.workdir)).losses
+        for name, words in _LOSSES.items():
+            _plot(row[0], losses[name], words)
+        row[0].axhline(np.log(2), color="grey", linestyle=":", linewidth=1)
+        row[0].set_ylim(0, 6)
+        for name in ("reconstruction_a", "reconstruction_b"):
+            _plot(row[1], losses[name], name.replace("_", " "))
+        row[1].set_ylim(0, 0.6)
+        row[0].set_title(label, loc="left", fontsize=11)
+        for axis in row[:2]:
+            axis.legend(fontsize=7, frameon=False, loc="upper right")
+            axis.grid(alpha=0.3)
+        view = next(iter(load_subject(config, "val", "last", _SHOWN).views.values()))
+        pictures = [np.concatenate(list(line), axis=1) for line in (view.inputs, view.outputs)]
+        row[2].imshow(np.concatenate(pictures), interpolation="nearest")
+        row[2].set(xticks=[], yticks=[], title="handbags, and the shoes drawn for them")
+    for axis in axes[-1][:2]:
+        axis.set_xlabel("step")
+    figure.savefig(path, dpi=100)
+
+
+def _plot(axis, series: list[tuple[int, float]], label: str) -> None:
+    """Means over a few steps: single ones jump too much to be read."""
+    import numpy as np
+
+    values = np.array(series)
+    values = values[: len(values) // _WINDOW * _WINDOW].reshape(-1, _WINDOW, 2).mean(1)
+    axis.plot(*values.T, label=label, linewidth=1.2)
+
+
+def alarms(configs: dict) -> str:
+    """Markdown of what each run was warned of."""
+    from discogan_tf.reporting.records import read_records
+
+    lines = []
+    for label, config in configs.items():
+        found = read_records(Path(config.workdir)).alarms
+        lines += [f"- {label}", *(f"  - step {step}: {words}" for step, words in found)]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m discogan_tf.experiments.curves", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--data_dir", default="data")
+    parser.add_argument("--workdir", type=Path, default=Path("runs/curves"))
+    parser.add_argument("--num_steps", type=int, default=600, help="of each run (600)")
+    values = parser.parse_args()
+    if values.num_steps < _WINDOW:
+        parser.error(f"--num_steps: at least {_WINDOW}")
+
+    from discogan_tf.errors import DiscoganError
+    from discogan_tf.quiet import quiet_libraries
+
+    quiet_libraries()
+    from data_prep.errors import PreparationError
+    from data_prep.prepare import prepare_missing
+    from discogan_tf.training.loop import train
+
+    try:
+        configs = configs_of(values.data_dir, values.workdir, values.num_steps)
+        for label, config in configs.items():
+            print(f"\n{label}")
+            prepare_missing(config.data_dir, (config.domain_a, config.domain_b), config.image_size)
+            if stopped_by := train(config):
+                sys.exit(128 + stopped_by)
+        draw(configs, values.workdir / "curves.png")
+    except (DiscoganError, PreparationError, OSError) as error:
+        sys.exit(f"error: {error}")
+    words = alarms(configs)
+    (values.workdir / "curves.md").write_text(words + "\n")
+    print(f"\nAlarms:\n{words}\n\nWritten to {values.workdir}: curves.png and curves.md.")
+
+
+if __name__ == "__main__":
+    main()
