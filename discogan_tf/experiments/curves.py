@@ -10,7 +10,6 @@ cores. Run again, it goes on where it was stopped.
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
 
 # What is said of each run -> how its settings differ.
@@ -18,7 +17,7 @@ CASES = {
     "It goes well": {},
     "No way back: --reconstruction_weight=0": {"reconstruction_weight": 0.0},
     "Too large steps: --learning_rate=0.02": {"learning_rate": 0.02},
-    "The discriminators win: --adversarial_weight=0.02": {"adversarial_weight": 0.02},
+    "The discriminators win: --adversarial_weight=0.002": {"adversarial_weight": 0.002},
 }
 # Curves of the direction that is shown: loss -> what it says.
 _LOSSES = {
@@ -107,24 +106,14 @@ def main() -> None:
     if values.num_steps < _WINDOW:
         parser.error(f"--num_steps: at least {_WINDOW}")
 
-    from discogan_tf.errors import DiscoganError
+    from discogan_tf.experiments.running import errors_for_people, train_all
     from discogan_tf.quiet import quiet_libraries
 
     quiet_libraries()
-    from data_prep.errors import PreparationError
-    from data_prep.prepare import prepare_missing
-    from discogan_tf.training.loop import train
-
-    try:
+    with errors_for_people():
         configs = configs_of(values.data_dir, values.workdir, values.num_steps)
-        for label, config in configs.items():
-            print(f"\n{label}")
-            prepare_missing(config.data_dir, (config.domain_a, config.domain_b), config.image_size)
-            if stopped_by := train(config):
-                sys.exit(128 + stopped_by)
+        train_all(configs)
         draw(configs, values.workdir / "curves.png")
-    except (DiscoganError, PreparationError, OSError) as error:
-        sys.exit(f"error: {error}")
     words = alarms(configs)
     (values.workdir / "curves.md").write_text(words + "\n")
     print(f"\nAlarms:\n{words}\n\nWritten to {values.workdir}: curves.png and curves.md.")

@@ -11,7 +11,6 @@ with the lowest and the highest. Writes `three_models.md`, `three_models.png` an
 
 import dataclasses
 import shlex
-import signal
 import statistics
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 from absl import app, flags
 
 from discogan_tf.config import Config
-from discogan_tf.errors import ConfigError, DiscoganError
+from discogan_tf.errors import ConfigError
 from discogan_tf.experiments import MODEL_WORDS
 from discogan_tf.flags import config_from_flags, define_training_flags
 from discogan_tf.quiet import quiet_libraries
@@ -111,30 +110,24 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
     quiet_libraries()
-    from data_prep.errors import PreparationError
-    from data_prep.prepare import prepare_missing
+    from discogan_tf.experiments.running import errors_for_people, train_all
 
-    try:
+    with errors_for_people():
         if flags.FLAGS["model"].present:
             raise ConfigError("--model: all three are trained; leave it out")
         config = config_from_flags()
         if config.distribute == "multi_worker":
             raise ConfigError("--distribute=multi_worker: train each model by train.py instead")
-        prepare_missing(config.data_dir, (config.domain_a, config.domain_b), config.image_size)
-        from discogan_tf.training.loop import train
-
         configs = configs_of(config, flags.FLAGS.seeds)
         # Seeds outermost: whoever stops it early has all three models of some seeds.
-        for runs in zip(*configs.values(), strict=True):
-            for run in runs:
-                print(f"\n{MODEL_WORDS[run.model]}, seed {run.seed}:")
-                if stopped_by := train(run):
-                    sys.exit(128 + stopped_by)
+        train_all(
+            {
+                f"{MODEL_WORDS[run.model]}, seed {run.seed}": run
+                for runs in zip(*configs.values(), strict=True)
+                for run in runs
+            }
+        )
         show(configs, f"python -m discogan_tf.experiments.three_models {shlex.join(sys.argv[1:])}")
-    except (DiscoganError, PreparationError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":
