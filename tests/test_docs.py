@@ -1,4 +1,4 @@
-"""What the examples in docs/ make of TF_CONFIG, on neither Kubernetes nor Slurm."""
+"""What the documents say is so: where links lead, and what the examples make of TF_CONFIG."""
 
 import json
 import os
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-_TEXT = (Path(__file__).parents[1] / "docs" / "many_machines.md").read_text()
+_ROOT = Path(__file__).parents[1]
+_DOCUMENTS = [*_ROOT.glob("*.md"), *_ROOT.glob("docs/*.md"), _ROOT / "benchmarks" / "RESULTS.md"]
+_TEXT = (_ROOT / "docs" / "many_machines.md").read_text()
 
 
 def _block(language):
@@ -53,3 +55,27 @@ def test_slurm_example_names_its_nodes(tmp_path):
         "task": {"type": "worker", "index": 1},
     }
     assert done.stderr.startswith("train.py --flagfile=bags_shoes.cfg --distribute=multi_worker")
+
+
+def _links(document):
+    """(words, target) of each link and picture that is not an address."""
+    found = re.findall(r"!?\[([^\]]*)\]\(([^)#\s]+)[^)]*\)", document.read_text())
+    return [(words, target) for words, target in found if "://" not in target]
+
+
+@pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    for _, target in _links(document):
+        assert (document.parent / target).exists(), target
+
+
+def test_the_functions_of_the_equations_are_where_the_links_lead():
+    document = _ROOT / "docs" / "how_it_works.md"
+    code = [(words.strip("`"), target) for words, target in _links(document) if target.endswith(".py")]
+    assert len(code) > 12
+    for words, target in code:
+        if "/" not in words:  # A function or class; else it is the file itself.
+            name = words.rpartition(".")[2]
+            assert re.search(rf"^\s*(def|class) {name}\b", (document.parent / target).read_text(), re.M), (
+                words
+            )
