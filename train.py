@@ -30,13 +30,13 @@ def main(argv: list[str]) -> None:
             prepare_missing(config.data_dir, (config.domain_a, config.domain_b), config.image_size)
         from discogan_tf.training.loop import train
 
-        stopped_by = train(config)
+        ending = train(config)
     except (DiscoganError, PreparationError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:  # While loading; training itself stops and saves on Ctrl-C.
         sys.exit(128 + signal.SIGINT)
-    if stopped_by:
-        sys.exit(128 + stopped_by)
+    if ending.stopped_by and ending.step < config.num_steps:
+        sys.exit(128 + ending.stopped_by)
 
 
 if __name__ == "__main__":

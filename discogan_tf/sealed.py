@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _SUFFIX = ".manifest"
+# What a manifest is called while it is written.
+_UNFINISHED = ".part"
 
 
 def seal(prefix: Path) -> None:
@@ -30,8 +32,9 @@ def seal(prefix: Path) -> None:
 
 
 def unseal(prefix: Path) -> None:
-    """Takes the manifest away, before its files are changed or removed."""
-    _manifest(prefix).unlink(missing_ok=True)
+    """Takes the manifest away, before its files are changed or removed; also one that a crash left half."""
+    for manifest in (_manifest(prefix), _unfinished(_manifest(prefix))):
+        manifest.unlink(missing_ok=True)
 
 
 def remove(prefix: Path) -> None:
@@ -87,7 +90,7 @@ def write_durably(path: Path, text: str) -> None:
     Raises:
       OSError: if the disk does not take it.
     """
-    temporary = path.with_name(path.name + ".part")
+    temporary = _unfinished(path)
     with temporary.open("w") as file:
         file.write(text)
         file.flush()
@@ -102,6 +105,10 @@ def write_durably(path: Path, text: str) -> None:
 
 def _manifest(prefix: Path) -> Path:
     return prefix.with_name(prefix.name + _SUFFIX)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(path.name + _UNFINISHED)
 
 
 def _files(prefix: Path) -> list[Path]:

@@ -25,6 +25,7 @@ _MAY_READ_FLAGS = {
     "discogan_tf/evaluate.py",
     "discogan_tf/report.py",
     "discogan_tf/compare.py",
+    "discogan_tf/experiments/three_models.py",
 }
 _SOURCES = sorted(
     path for pattern in ("*.py", "discogan_tf/**/*.py", "data_prep/**/*.py") for path in _ROOT.glob(pattern)

@@ -51,12 +51,13 @@ def test_the_record_outlives_the_process(model, tmp_path):
 
 @pytest.mark.parametrize("killed_at", [7, 8])
 def test_what_a_kill_left_is_cleared_away(model, tmp_path, killed_at):
-    """Killed while writing, TensorFlow leaves a folder of parts, and perhaps half a file."""
+    """Killed while writing, TensorFlow leaves a folder of parts, and we half a file or half a manifest."""
     for name in ("there", "together"):
         parts = tmp_path / "best" / name / f"step-{killed_at}_temp"
         parts.mkdir(parents=True)
         (parts / "part-00000-of-00001.index").write_bytes(b"half")
         (tmp_path / "best" / name / "step-5.index").write_bytes(b"half")
+        (tmp_path / "best" / name / f"step-{killed_at}.manifest.part").write_bytes(b"half")
     _mark(model, 8)
     BestCheckpoints(tmp_path, model).offer(8, {"there": 40})
     assert _restored(tmp_path, model, "best") == (8, 8)

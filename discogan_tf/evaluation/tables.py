@@ -1,5 +1,7 @@
 """What was measured, in words and tables. Reports are as `subject.measure` gives them."""
 
+import statistics
+
 
 def cells(report: dict) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table: a row for each metric, a column for each direction."""
@@ -25,11 +27,12 @@ def side_by_side(reports: dict[str, dict], direction: str) -> tuple[list[str], l
     found = {name: report["directions"][direction] for name, report in reports.items()}
     rows = [["step", *(str(report["step"]) for report in reports.values()), "", ""]]
     for metric in dict.fromkeys(metric for values in found.values() for metric in values):
-        known = next(values[metric] for values in found.values() if metric in values)
         cells = [with_interval(values[metric]) if metric in values else "" for values in found.values()]
-        rows.append(
-            [metric, *cells, "" if known["floor"] is None else number(known["floor"]), known["better"]]
-        )
+        known = [values[metric] for values in found.values() if metric in values]
+        # Some floors are by chance, from each report's own translations.
+        at_the_floor = [entry["floor"] for entry in known if entry["floor"] is not None]
+        floor = number(statistics.fmean(at_the_floor)) if at_the_floor else ""
+        rows.append([metric, *cells, floor, known[0]["better"]])
     return ["", *found, "floor", "better"], rows
 
 

@@ -1,9 +1,9 @@
 """What the curves look like when it goes well and when it does not, on the drawn sample.
 
-    python -m data_prep sample --data_dir=data
+    python -m data_prep sample --data_dir=data --image_size=32
     python -m discogan_tf.experiments.curves --workdir=runs/curves
 
-Trains a few small runs that differ in one setting or two, and draws the losses of each beside what it makes
+Trains a few small runs that differ in one setting, and draws the losses of each beside what it makes
 of the same handbags in the end: `curves.png`, with the alarms that sounded in `curves.md`. Minutes on two
 cores. Run again, it goes on where it was stopped.
 """
@@ -62,7 +62,7 @@ def draw(configs: dict, path: Path) -> None:
         row[0].set_ylim(0, 6)
         for name in ("reconstruction_a", "reconstruction_b"):
             _plot(row[1], losses[name], name.replace("_", " "))
-        row[1].set_ylim(0, 0.6)
+        row[1].set_ylim(0, 1)
         row[0].set_title(label, loc="left", fontsize=11)
         for axis in row[:2]:
             axis.legend(fontsize=7, frameon=False, loc="upper right")

@@ -77,10 +77,14 @@ def show(configs: dict[str, list[Config]], command: str, resamples: int = 200) -
     folder, direction = Path(first.workdir).parent, next(iter(first.directions))
     reports, records, rows = {}, {}, {}
     for name, runs in configs.items():
-        subjects = [subject.load_subject(run, "val", "last", _PICTURES) for run in runs]
-        reports[MODEL_WORDS[name]] = over_seeds([subject.measure(of, resamples) for of in subjects])
-        records |= {Path(run.workdir).name: read_records(Path(run.workdir)) for run in runs}
-        rows |= _sheet_rows(first.name_a, MODEL_WORDS[name], subjects[0].views[direction])
+        measured = []
+        for run in runs:
+            of = subject.load_subject(run, "val", "last", _PICTURES)
+            measured.append(subject.measure(of, resamples))
+            if run is runs[0]:
+                rows |= _sheet_rows(first.name_a, MODEL_WORDS[name], of.views[direction])
+            records[Path(run.workdir).name] = read_records(Path(run.workdir))
+        reports[MODEL_WORDS[name]] = over_seeds(measured)
     table, sheet = tables.side_by_side(reports, direction), pixels.draw_sheet(rows)
     pictures_note, interval_note = tables.notes(next(iter(reports.values())))[:2]
     if len(runs) > 1:
@@ -91,7 +95,9 @@ def show(configs: dict[str, list[Config]], command: str, resamples: int = 200) -
     pixels.write_png(folder / "three_models.png", sheet)
     sections = [
         page.section(direction, page.table(*table), *(page.text(note, "note") for note in notes)),
-        page.section("The same validation pictures by each", page.picture(sheet, "translations")),
+        page.section(
+            f"The same validation pictures by each, seed {first.seed}", page.picture(sheet, "translations")
+        ),
         page.section("During training", page.curves(*curves.draw_metrics(records, direction))),
         page.section("Command", page.preformatted(command)),
     ]
@@ -116,8 +122,11 @@ def main(argv: list[str]) -> None:
         if flags.FLAGS["model"].present:
             raise ConfigError("--model: all three are trained; leave it out")
         config = config_from_flags()
-        if config.distribute == "multi_worker":
-            raise ConfigError("--distribute=multi_worker: train each model by train.py instead")
+        if config.distribute != "none":
+            # One process trains them all, and TensorFlow would mix up the replicas of one with another's.
+            raise ConfigError(
+                f"--distribute={config.distribute}: train each model by train.py, and compare"
+            )
         configs = configs_of(config, flags.FLAGS.seeds)
         # Seeds outermost: whoever stops it early has all three models of some seeds.
         train_all(

@@ -2,7 +2,7 @@
 
     python -m discogan_tf.experiments.toy --seeds=10 --output_dir=runs/toy
 
-Two domains, 5 and 10 modes on circles (Kim et al. 2017, section 3.1 and figure 3), and the three models
+Two domains, 5 and 10 modes on circles (Kim et al. 2017, section 3.1 and figure 4), and the three models
 with the losses, schedules and step that pictures are trained with; only the networks are small. Writes
 `toy.png`, the translated points of the first seed through time over what the discriminator takes for real,
 and prints a table over all seeds, which goes to `toy.md` and `toy.json`, too.

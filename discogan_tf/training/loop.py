@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -28,14 +29,23 @@ from discogan_tf.training.step import create_optimizers, create_step
 from discogan_tf.training.workdir import is_new, settle_config, was_begun_otherwise, write_config
 
 
-def train(config: Config) -> int | None:
+class Ending(NamedTuple):
+    """How training ended.
+
+    Attributes:
+      step: The step that the run is at.
+      stopped_by: Number of the signal that asked it to stop, even if no step was left; None if none did.
+    """
+
+    step: int
+    stopped_by: int | None
+
+
+def train(config: Config) -> Ending:
     """Trains, or goes on training, until `config.num_steps` steps are done or a signal says stop.
 
     Args:
       config: The run's settings.
-
-    Returns:
-      None when all steps are done, else the number of the signal that ended the run early.
 
     Raises:
       ConfigError: if the workdir holds a run with other settings, is in use or cannot be written.
@@ -90,7 +100,7 @@ class _Run:
         self._judge = Judge(shown, config, validation, training) if chief else None
         self._networks = [*self._model.generators.values(), *self._model.discriminators.values()]
 
-    def train(self) -> int | None:
+    def train(self) -> Ending:
         """As the function `train`."""
         config, first_step = self._config, self._begin()
         distribution.require_agreement(self._strategy, config, first_step)
@@ -100,7 +110,7 @@ class _Run:
                     self._recall(first_step, journal, progress)
             print(f"The run is at step {first_step} already: a larger --num_steps takes it further.")
             announcements.print_results(config, first_step)
-            return None
+            return Ending(first_step, None)
         if self._chief:
             before, now = provenance.record(config, first_step, self._strategy.num_replicas_in_sync)
             announcements.print_opening(
@@ -124,7 +134,7 @@ class _Run:
                         announcements.print_rollback(error, first_step, rollbacks + 1)
         if self._chief:
             announcements.print_closing(config, step)
-        return stopped_by if step < config.num_steps else None
+        return Ending(step, stopped_by)
 
     def _begin(self) -> int:
         """Restores the last checkpoint, or saves the first: a run that was begun always has one."""

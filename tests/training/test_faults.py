@@ -234,7 +234,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tiny_config, monkeypatch, capsys, 
     with_fake_step(monkeypatch, on_step)
     before = signal.getsignal(number)
     config = dataclasses.replace(tiny_config, num_steps=1000, save_every_steps=1000)
-    assert train(config) == number
+    assert train(config) == (3, number)
     assert "Stopped and saved at step 3 of 1000" in capsys.readouterr().out
     assert (Path(config.workdir) / "checkpoints" / "step-3.index").exists()
     assert signal.getsignal(number) == before

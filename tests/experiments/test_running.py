@@ -1,0 +1,67 @@
+import dataclasses
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from discogan_tf.errors import ConfigError, DataError
+from discogan_tf.experiments.running import errors_for_people, train_all
+from tests.training.fakes import fake_losses, logged_losses, with_fake_step
+
+pytestmark = pytest.mark.usefixtures("small_networks")
+
+
+@pytest.fixture
+def runs(tiny_config):
+    """Two runs of two steps."""
+    return {
+        name: dataclasses.replace(
+            tiny_config, num_steps=2, workdir=str(Path(tiny_config.workdir) / name), ema_decay=0.0
+        )
+        for name in ("one", "other")
+    }
+
+
+def test_each_is_trained_once(runs, monkeypatch, capsys):
+    called = with_fake_step(monkeypatch, lambda number: fake_losses())
+    train_all(runs)
+    steps = [[line["step"] for line in logged_losses(run.workdir)] for run in runs.values()]
+    assert steps == [[1, 2], [1, 2]] and len(called) == 4
+    train_all(runs)
+    assert len(called) == 4 and capsys.readouterr().out.count("at step 2 already") == 2
+    shorter = {name: dataclasses.replace(run, num_steps=1) for name, run in runs.items()}
+    with pytest.raises(ConfigError, match="at step 2 already, and --num_steps=1"):
+        train_all(shorter)
+
+
+def test_a_signal_at_the_last_step_of_one_does_not_start_the_next(runs, monkeypatch):
+    def on_step(number):
+        if number == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return fake_losses()
+
+    with_fake_step(monkeypatch, on_step)
+    with pytest.raises(SystemExit) as ended:
+        train_all(runs)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert len(logged_losses(runs["one"].workdir)) == 2 and not Path(runs["other"].workdir).exists()
+
+
+def test_what_would_fail_in_the_end_fails_at_once(runs, tiny_config):
+    absent = dataclasses.replace(runs["other"], domain_b="absent")
+    with pytest.raises(DataError, match="absent"):
+        train_all(runs | {"other": absent})
+    folder = Path(tiny_config.workdir)
+    folder.mkdir()
+    (folder / "config.cfg").touch()
+    with pytest.raises(ConfigError, match="holds a run of its own"):
+        train_all(runs)
+    assert [path.name for path in folder.iterdir()] == ["config.cfg"]
+
+
+def test_errors_end_the_program_in_words():
+    for error, code in ((ConfigError("no good"), "error: no good"), (KeyboardInterrupt(), 130)):
+        with pytest.raises(SystemExit) as ended, errors_for_people():
+            raise error
+        assert ended.value.code == code
