@@ -14,9 +14,13 @@ quickstart: $(VENV)/installed
 	@echo "Next: open the pictures and curves named above (. $(BIN)/activate brings the commands),"
 	@echo "then put the real archives into data/ and run: python train.py --flagfile=bags_shoes.cfg"
 
+# In three parts, each with processes of its own: TensorFlow keeps all that tests compile, 10 GB of a process for all.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+APART := tests/contracts tests/experiments tests/serving
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/training
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/training
+	$(PYTEST) $(APART)
+	$(PYTEST) tests --ignore=tests/training $(APART:%=--ignore=%)
+	$(PYTEST) tests/training
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
