@@ -86,6 +86,7 @@ class Dense(keras.layers.Layer):
         self.kernel = self.add_weight(
             name="kernel",
             shape=(input_shape[-1], self.units),
+            # Made only here: an initializer takes its seed when it is made, so that the order decides.
             initializer=self.initializer or _initializer(),
         )
         if self.use_bias:

@@ -47,6 +47,9 @@ def train(config: Config) -> Ending:
     Args:
       config: The run's settings.
 
+    Returns:
+      Where the run is, and the signal that asked it to stop, if one did.
+
     Raises:
       ConfigError: if the workdir holds a run with other settings, is in use or cannot be written.
       DataError: if a domain is missing, or is not the one that the run began with.
