@@ -1,5 +1,6 @@
 """The paper's claim on pictures: GAN, GAN with reconstruction and DiscoGAN from equally many of them.
 
+    python -m data_prep sample --data_dir=data
     python -m discogan_tf.experiments.three_models --flagfile=quickstart.cfg --workdir=runs/three_models
 
 Trains each model with the same settings and the same pictures in the same order, as `train.py` would, in
@@ -60,6 +61,34 @@ def over_seeds(reports: list[dict]) -> dict:
     return reports[0] | {"directions": directions}
 
 
+def measure(configs: dict[str, list[Config]], resamples: int) -> tuple[dict, dict]:
+    """What the trained runs make of validation pictures.
+
+    Args:
+      configs: What `configs_of` gave.
+      resamples: Samples for each bootstrap interval.
+
+    Returns:
+      A model's words -> its report over all seeds; and the rows of a sheet, of the first seed: label ->
+      pictures, float32 [n, size, size, 3] in [0, 1].
+    """
+    from discogan_tf.data.domains import evenly_spaced
+    from discogan_tf.evaluation import subject
+
+    reports, rows = {}, {}
+    for name, runs in configs.items():
+        measured = []
+        for run in runs:
+            of = subject.load_subject(run, "val", "last", _PICTURES)
+            measured.append(subject.measure(of, resamples))
+            if run is runs[0]:
+                view = of.views[_direction(run)]
+                rows[run.name_a] = evenly_spaced(view.inputs, _SHOWN)
+                rows[MODEL_WORDS[name]] = evenly_spaced(view.outputs, _SHOWN)
+        reports[MODEL_WORDS[name]] = over_seeds(measured)
+    return reports, rows
+
+
 def show(configs: dict[str, list[Config]], command: str, resamples: int = 200) -> None:
     """Measures the trained runs, prints the table and writes table, sheet and page into their folder.
 
@@ -69,36 +98,27 @@ def show(configs: dict[str, list[Config]], command: str, resamples: int = 200) -
       resamples: Samples for each bootstrap interval.
     """
     from discogan_tf import images as pixels
-    from discogan_tf.evaluation import subject, tables
+    from discogan_tf.evaluation import tables
     from discogan_tf.reporting import curves, page
     from discogan_tf.reporting.records import read_records
 
-    first = configs["discogan"][0]
-    folder, direction = Path(first.workdir).parent, next(iter(first.directions))
-    reports, records, rows = {}, {}, {}
-    for name, runs in configs.items():
-        measured = []
-        for run in runs:
-            of = subject.load_subject(run, "val", "last", _PICTURES)
-            measured.append(subject.measure(of, resamples))
-            if run is runs[0]:
-                rows |= _sheet_rows(first.name_a, MODEL_WORDS[name], of.views[direction])
-            records[Path(run.workdir).name] = read_records(Path(run.workdir))
-        reports[MODEL_WORDS[name]] = over_seeds(measured)
+    reports, rows = measure(configs, resamples)
+    workdirs = [Path(run.workdir) for runs in configs.values() for run in runs]
+    first, folder, seeds = configs["discogan"][0], workdirs[0].parent, len(configs["discogan"])
+    direction = _direction(first)
     table, sheet = tables.side_by_side(reports, direction), pixels.draw_sheet(rows)
-    pictures_note, interval_note = tables.notes(next(iter(reports.values())))[:2]
-    if len(runs) > 1:
-        interval_note = f"Means of {len(runs)} seeds; in brackets the lowest and the highest."
-    notes = [pictures_note, interval_note]
+    notes = tables.notes(next(iter(reports.values())))[:2]
+    if seeds > 1:
+        notes[1] = f"Means of {seeds} seeds; in brackets the lowest and the highest."
     print(f"\n{direction}\n\n{tables.in_columns(*table)}\n", *notes, sep="\n")
     (folder / "three_models.md").write_text(tables.in_markdown(*table) + "\n")
     pixels.write_png(folder / "three_models.png", sheet)
+    pictures = page.picture(sheet, "translations")
+    drawn = curves.draw_metrics({path.name: read_records(path) for path in workdirs}, direction)
     sections = [
         page.section(direction, page.table(*table), *(page.text(note, "note") for note in notes)),
-        page.section(
-            f"The same validation pictures by each, seed {first.seed}", page.picture(sheet, "translations")
-        ),
-        page.section("During training", page.curves(*curves.draw_metrics(records, direction))),
+        page.section(f"The same validation pictures by each, seed {first.seed}", pictures),
+        page.section("During training", page.curves(*drawn)),
         page.section("Command", page.preformatted(command)),
     ]
     content = page.page("GAN, GAN with reconstruction, DiscoGAN", *sections)
@@ -106,10 +126,9 @@ def show(configs: dict[str, list[Config]], command: str, resamples: int = 200) -
     print(f"Written to {folder}: three_models.md, .png and .html.")
 
 
-def _sheet_rows(source: str, label: str, view) -> dict:
-    from discogan_tf.data.domains import evenly_spaced
-
-    return {source: evenly_spaced(view.inputs, _SHOWN), label: evenly_spaced(view.outputs, _SHOWN)}
+def _direction(config: Config) -> str:
+    """Name of the translation from domain a to b, the way that all three models have."""
+    return next(name for name, of_model in config.directions.items() if of_model == "a_to_b")
 
 
 def main(argv: list[str]) -> None:
