@@ -51,9 +51,9 @@ def forward_flop(network, image_size: int) -> int:
             continue
         original = layer.call
 
-        def counted(x, layer=layer, original=original):
+        def counted(x, layer=layer, original=original, **settings):
             nonlocal total
-            y = original(x)
+            y = original(x, **settings)
             places = int(np.prod(y.shape[1:-1]))
             total += 2 * places * int(np.prod(layer.kernel.shape))
             return y

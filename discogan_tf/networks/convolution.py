@@ -1,71 +1,127 @@
-"""A 4x4 convolution whose gradients are matrix products where that is faster.
+"""4x4 convolutions, computed in training as processors do them fastest; the same but for rounding.
 
-Processors' convolution kernels are made for large pictures. Where a few pixels have hundreds of features
-each, as inside these networks, their gradients reach a small part of the speed of a matrix product over the
-same numbers (`benchmarks/RESULTS.md`). Forwards they do well: what is exported is a plain convolution.
+Processors' convolution kernels are made for large pictures. Over a few pixels of hundreds of features,
+as in the middle of these networks, they read all weights anew for each picture of a batch. A product of
+matrices reads them once; and rows of the kernel that see nothing but padding are left out of it, for
+4x4 pixels a quarter of the work. And a convolution to three colours fills three of a register's
+sixteen numbers; of four pixels at once, twelve (`benchmarks/RESULTS.md` has what each gains).
+
+Outside training, and on GPUs, all are plain convolutions, so that exports know nothing of this.
 """
 
+import numpy as np
 import tensorflow as tf
 
-# The largest results, in pixels, whose gradient by the kernel is a product of matrices, and by the input.
-_KERNEL_GRADIENT_PIXELS = {tf.bfloat16: 16, tf.float32: 4}
-_INPUT_GRADIENT_PIXELS = 4  # Of stride 2 alone.
+# The largest pictures, and for the gradient by the kernel the largest results, in pixels, that are
+# convolved by products of matrices.
+_FEW_PIXELS = 16
+# The most features of results that are computed in blocks of 2x2 pixels; four times these fill a register.
+_FEW_FILTERS = 4
 
 
-def convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
+def convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int, training: bool) -> tf.Tensor:
     """SAME convolution of x [batch, h, w, c] with kernel [4, 4, c, filters], both of one dtype.
 
     Args:
       x: Pictures or features; h and w even where `stride` is 2.
       kernel: Weights.
       stride: 1 or 2.
+      training: Whether it may be computed in another way than as a convolution.
 
     Returns:
       [batch, h/stride, w/stride, filters].
     """
-
-    def plain(x, kernel):
-        return tf.nn.conv2d(x, kernel, stride, "SAME")
+    if not training or _by_kernels_alone() or None in x.shape[1:]:
+        return _plain(x, kernel, stride)
+    pixels = x.shape[1] * x.shape[2]
+    if pixels > _FEW_PIXELS * stride**2:
+        return _plain(x, kernel, stride)
 
     @tf.custom_gradient
-    def small(x, kernel):
+    def convolution(x, kernel):
         def gradients(upstream):
-            return _input_gradient(x, kernel, upstream), _kernel_gradient(x, kernel, upstream)
+            by_input = _input_gradient if pixels <= _FEW_PIXELS else _plain_input_gradient
+            return by_input(x, kernel, upstream, stride), _kernel_gradient(x, upstream, stride)
 
-        return plain(x, kernel), gradients
+        return (_by_rows if pixels <= _FEW_PIXELS else _plain)(x, kernel, stride), gradients
 
-    return (small if _is_small(x, stride) else plain)(x, kernel)
-
-
-def _is_small(x, stride: int) -> bool:
-    """Never on GPUs, whose convolutions do well."""
-    if tf.config.list_physical_devices("GPU") or None in x.shape[1:]:
-        return False
-    return (x.shape[1] // stride) * (x.shape[2] // stride) <= _KERNEL_GRADIENT_PIXELS.get(x.dtype, 0)
+    return convolution(x, kernel)
 
 
-def _kernel_gradient(x, kernel, upstream):
-    inputs, filters = kernel.shape[2:]
-    if x.shape[1] == upstream.shape[1]:
-        product = tf.matmul(_rows(_windows(x)), _rows(upstream), transpose_a=True)
-        return tf.reshape(product, kernel.shape)
-    product = tf.matmul(_rows(_windows_of_blocks(x)), _rows(upstream), transpose_a=True)
-    # Its rows are (block row, block column, row in block, column in block, feature).
-    product = tf.reshape(product, [2, 2, 2, 2, inputs, filters])
-    return tf.reshape(tf.transpose(product, [0, 2, 1, 3, 4, 5]), kernel.shape)
+def convolve_enlarged(x: tf.Tensor, kernel: tf.Tensor, training: bool) -> tf.Tensor:
+    """SAME convolution, of stride 1, of `tf.nn.depth_to_space(x, 2)`.
+
+    Args:
+      x: [batch, h, w, 4 * c].
+      kernel: Weights [4, 4, c, filters], in the dtype of x.
+      training: As of `convolve`.
+
+    Returns:
+      [batch, 2 * h, 2 * w, filters].
+    """
+    if not training or _by_kernels_alone() or kernel.shape[-1] > _FEW_FILTERS:
+        return convolve(tf.nn.depth_to_space(x, 2), kernel, 1, training)
+    # TensorFlow computes a ReLU along with the batch norm before it, unless a convolution comes next.
+    apart = tf.ensure_shape(x, x.shape)
+    return tf.nn.depth_to_space(_plain(apart, _kernel_of_blocks(kernel), 1), 2)
 
 
-def _input_gradient(x, kernel, upstream):
+def _by_kernels_alone() -> bool:
+    """GPUs' convolutions do well with few pixels too."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def _plain(x, kernel, stride):
+    return tf.nn.conv2d(x, kernel, stride, "SAME")
+
+
+def _plain_input_gradient(x, kernel, upstream, stride):
+    return tf.raw_ops.Conv2DBackpropInput(
+        input_sizes=tf.shape(x), filter=kernel, out_backprop=upstream,
+        strides=[1, stride, stride, 1], padding="SAME",
+    )  # fmt: skip
+
+
+def _by_rows(x, kernel, stride):
+    """The convolution, a product for each row of results: of what it sees and the kernel over that."""
+    height, filters = x.shape[1], kernel.shape[-1]
+    seen, kernel_rows = _seen(x, stride), tf.reshape(kernel, [4, -1, filters])
+    results = []
+    for row in range(height // stride):
+        first = stride * row - 1  # Under the kernel's first row; above all of x for the first result.
+        top, end = max(first, 0), min(first + 4, height)
+        weights = tf.reshape(kernel_rows[top - first : end - first], [-1, filters])
+        results.append(tf.matmul(tf.concat(seen[top:end], 1), weights))
+    return tf.stack([tf.reshape(row, [-1, x.shape[2] // stride, filters]) for row in results], 1)
+
+
+def _kernel_gradient(x, upstream, stride):
+    """[4, 4, c, filters]: for each row of the kernel, of all rows of x that it was over."""
+    height, filters = x.shape[1], upstream.shape[-1]
+    seen, upstream_rows = _seen(x, stride), [_matrix(row) for row in tf.unstack(upstream, axis=1)]
+    kernel_rows = []
+    for kernel_row in range(4):
+        over = [(row, stride * row - 1 + kernel_row) for row in range(height // stride)]
+        over = [(row, x_row) for row, x_row in over if 0 <= x_row < height]
+        if over:
+            inputs = tf.concat([seen[x_row] for _, x_row in over], 0)
+            outputs = tf.concat([upstream_rows[row] for row, _ in over], 0)
+            by_row = tf.matmul(inputs, outputs, transpose_a=True)
+        else:
+            by_row = tf.zeros([4 * x.shape[-1], filters], x.dtype)
+        kernel_rows.append(by_row)
+    return tf.reshape(tf.stack(kernel_rows), [4, 4, x.shape[-1], filters])
+
+
+def _input_gradient(x, kernel, upstream, stride):
+    if stride == 1:
+        # The transpose of a convolution is that of what is turned around, features in each other's place.
+        turned = tf.reverse(upstream, [1, 2])
+        return tf.reverse(_by_rows(turned, tf.transpose(kernel, [0, 1, 3, 2]), 1), [1, 2])
     _, height, width, filters = upstream.shape
-    stride = x.shape[1] // height
-    if stride == 1 or height * width > _INPUT_GRADIENT_PIXELS:
-        return tf.raw_ops.Conv2DBackpropInput(
-            input_sizes=tf.shape(x), filter=kernel, out_backprop=upstream,
-            strides=[1, stride, stride, 1], padding="SAME",
-        )  # fmt: skip
     inputs = kernel.shape[2]
     blocks = tf.transpose(tf.reshape(kernel, [2, 2, 2, 2, inputs, filters]), [0, 2, 1, 3, 4, 5])
-    product = tf.matmul(_rows(upstream), tf.reshape(blocks, [-1, filters]), transpose_b=True)
+    product = tf.matmul(_matrix(upstream), tf.reshape(blocks, [-1, filters]), transpose_b=True)
     product = tf.reshape(product, [-1, height, width, 2, 2, 4 * inputs])
     # A block of x is in up to four windows; each window's second row of blocks is the next one's first.
     rows = _overlapped(product[:, :, :, 0], product[:, :, :, 1], axis=1)
@@ -80,30 +136,30 @@ def _overlapped(first, second, axis: int):
     return tf.pad(first, before) + tf.pad(second, after)
 
 
-def _rows(x):
+def _seen(x, stride) -> list[tf.Tensor]:
+    """For each row of x, what a row of windows sees of it: [batch * w/stride, 4 * c]."""
+    _, height, width, inputs = x.shape
+    x = tf.pad(x, [[0, 0], [0, 0], [1, 3 - stride], [0, 0]])
+    if stride == 2:  # A window is two pairs of columns, and its second pair the next one's first.
+        x = tf.reshape(x, [-1, height, width // 2 + 1, 2 * inputs])
+    steps, results = 4 // stride, width // stride
+    windows = tf.concat([x[:, :, start : start + results] for start in range(steps)], -1)
+    return [_matrix(row) for row in tf.unstack(windows, axis=1)]
+
+
+def _matrix(x):
+    """[..., features] -> [places, features]."""
     return tf.reshape(x, [-1, x.shape[-1]])
 
 
-def _windows(x):
-    """What each place of a convolution of stride 1 sees: [batch, h, w, c] -> [batch, h, w, 16 * c]."""
-    _, height, width, _ = x.shape
-    x = tf.pad(x, [[0, 0], [1, 2], [1, 2], [0, 0]])
-    columns = tf.concat([x[:, :, start : start + width] for start in range(4)], -1)
-    return tf.concat([columns[:, start : start + height] for start in range(4)], -1)
-
-
-def _windows_of_blocks(x):
-    """What each place of a convolution of stride 2 sees: [batch, h, w, c] -> [batch, h/2, w/2, 16 * c].
-
-    In blocks of 2x2 pixels a window is 2x2 blocks, and the next window is one block further.
-    """
-    _, height, width, _ = x.shape
-    blocks = tf.nn.space_to_depth(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), 2)
-    return tf.concat(
-        [
-            blocks[:, row : row + height // 2, column : column + width // 2]
-            for row in range(2)
-            for column in range(2)
-        ],
-        -1,
-    )
+def _kernel_of_blocks(kernel):
+    """[4, 4, c, filters] over pixels -> [3, 3, 4 * c, 4 * filters] over blocks of 2x2 pixels."""
+    inputs, filters = kernel.shape[2:]
+    # Along one axis: block, pixel in it, result -> the kernel's place there, if it reaches there at all.
+    block, pixel, result, place = np.ogrid[:3, :2, :2, :4]
+    along_one = 2 * block + pixel - (1 + result) == place
+    places = np.einsum("brpk,csql->bcrspqkl", along_one, along_one).reshape(9 * 4 * 4, 16)
+    # One product, whose gradient is another: the gradients of four paddings would be added up as they come.
+    blocks = tf.matmul(tf.constant(places, kernel.dtype), tf.reshape(kernel, [16, inputs * filters]))
+    blocks = tf.transpose(tf.reshape(blocks, [3, 3, 4, 4, inputs, filters]), [0, 1, 2, 4, 3, 5])
+    return tf.reshape(blocks, [3, 3, 4 * inputs, 4 * filters])

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from discogan_tf.networks.layers import BatchNorm, Conv
+from discogan_tf.networks.layers import BatchNorm, Conv, EnlargingConv
 from discogan_tf.networks.strided import create_strided, run_strided
 
 # The chapter's sizes.
@@ -28,19 +28,21 @@ class Generator(keras.Model):
     def __init__(self, name: str = "generator"):
         super().__init__(name=name, autocast=False)
         self.encoder, self.encoder_norms = create_strided(_ENCODER_FILTERS, "encode")
+        # Each but the first enlarges what it gets.
         # Differs from the chapter: its printed code enlarges by tf.reshape, which scrambles space.
-        self.decoder = [
-            Conv(4 * filters, 1, use_bias=False, name=f"decode_{index + 1}")
-            for index, filters in enumerate(_DECODER_FILTERS)
+        first, *others = (4 * filters for filters in _DECODER_FILTERS)
+        self.decoder = [Conv(first, 1, use_bias=False, name="decode_1")] + [
+            EnlargingConv(filters, use_bias=False, name=f"decode_{number}")
+            for number, filters in enumerate(others, 2)
         ]
         self.decoder_norms = [
             BatchNorm(f"decode_{index + 1}_norm") for index in range(len(_DECODER_FILTERS))
         ]
-        self.to_image = Conv(3, 1, use_bias=True, name="to_image", initial_bias=_DARK)
+        self.to_image = EnlargingConv(3, use_bias=True, name="to_image", initial_bias=_DARK)
 
     def call(self, images, training=False):
         x = run_strided(images, self.encoder, self.encoder_norms, training)[-1]
         for conv, norm in zip(self.decoder, self.decoder_norms, strict=True):
-            x = tf.nn.depth_to_space(tf.nn.relu(norm(conv(x), training=training)), 2)
+            x = tf.nn.relu(norm(conv(x, training=training), training=training))
         # Differs from the chapter, whose last activation is a ReLU: colours above 1 wrapped around.
-        return tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
+        return tf.sigmoid(tf.cast(self.to_image(x, training=training), tf.float32))

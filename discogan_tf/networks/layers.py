@@ -9,7 +9,7 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from discogan_tf.networks.convolution import convolve
+from discogan_tf.networks.convolution import convolve, convolve_enlarged
 
 # Added to variances. TensorFlow's own default, and so the chapter's.
 EPSILON = 1e-3
@@ -50,9 +50,27 @@ class Conv(keras.layers.Layer):
                 initializer=keras.initializers.Constant(self.initial_bias),
             )
 
-    def call(self, x):
-        x = convolve(x, tf.cast(self.kernel, x.dtype), self.stride)
+    def call(self, x, training=False):
+        return self._biased(convolve(x, tf.cast(self.kernel, x.dtype), self.stride, training))
+
+    def _biased(self, x):
         return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
+
+
+class EnlargingConv(Conv):
+    """`depth_to_space` by 2, then a convolution: [batch, h, w, 4 * c] -> [batch, 2 * h, 2 * w, filters].
+
+    Arguments as of `Conv`, with a stride of 1.
+    """
+
+    def __init__(self, filters: int, use_bias: bool, name: str, initial_bias: float = 0.0):
+        super().__init__(filters, 1, use_bias, name, initial_bias)
+
+    def build(self, input_shape):
+        super().build((*input_shape[:-1], input_shape[-1] // 4))
+
+    def call(self, x, training=False):
+        return self._biased(convolve_enlarged(x, tf.cast(self.kernel, x.dtype), training))
 
 
 class ConvTranspose(Conv):
@@ -66,8 +84,7 @@ class ConvTranspose(Conv):
         batch, (height, width) = tf.shape(x)[0], x.shape[1:3]
         shape = [batch, height * self.stride, width * self.stride, self.filters]
         kernel = tf.transpose(tf.cast(self.kernel, x.dtype), [0, 1, 3, 2])
-        x = tf.nn.conv2d_transpose(x, kernel, shape, self.stride, "SAME")
-        return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
+        return self._biased(tf.nn.conv2d_transpose(x, kernel, shape, self.stride, "SAME"))
 
 
 class Dense(keras.layers.Layer):

@@ -22,9 +22,10 @@ def create_strided(filters: tuple[int, ...], name: str, first_bias: bool = True)
 
 def run_strided(x: tf.Tensor, convs: list[Conv], norms: list[BatchNorm], training: bool) -> list[tf.Tensor]:
     """What x, [batch, h, w, c], is behind each convolution: [batch, h/2, w/2, filters], and so on."""
-    outputs = [tf.nn.leaky_relu(convs[0](x), 0.2)]
+    outputs = [tf.nn.leaky_relu(convs[0](x, training=training), 0.2)]
     for conv, norm in zip(convs[1:], norms, strict=True):
-        outputs.append(tf.nn.leaky_relu(norm(conv(outputs[-1]), training=training), 0.2))
+        x = norm(conv(outputs[-1], training=training), training=training)
+        outputs.append(tf.nn.leaky_relu(x, 0.2))
     return outputs
 
 
