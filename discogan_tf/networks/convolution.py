@@ -3,8 +3,9 @@
 Processors' convolution kernels are made for large pictures. Over a few pixels of hundreds of features,
 as in the middle of these networks, they read all weights anew for each picture of a batch. A product of
 matrices reads them once; and rows of the kernel that see nothing but padding are left out of it, for
-4x4 pixels a quarter of the work. And a convolution to three colours fills three of a register's
-sixteen numbers; of four pixels at once, twelve (`benchmarks/RESULTS.md` has what each gains).
+4x4 pixels a quarter of the work. The gradient by the kernel takes the whole batch at once, too. And a
+convolution to three colours fills three of a register's sixteen numbers; of four pixels at once, twelve.
+`python -m benchmarks.convolutions` shows what each gains.
 
 Outside training, and on GPUs, all are plain convolutions, so that exports know nothing of this.
 """
@@ -12,9 +13,10 @@ Outside training, and on GPUs, all are plain convolutions, so that exports know 
 import numpy as np
 import tensorflow as tf
 
-# The largest pictures, and for the gradient by the kernel the largest results, in pixels, that are
-# convolved by products of matrices.
+# The largest pictures, in pixels, whose results and gradients by them are products of matrices.
 _FEW_PIXELS = 16
+# The largest results, in pixels, whose gradient by the kernel is a convolution of the whole batch.
+_KERNEL_GRADIENT_PIXELS = {tf.bfloat16: 64, tf.float32: 16}
 # The most features of results that are computed in blocks of 2x2 pixels; four times these fill a register.
 _FEW_FILTERS = 4
 
@@ -34,16 +36,17 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int, training: bool) -> tf
     if not training or _by_kernels_alone() or None in x.shape[1:]:
         return _plain(x, kernel, stride)
     pixels = x.shape[1] * x.shape[2]
-    if pixels > _FEW_PIXELS * stride**2:
+    if pixels // stride**2 > _KERNEL_GRADIENT_PIXELS.get(x.dtype, 0):
         return _plain(x, kernel, stride)
+    by_rows = pixels <= _FEW_PIXELS
+    result, by_input = (_by_rows, _input_gradient) if by_rows else (_plain, _plain_input_gradient)
 
     @tf.custom_gradient
     def convolution(x, kernel):
         def gradients(upstream):
-            by_input = _input_gradient if pixels <= _FEW_PIXELS else _plain_input_gradient
             return by_input(x, kernel, upstream, stride), _kernel_gradient(x, upstream, stride)
 
-        return (_by_rows if pixels <= _FEW_PIXELS else _plain)(x, kernel, stride), gradients
+        return result(x, kernel, stride), gradients
 
     return convolution(x, kernel)
 
@@ -96,21 +99,16 @@ def _by_rows(x, kernel, stride):
 
 
 def _kernel_gradient(x, upstream, stride):
-    """[4, 4, c, filters]: for each row of the kernel, of all rows of x that it was over."""
-    height, filters = x.shape[1], upstream.shape[-1]
-    seen, upstream_rows = _seen(x, stride), [_matrix(row) for row in tf.unstack(upstream, axis=1)]
-    kernel_rows = []
-    for kernel_row in range(4):
-        over = [(row, stride * row - 1 + kernel_row) for row in range(height // stride)]
-        over = [(row, x_row) for row, x_row in over if 0 <= x_row < height]
-        if over:
-            inputs = tf.concat([seen[x_row] for _, x_row in over], 0)
-            outputs = tf.concat([upstream_rows[row] for row, _ in over], 0)
-            by_row = tf.matmul(inputs, outputs, transpose_a=True)
-        else:
-            by_row = tf.zeros([4 * x.shape[-1], filters], x.dtype)
-        kernel_rows.append(by_row)
-    return tf.reshape(tf.stack(kernel_rows), [4, 4, x.shape[-1], filters])
+    """[4, 4, c, filters]: again a convolution, with the pictures of the batch as features.
+
+    A place of the kernel has met x wherever upstream stands, shifted: so x is convolved with upstream.
+    """
+    padding = [1, 3 - stride]
+    result = tf.nn.conv2d(
+        tf.transpose(x, [3, 1, 2, 0]), tf.transpose(upstream, [1, 2, 0, 3]),
+        strides=1, padding=[[0, 0], padding, padding, [0, 0]], dilations=stride,
+    )  # fmt: skip
+    return tf.transpose(result, [1, 2, 0, 3])
 
 
 def _input_gradient(x, kernel, upstream, stride):

@@ -1,0 +1,113 @@
+"""The convolutions of the chapter's networks one by one: as they are trained, and plain.
+
+    python -m benchmarks.convolutions --precision=bfloat16 --batch_size=64
+
+Milliseconds of the result, of the gradient by the input and of that by the kernel, as many at a time as
+in training; each beside the plain convolution's. The rate is the nominal one, as a share of that of large
+matrix products: it may be above 1, for what sees only padding is counted, and not computed.
+"""
+
+import argparse
+import os
+import statistics
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.training_step import products, seconds
+from discogan_tf.config import Config
+from discogan_tf.networks.convolution import convolve, convolve_enlarged
+from discogan_tf.training import reproducibility
+
+# Pixels along a side of the input, its features, features of the result, stride; at 64 pixels.
+_LAYERS = {
+    "first": (64, 3, 32, 2), "down to 16": (32, 32, 64, 2), "down to 8": (16, 64, 128, 2),
+    "down to 4": (8, 128, 256, 2), "down to 2": (4, 256, 512, 2), "of 4": (4, 256, 512, 1),
+    "of 8": (8, 128, 256, 1), "of 16": (16, 64, 128, 1), "of 32": (32, 32, 64, 1),
+    "to colours": (64, 16, 3, 1),
+}  # fmt: skip
+_ROUNDS = 9
+
+
+def _convolution(name: str, stride: int, training: bool):
+    """As the networks call it: to the colours, what it enlarges comes as features."""
+    if name == "to colours":
+        return lambda x, kernel: convolve_enlarged(x, kernel, training)
+    return lambda x, kernel: convolve(x, kernel, stride, training)
+
+
+def _passes(convolution) -> dict:
+    """Name -> a function of input, kernel and upstream gradient."""
+
+    def gradient(index):
+        def compute(*arrays):
+            with tf.GradientTape() as tape:
+                tape.watch(arrays[index])
+                y = convolution(*arrays[:2])
+            return tape.gradient(y, arrays[index], arrays[2])
+
+        return compute
+
+    return {
+        "forward": lambda x, kernel, _: convolution(x, kernel),
+        "by input": gradient(0),
+        "by kernel": gradient(1),
+    }
+
+
+def _drawn(precision: str, *shape) -> tf.Tensor:
+    return tf.cast(np.random.default_rng(0).standard_normal(shape, np.float32), precision)
+
+
+def _arrays(name: str, batch_size: int, precision: str):
+    size, inputs, filters, stride = _LAYERS[name]
+    x = _drawn(precision, batch_size, size, size, inputs)
+    if name == "to colours":
+        x = tf.nn.space_to_depth(x, 2)
+    upstream = _drawn(precision, batch_size, size // stride, size // stride, filters)
+    return x, _drawn(precision, 4, 4, inputs, filters), upstream
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", default="bfloat16", choices=("float32", "bfloat16"))
+    parser.add_argument("--batch_size", type=int, default=64)
+    values = parser.parse_args()
+    reproducibility.enforce(Config(precision=values.precision))
+    at_a_time = max(1, reproducibility.cores() // reproducibility.threads())
+    multiply, product_gflop = products(values.precision)
+    rate = product_gflop / min(seconds(multiply) for _ in range(_ROUNDS))
+    print(f"Products of large matrices: {rate:.0f} GFLOP/s. {at_a_time} at a time; ms, and of that rate:\n")
+    print("| convolution | pass | trained | plain |\n|---|---|---|---|")
+    for name, (size, inputs, filters, stride) in _LAYERS.items():
+        arrays = [_arrays(name, values.batch_size, values.precision) for _ in range(at_a_time)]
+        kinds = [_passes(_convolution(name, stride, training)) for training in (True, False)]
+        gflop = 2 * 16 * inputs * filters * (size // stride) ** 2 * values.batch_size * at_a_time / 1e9
+        for which in kinds[0]:
+            times = _interleaved([kind[which] for kind in kinds], arrays)
+            cells = (f"{time * 1e3:.1f} ({gflop / time / rate:.2f})" for time in times)
+            print(
+                f"| {name}: {size}x{size}x{inputs} to {filters} | {which} | {' | '.join(cells)} |",
+                flush=True,
+            )
+
+
+def _interleaved(functions, arrays) -> list[float]:
+    """Median seconds of each, taking turns, on all arrays at once."""
+    compiled = [
+        tf.function(lambda arrays, function=function: [function(*one) for one in arrays])
+        for function in functions
+    ]
+    times = [[] for _ in functions]
+    for turn in range(_ROUNDS + 2):
+        for function, measured in zip(compiled, times, strict=True):
+            took = seconds(lambda function=function: [tf.shape(y) for y in function(arrays)])
+            if turn >= 2:
+                measured.append(took)
+    return [statistics.median(measured) for measured in times]
+
+
+if __name__ == "__main__":
+    main()
