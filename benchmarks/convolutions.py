@@ -103,6 +103,7 @@ def _interleaved(functions, arrays) -> list[float]:
     times = [[] for _ in functions]
     for turn in range(_ROUNDS + 2):
         for function, measured in zip(compiled, times, strict=True):
+            # Of the shapes alone: the results themselves would be copied.
             took = seconds(lambda function=function: [tf.shape(y) for y in function(arrays)])
             if turn >= 2:
                 measured.append(took)

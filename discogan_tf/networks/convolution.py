@@ -33,7 +33,7 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int, training: bool) -> tf
     Returns:
       [batch, h/stride, w/stride, filters].
     """
-    if not training or _by_kernels_alone() or None in x.shape[1:]:
+    if not training or _on_gpus() or None in x.shape[1:]:
         return _plain(x, kernel, stride)
     pixels = x.shape[1] * x.shape[2]
     if pixels // stride**2 > _KERNEL_GRADIENT_PIXELS.get(x.dtype, 0):
@@ -62,15 +62,15 @@ def convolve_enlarged(x: tf.Tensor, kernel: tf.Tensor, training: bool) -> tf.Ten
     Returns:
       [batch, 2 * h, 2 * w, filters].
     """
-    if not training or _by_kernels_alone() or kernel.shape[-1] > _FEW_FILTERS:
+    if not training or _on_gpus() or kernel.shape[-1] > _FEW_FILTERS:
         return convolve(tf.nn.depth_to_space(x, 2), kernel, 1, training)
     # TensorFlow computes a ReLU along with the batch norm before it, unless a convolution comes next.
     apart = tf.ensure_shape(x, x.shape)
     return tf.nn.depth_to_space(_plain(apart, _kernel_of_blocks(kernel), 1), 2)
 
 
-def _by_kernels_alone() -> bool:
-    """GPUs' convolutions do well with few pixels too."""
+def _on_gpus() -> bool:
+    """Whose convolutions do well with few pixels too."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 

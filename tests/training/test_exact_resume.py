@@ -106,7 +106,7 @@ def test_from_every_step_the_rest_is_the_same_bit_for_bit(
 ):
     monkeypatch.setattr("discogan_tf.training.provenance._git_commit", lambda: "one")
     config = dataclasses.replace(config, num_steps=3)
-    _assert_resumes_exactly_everywhere(config, tmp_path, range(3), checkpoint_state)
+    _assert_resumes_exactly_everywhere(config, tmp_path, range(1, 3), checkpoint_state)
     assert capsys.readouterr().out.count("It goes on bit for bit as if it had never stopped.") == 2
 
 
