@@ -20,7 +20,7 @@ APART := tests/contracts tests/experiments tests/serving
 test: $(VENV)/installed-dev
 	$(PYTEST) $(APART)
 	$(PYTEST) tests --ignore=tests/training $(APART:%=--ignore=%)
-	$(PYTEST) tests/training
+	$(PYTEST) --dist worksteal tests/training
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
