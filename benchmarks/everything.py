@@ -23,6 +23,7 @@ def parts(archive: Path, data_dir: Path) -> dict[str, list[str]]:
         "Training step, bfloat16": ["step_comparison", "--precision=bfloat16", "--rounds=3"],
         "Training step, float32": ["step_comparison", "--precision=float32", "--rounds=3"],
         "Where the step's time goes": ["profile_step", "--precision=bfloat16"],
+        "Its convolutions one by one": ["convolutions", "--precision=bfloat16"],
         "Beside the step": ["overhead", data],
         "Input pipeline": ["input_pipeline", data],
         "Data preparation": ["preparation", f"--archive={archive}"],
