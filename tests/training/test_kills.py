@@ -54,7 +54,7 @@ def _is_in_a_save(workdir):
     )
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_again_and_again_it_ends_as_if_it_never_was(data_dir, tmp_path, checkpoint_state, kills):
     rng = random.Random(0)
     workdir = tmp_path / "run"
