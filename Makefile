@@ -1,4 +1,4 @@
-# make quickstart: a translator trained on drawn pictures, with nothing to download.
+# make quickstart: a translator trained on drawn images, with nothing to download.
 # make test:       the tests.
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +11,7 @@ quickstart: $(VENV)/installed
 	$(BIN)/python -m data_prep sample --data_dir=data
 	$(BIN)/python train.py --flagfile=quickstart.cfg
 	@echo
-	@echo "Next: open the pictures and curves named above (. $(BIN)/activate brings the commands),"
+	@echo "Next: open the images and curves named above (. $(BIN)/activate brings the commands),"
 	@echo "then put the real archives into data/ and run: python train.py --flagfile=bags_shoes.cfg"
 
 # In three parts, each with processes of its own: TensorFlow keeps all that tests compile, 10 GB of a process for all.

@@ -1,10 +1,10 @@
-"""Exports a trained run for TensorFlow Serving and other runtimes, or checks an export.
+"""Exports a trained run for TensorFlow Serving and other runtimes, or verifies an export.
 
     python export.py --workdir=runs/bags_shoes --export_dir=exported
     python export.py --verify=exported
     python export.py --verify_url=http://localhost:8501 --export_dir=exported
 
-Exit status: 0 when all was exported, or answered as it should; 1 on an error that the message explains.
+Exit status: 0 when all was exported or verified, 1 on an error that the message explains.
 """
 
 import sys
@@ -12,17 +12,17 @@ from pathlib import Path
 
 from absl import app, flags
 
-from discogan_tf.checkpoint_names import CHECKPOINT_HELP
+from discogan_tf.config import CHECKPOINT_HELP
 from discogan_tf.errors import ConfigError, DiscoganError, ExportError
-from discogan_tf.quiet import quiet_libraries
+from discogan_tf.startup import silence_startup_logs
 
 
 def _export(values) -> None:
-    from discogan_tf.serving.bundle import export
-    from discogan_tf.training.workdir import read_config
+    from discogan_tf.export.bundle import export
+    from discogan_tf.runs.workdir import read_config
 
     if not values.workdir:
-        raise ConfigError("--workdir=FOLDER of a trained run is needed; --help lists the flags")
+        raise ConfigError("give --workdir=FOLDER of a trained run; --help lists the flags")
     config = read_config(Path(values.workdir), values.data_dir)
     export_dir = Path(values.export_dir)
     version = export(config, export_dir, values.checkpoint, values.version, tuple(values.formats))
@@ -32,10 +32,10 @@ def _export(values) -> None:
 
 
 def _verify(export_dir: Path, url: str | None) -> None:
-    """Replays the golden answers of each direction's newest version against its folder or a server."""
+    """Replays the golden answers of each direction's newest version, on its folder or a server."""
+    from discogan_tf.export.golden import replay
+    from discogan_tf.export.versions import Version, version_folders
     from discogan_tf.serving.client import create_client
-    from discogan_tf.serving.golden import replay
-    from discogan_tf.serving.versions import Version, version_folders
 
     folders = version_folders(export_dir)
     if not folders:
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
     values = flags.FLAGS
-    quiet_libraries()
+    silence_startup_logs()
     try:
         if values.verify or values.verify_url:
             _verify(Path(values.verify or values.export_dir), values.verify_url)
@@ -66,12 +66,14 @@ def main(argv: list[str]) -> None:
 if __name__ == "__main__":
     flags.DEFINE_string("workdir", None, "Folder of a trained run.")
     flags.DEFINE_string(
-        "export_dir", "exported", "Folder for the export; later versions go beside earlier ones."
+        "export_dir", "exported", "Folder for the export; later versions are added to it."
     )
     flags.DEFINE_string("checkpoint", "last", CHECKPOINT_HELP)
     flags.DEFINE_integer("version", 0, "Number of the version; 0 for the next.", lower_bound=0)
     flags.DEFINE_string("data_dir", None, "Where the run's domains are prepared, if they moved.")
-    flags.DEFINE_list("formats", ["saved_model"], "Of saved_model,onnx,litert; the first is always one.")
-    flags.DEFINE_string("verify", None, "Export to be held against its golden answers.")
-    flags.DEFINE_string("verify_url", None, "Running server to be held against those in --export_dir.")
+    flags.DEFINE_list("formats", ["saved_model"], "Of saved_model (always), onnx, litert.")
+    flags.DEFINE_string("verify", None, "Folder of an export to verify by its golden answers.")
+    flags.DEFINE_string(
+        "verify_url", None, "Server to verify by the golden answers in --export_dir."
+    )
     app.run(main)

@@ -3,9 +3,9 @@
     python -m benchmarks.against_chapter --archives=downloads --data_dir=data --batch_size=16 \
         --num_steps=1600 --output_dir=runs/chapter_as_printed
 
-Each step eats two batches. Every tenth of the way it translates the prepared validation pictures and
+Each step eats two batches. Every tenth of the way it translates the prepared validation images and
 measures them with the metrics of `discogan_tf.evaluate`, twice: as the network gives them, clipped to
-what a picture can hold, and as its program would save them, wrapped around. Writes metrics.jsonl and
+what an image can hold, and as its program would save them, wrapped around. Writes metrics.jsonl and
 a sheet of each.
 """
 
@@ -26,42 +26,42 @@ from tqdm import trange
 from benchmarks.chapter import Chapter, as_saved, read_photos
 from discogan_tf.data.domains import load_domain
 from discogan_tf.evaluation import metrics, tables
-from discogan_tf.evaluation.view import View
-from discogan_tf.images import draw_sheet, to_float, to_uint8, write_png
+from discogan_tf.evaluation.translations import EvalBatch
+from discogan_tf.images import draw_grid, to_float, to_uint8, write_png
 
 _DATASETS = {"a": "edges2handbags", "b": "edges2shoes"}
 _NAMES = {"a_to_b": "handbags2shoes", "b_to_a": "shoes2handbags"}
 _EVALUATIONS = 10
 _COLUMNS = 10
-# Pictures are shown in batches of this size, for its batch norm knows no other statistics.
+# Images are shown in batches of this size, for its batch norm knows no other statistics.
 _BATCH_SIZE = 50
 
 
-def _translate(network, pictures: np.ndarray) -> np.ndarray:
-    starts = range(0, len(pictures), _BATCH_SIZE)
-    return np.concatenate([network(pictures[i : i + _BATCH_SIZE]).numpy() for i in starts])
+def _translate(network, images: np.ndarray) -> np.ndarray:
+    starts = range(0, len(images), _BATCH_SIZE)
+    return np.concatenate([network(images[i : i + _BATCH_SIZE]).numpy() for i in starts])
 
 
-def _clipped(pictures: np.ndarray) -> np.ndarray:
-    return to_float(to_uint8(pictures)).numpy()
+def _clipped(images: np.ndarray) -> np.ndarray:
+    return to_float(to_uint8(images)).numpy()
 
 
-def _view(chapter: Chapter, direction: str, held_out: dict, training: dict, finish) -> View:
+def _view(chapter: Chapter, direction: str, held_out: dict, training: dict, finish) -> EvalBatch:
     source, target = direction[0], direction[-1]
     drawn = _translate(chapter.generators[direction], held_out[source])
     back = chapter.generators[f"{target}_to_{source}"]
-    return View(
+    return EvalBatch(
         inputs=held_out[source],
         outputs=finish(drawn),
         unrounded=drawn,
         targets=held_out[target],
         training=training[target],
-        back=lambda pictures: _clipped(_translate(back, pictures)),
+        back=lambda images: _clipped(_translate(back, images)),
     )
 
 
 def _judge(chapter: Chapter, held_out: dict, training: dict, resamples: int) -> dict[str, dict]:
-    """How its pictures are finished -> a report as `evaluation.subject.measure` gives it."""
+    """How its images are finished -> a report as `evaluation.subject.measure` gives it."""
     reports = {}
     for name, finish in (("clipped", _clipped), ("as saved", as_saved)):
         directions = {
@@ -80,14 +80,14 @@ def _judge(chapter: Chapter, held_out: dict, training: dict, resamples: int) -> 
 def _sheet(chapter: Chapter, held_out: dict) -> np.ndarray:
     rows = {}
     for direction in chapter.generators:
-        pictures = held_out[direction[0]]
-        chosen = np.linspace(0, len(pictures) - 1, _COLUMNS).astype(int)
-        drawn = _translate(chapter.generators[direction], pictures)[chosen]
+        images = held_out[direction[0]]
+        chosen = np.linspace(0, len(images) - 1, _COLUMNS).astype(int)
+        drawn = _translate(chapter.generators[direction], images)[chosen]
         name = _NAMES[direction]
-        rows[f"{name}: input"] = pictures[chosen]
+        rows[f"{name}: input"] = images[chosen]
         rows[f"{name}: clipped"] = _clipped(drawn)
         rows[f"{name}: as saved"] = as_saved(drawn)
-    return draw_sheet(rows)
+    return draw_grid(rows)
 
 
 def main() -> None:
@@ -101,7 +101,9 @@ def main() -> None:
     values = parser.parse_args()
     values.output_dir.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(values.seed)
-    photos = {k: read_photos(values.archives / f"{name}.tar.gz", "train") for k, name in _DATASETS.items()}
+    photos = {
+        k: read_photos(values.archives / f"{name}.tar.gz", "train") for k, name in _DATASETS.items()
+    }
     prepared = {
         split: {
             k: to_float(load_domain(values.data_dir, f"{name}/photo", split, 64).images[:]).numpy()
@@ -114,8 +116,8 @@ def main() -> None:
 
     def batch():
         return tuple(
-            tf.constant(pictures[rng.integers(len(pictures), size=values.batch_size)])
-            for pictures in photos.values()
+            tf.constant(images[rng.integers(len(images), size=values.batch_size)])
+            for images in photos.values()
         )
 
     training_secs = 0.0

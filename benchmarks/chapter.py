@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from data_prep.archives import read_pictures
+from data_prep.archives import read_images
 from data_prep.limits import LeftOut, Limits
 
 _ENCODER_FILTERS = (32, 64, 128, 256)
@@ -23,9 +23,9 @@ _LEARNING_RATE = 2e-4
 
 
 def read_photos(archive: Path, split: str) -> np.ndarray:
-    """The colour halves of a pix2pix archive: float32 [n, 64, 64, 3] in [0, 1]."""
+    """The color halves of a pix2pix archive: float32 [n, 64, 64, 3] in [0, 1]."""
     photos = []
-    for name, data in read_pictures(archive, (".jpg",), Limits(), LeftOut()):
+    for name, data in read_images(archive, (".jpg",), Limits(), LeftOut()):
         if Path(name).parent.name == split:
             # As printed: the whole pair is scaled, then cropped, so that the drawing bleeds into the photo.
             pair = Image.open(io.BytesIO(data)).resize((128, 64), Image.Resampling.LANCZOS)
@@ -37,12 +37,18 @@ def read_photos(archive: Path, split: str) -> np.ndarray:
 def _conv(filters: int, stride: int) -> keras.layers.Conv2D:
     # As printed: every convolution has a bias, also before batch norm, where it has no gradient.
     return keras.layers.Conv2D(
-        filters, 4, stride, "same", kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02)
+        filters,
+        4,
+        stride,
+        "same",
+        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
     )
 
 
 def _dense(units: int) -> keras.layers.Dense:
-    return keras.layers.Dense(units, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02))
+    return keras.layers.Dense(
+        units, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02)
+    )
 
 
 class Generator(keras.Model):
@@ -57,7 +63,7 @@ class Generator(keras.Model):
         self.to_image = _conv(3, 1)
 
     def call(self, x):
-        # As printed: batch norm always uses the statistics of the batch, also when pictures are shown.
+        # As printed: batch norm always uses the statistics of the batch, also when images are shown.
         x = tf.nn.leaky_relu(self.encoder[0](x), 0.2)
         for conv, norm in zip(self.encoder[1:], self.encoder_norms, strict=True):
             x = tf.nn.leaky_relu(norm(conv(x), training=True), 0.2)
@@ -65,7 +71,7 @@ class Generator(keras.Model):
             x = tf.nn.relu(norm(conv(x), training=True))
             # As printed: a reshape, which tears each place's channels into a strip four pixels long.
             x = tf.reshape(x, (-1, 2 * x.shape[1], 2 * x.shape[2], x.shape[3] // 4))
-        return tf.nn.relu(self.to_image(x))  # As printed: colours have no upper end.
+        return tf.nn.relu(self.to_image(x))  # As printed: colors have no upper end.
 
 
 class Discriminator(keras.Model):
@@ -97,7 +103,11 @@ class Chapter:
         for network in (*self.generators.values(), *self.discriminators.values()):
             network(blank)
         self._sides = {
-            side: [variable for network in networks.values() for variable in network.trainable_variables]
+            side: [
+                variable
+                for network in networks.values()
+                for variable in network.trainable_variables
+            ]
             for side, networks in (
                 ("generators", self.generators),
                 ("discriminators", self.discriminators),
@@ -151,18 +161,22 @@ class Chapter:
 
     def _apply(self, side: str, tape: tf.GradientTape, loss: tf.Tensor) -> None:
         variables = self._sides[side]
-        self._optimizers[side].apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        self._optimizers[side].apply_gradients(
+            zip(tape.gradient(loss, variables), variables, strict=True)
+        )
 
 
 def _cross_entropy(output: tf.Tensor, label: float) -> tf.Tensor:
     return tf.reduce_mean(
-        tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.fill(tf.shape(output), label), logits=output)
+        tf.nn.sigmoid_cross_entropy_with_logits(
+            labels=tf.fill(tf.shape(output), label), logits=output
+        )
     )
 
 
-def as_saved(pictures: np.ndarray) -> np.ndarray:
+def as_saved(images: np.ndarray) -> np.ndarray:
     """What its files hold: float32 [n, 64, 64, 3], 0 or greater, to the same in [0, 1], of 8 bits.
 
     As printed: the cast wraps around, so that a value just above white is black.
     """
-    return ((pictures * 255).astype(np.int64) % 256).astype(np.float32) / 255
+    return ((images * 255).astype(np.int64) % 256).astype(np.float32) / 255

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from benchmarks.training_step import products, seconds
 from discogan_tf.config import Config
-from discogan_tf.networks.convolution import convolve, convolve_enlarged
+from discogan_tf.networks.ops import convolve, convolve_upsampled
 from discogan_tf.training import reproducibility
 
 # Pixels along a side of the input, its features, features of the result, stride; at 64 pixels.
@@ -26,15 +26,15 @@ _LAYERS = {
     "first": (64, 3, 32, 2), "down to 16": (32, 32, 64, 2), "down to 8": (16, 64, 128, 2),
     "down to 4": (8, 128, 256, 2), "down to 2": (4, 256, 512, 2), "of 4": (4, 256, 512, 1),
     "of 8": (8, 128, 256, 1), "of 16": (16, 64, 128, 1), "of 32": (32, 32, 64, 1),
-    "to colours": (64, 16, 3, 1),
+    "to colors": (64, 16, 3, 1),
 }  # fmt: skip
 _ROUNDS = 9
 
 
 def _convolution(name: str, stride: int, training: bool):
-    """As the networks call it: to the colours, what it enlarges comes as features."""
-    if name == "to colours":
-        return lambda x, kernel: convolve_enlarged(x, kernel, training)
+    """As the networks call it: to the colors, what it enlarges comes as features."""
+    if name == "to colors":
+        return lambda x, kernel: convolve_upsampled(x, kernel, training)
     return lambda x, kernel: convolve(x, kernel, stride, training)
 
 
@@ -64,7 +64,7 @@ def _drawn(precision: str, *shape) -> tf.Tensor:
 def _arrays(name: str, batch_size: int, precision: str):
     size, inputs, filters, stride = _LAYERS[name]
     x = _drawn(precision, batch_size, size, size, inputs)
-    if name == "to colours":
+    if name == "to colors":
         x = tf.nn.space_to_depth(x, 2)
     upstream = _drawn(precision, batch_size, size // stride, size // stride, filters)
     return x, _drawn(precision, 4, 4, inputs, filters), upstream
@@ -79,12 +79,16 @@ def main() -> None:
     at_a_time = max(1, reproducibility.cores() // reproducibility.threads())
     multiply, product_gflop = products(values.precision)
     rate = product_gflop / min(seconds(multiply) for _ in range(_ROUNDS))
-    print(f"Products of large matrices: {rate:.0f} GFLOP/s. {at_a_time} at a time; ms, and of that rate:\n")
+    print(
+        f"Products of large matrices: {rate:.0f} GFLOP/s. {at_a_time} at a time; ms, and of that rate:\n"
+    )
     print("| convolution | pass | trained | plain |\n|---|---|---|---|")
     for name, (size, inputs, filters, stride) in _LAYERS.items():
         arrays = [_arrays(name, values.batch_size, values.precision) for _ in range(at_a_time)]
         kinds = [_passes(_convolution(name, stride, training)) for training in (True, False)]
-        gflop = 2 * 16 * inputs * filters * (size // stride) ** 2 * values.batch_size * at_a_time / 1e9
+        gflop = (
+            2 * 16 * inputs * filters * (size // stride) ** 2 * values.batch_size * at_a_time / 1e9
+        )
         for which in kinds[0]:
             times = _interleaved([kind[which] for kind in kinds], arrays)
             cells = (f"{time * 1e3:.1f} ({gflop / time / rate:.2f})" for time in times)

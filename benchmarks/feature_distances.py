@@ -3,7 +3,7 @@
     python -m benchmarks.feature_distances
 
 The direct ones take the covariances' matrix square root by eigenvectors, and the kernel for one pair of
-pictures after another. Features are 2,048 numbers a picture, not negative and unevenly large, as a
+images after another. Features are 2,048 numbers an image, not negative and unevenly large, as a
 network's are.
 """
 
@@ -23,7 +23,9 @@ def _direct_frechet(one: np.ndarray, other: np.ndarray) -> float:
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     between = np.linalg.eigvalsh(root @ covariance_other @ root)
     trace = (
-        np.trace(covariance_one) + np.trace(covariance_other) - 2 * np.sqrt(np.maximum(between, 0)).sum()
+        np.trace(covariance_one)
+        + np.trace(covariance_other)
+        - 2 * np.sqrt(np.maximum(between, 0)).sum()
     )
     return float(np.square(one.mean(0) - other.mean(0)).sum() + trace)
 
@@ -42,7 +44,7 @@ def _direct_kernel(one: np.ndarray, other: np.ndarray) -> float:
 def main() -> None:
     rng = np.random.default_rng(0)
     print(
-        f"{'pictures':>8}  {'distance':>8}  {'value':>12}  {'relative error':>14}  seconds here / directly"
+        f"{'images':>8}  {'distance':>8}  {'value':>12}  {'relative error':>14}  seconds here / directly"
     )
     for count in _COUNTS:
         scales = rng.lognormal(-1, 1, (2, _SIZE))

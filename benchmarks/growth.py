@@ -1,8 +1,8 @@
-"""How time and memory grow with the data set, the batch and the pictures: a table and a figure.
+"""How time and memory grow with the data set, the batch and the images: a table and a figure.
 
     python -m benchmarks.growth --output=growth.png
 
-Each point is measured in a process of its own: the training step of the project, on pictures of noise, with
+Each point is measured in a process of its own: the training step of the project, on images of noise, with
 the most memory that the process ever took; and loading a prepared data set to the first batch, from memory
 and from the disk. Takes about ten minutes, and 3 GB of a temporary folder.
 """
@@ -22,8 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from benchmarks.loading import write_noise
 
 _BATCH_SIZES = (1, 4, 16, 64, 256)
-_OF_IMAGES = 16  # The batch in which sizes of pictures are compared.
-_PICTURES = (1_000, 10_000, 50_000, 200_000)
+_OF_IMAGES = 16  # The batch in which sizes of images are compared.
+_IMAGES = (1_000, 10_000, 50_000, 200_000)
 _STEPS = 5
 
 
@@ -57,9 +57,9 @@ def measure(precision: str) -> dict[str, dict[int, dict]]:
         return _in_a_process("benchmarks.growth", f"--precision={precision}", f"--step={shape}")
 
     batches = {size: step(size, 64) for size in _BATCH_SIZES}
-    pictures = {64: batches[_OF_IMAGES]} | {size: step(_OF_IMAGES, size) for size in (128, 256)}
-    found = {"batch_size": batches, "image_size": pictures, "in_memory": {}, "on_disk": {}}
-    for count in _PICTURES:
+    images = {64: batches[_OF_IMAGES]} | {size: step(_OF_IMAGES, size) for size in (128, 256)}
+    found = {"batch_size": batches, "image_size": images, "in_memory": {}, "on_disk": {}}
+    for count in _IMAGES:
         with tempfile.TemporaryDirectory() as folder:
             write_noise(Path(folder), count)
             for where, cache_bytes in (("in_memory", 1 << 40), ("on_disk", 0)):
@@ -70,11 +70,14 @@ def measure(precision: str) -> dict[str, dict[int, dict]]:
 
 def table(found: dict) -> str:
     """Markdown."""
-    lines = ["| what grows | | pairs/s | MiB at the peak | s to the first batch |", "|---|---|---|---|---|"]
+    lines = [
+        "| what grows | | pairs/s | MiB at the peak | s to the first batch |",
+        "|---|---|---|---|---|",
+    ]
     words = {
-        "batch_size": "batch, pictures of 64 pixels",
+        "batch_size": "batch, images of 64 pixels",
         "image_size": f"pixels, batches of {_OF_IMAGES}",
-        "in_memory": "pictures of a domain, in memory: input alone",
+        "in_memory": "images of a domain, in memory: input alone",
         "on_disk": "the same, read from the disk",
     }
     for kind, points in found.items():
@@ -97,13 +100,17 @@ def draw(found: dict, path: Path) -> None:
 
     figure = Figure(figsize=(11, 6), layout="constrained")
     axes = figure.subplots(2, 3)
-    per_pair = {kind: {v: 1e3 / p["pairs_per_sec"] for v, p in found[kind].items()} for kind in found}
-    firsts = {kind: {v: p["secs"] for v, p in found[kind].items()} for kind in ("in_memory", "on_disk")}
+    per_pair = {
+        kind: {v: 1e3 / p["pairs_per_sec"] for v, p in found[kind].items()} for kind in found
+    }
+    firsts = {
+        kind: {v: p["secs"] for v, p in found[kind].items()} for kind in ("in_memory", "on_disk")
+    }
     for column, (kinds, label, times, unit) in enumerate(
         (
             (("batch_size",), "batch (64 pixels)", per_pair, "ms a pair, training"),
             (("image_size",), f"pixels (batch {_OF_IMAGES})", per_pair, "ms a pair, training"),
-            (("in_memory", "on_disk"), "pictures of a domain", firsts, "s to the first batch"),
+            (("in_memory", "on_disk"), "images of a domain", firsts, "s to the first batch"),
         )
     ):
         for kind in kinds:

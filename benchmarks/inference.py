@@ -2,7 +2,7 @@
 
     python -m benchmarks.inference --data_dir=data
 
-The exported graph, folded and with constant weights, as it is served; and `evaluate` of 200 pictures each
+The exported graph, folded and with constant weights, as it is served; and `evaluate` of 200 images each
 way with all metrics, beside their translations alone. The networks are untrained, which is as fast.
 """
 
@@ -16,18 +16,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import tensorflow as tf
+from discogan_tf.export.endpoints import DEFAULT
 
 from benchmarks.training_step import forward_flop, products, seconds
 from discogan_tf.config import Config
 from discogan_tf.data.domains import load_domain, thinned
 from discogan_tf.evaluation import metrics
-from discogan_tf.evaluation.view import Viewer
+from discogan_tf.evaluation.translations import TranslationEvaluator
+from discogan_tf.export.bundle import folded_signatures, write_saved_model
 from discogan_tf.models import create_model
-from discogan_tf.serving.bundle import folded_signatures, write_saved_model
-from discogan_tf.serving.endpoints import DEFAULT
 from discogan_tf.training import reproducibility
 
-_PICTURES = 200
+_IMAGES = 200
 
 
 def _exported(model, folder: Path):
@@ -40,9 +40,11 @@ def _exported(model, folder: Path):
 def _evaluation(config: Config, model):
     held_out, training = {}, {}
     for key, name in (("a", config.domain_a), ("b", config.domain_b)):
-        held_out[key] = thinned(load_domain(config.data_dir, name, "val", config.image_size), _PICTURES)
+        held_out[key] = thinned(
+            load_domain(config.data_dir, name, "val", config.image_size), _IMAGES
+        )
         training[key] = load_domain(config.data_dir, name, "train", config.image_size).images[:]
-    viewer = Viewer(model, config, held_out, training)
+    viewer = TranslationEvaluator(model, config, held_out, training)
 
     def evaluate():
         for view in viewer.views().values():
@@ -64,7 +66,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         translate, _loaded = _exported(model, Path(folder))
-        views, evaluate, pictures = _evaluation(config, model)
+        views, evaluate, image_count = _evaluation(config, model)
         works = {
             f"exported translator, batch {size}": (lambda images=images: translate(images), size, 1)
             for size, images in (
@@ -72,18 +74,18 @@ def main() -> None:
             )
         }
         # There and back.
-        works["translating for an evaluation"] = (views, pictures, 2)
-        works["evaluation, all metrics"] = (evaluate, pictures, 2)
+        works["translating for an evaluation"] = (views, image_count, 2)
+        works["evaluation, all metrics"] = (evaluate, image_count, 2)
         found, rates = {name: [] for name in works}, []
         for work, *_ in (*works.values(), *works.values()):
             seconds(work)
         for _ in range(values.rounds):
             for name, (work, *_) in works.items():
-                # One picture is over in milliseconds.
+                # One image is over in milliseconds.
                 found[name] += [seconds(work) for _ in range(20 if "batch 1" in name else 1)]
             rates += [product_gflop / seconds(multiply) for _ in range(5)]
     rate = statistics.median(rates)
-    print("| what | pictures/s | GFLOP/s of matrix products' | s a picture |\n|---|---|---|---|")
+    print("| what | images/s | GFLOP/s of matrix products' | s an image |\n|---|---|---|---|")
     for name, (_, count, passes) in works.items():
         speeds = [count / secs for secs in found[name]]
         middle = statistics.median(speeds)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.input_pipeline --data_dir=data --batch_size=64 --rounds=5
 
-All take turns on the same cores, on the prepared domains of bags_shoes.cfg. A pair is one picture of each
+All take turns on the same cores, on the prepared domains of bags_shoes.cfg. A pair is one image of each
 domain: 24,576 bytes are read for it and 98,304 written, as floats, and its limit is NumPy doing just that
 in one thread.
 """
@@ -19,9 +19,9 @@ import tensorflow as tf
 
 from benchmarks.training_step import project_step, seconds
 from discogan_tf.config import Config
+from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.data.domains import load_domain
 from discogan_tf.training import precision, reproducibility
-from discogan_tf.training.feed import Feed
 
 _BATCHES_PER_ROUND, _STEPS_PER_ROUND = 200, 3
 
@@ -32,17 +32,17 @@ def measure(data_dir: str, batch_size: int, rounds: int) -> dict[str, list[float
         batch_size=batch_size, precision=precision.resolve("auto"), flip=True, data_dir=data_dir
     )
     reproducibility.enforce(config)
-    pictures = {
+    images = {
         key: load_domain(data_dir, domain, "train", config.image_size).images[:]
         for key, domain in (("a", config.domain_a), ("b", config.domain_b))
     }
-    elements = Feed(tf.distribute.get_strategy(), config, pictures).elements()
+    elements = DistributedInput(tf.distribute.get_strategy(), config, images).elements()
     step, _ = project_step(config)
-    chosen = np.random.default_rng(0).integers(0, len(pictures["a"]), batch_size)
+    chosen = np.random.default_rng(0).integers(0, len(images["a"]), batch_size)
 
     def copy():
-        for images in pictures.values():
-            images[chosen].astype(np.float32)
+        for domain_images in images.values():
+            domain_images[chosen].astype(np.float32)
 
     works = {
         "pipeline": (lambda: next(elements), _BATCHES_PER_ROUND),
@@ -79,7 +79,10 @@ def main() -> None:
         spread = f"{middle[name]:,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"
         shares = ("", "")
         if name == "pipeline":
-            shares = (f"{middle[name] / middle['memory']:.2f}", f"{middle[name] / middle['step']:.0f}")
+            shares = (
+                f"{middle[name] / middle['memory']:.2f}",
+                f"{middle[name] / middle['step']:.0f}",
+            )
         print(f"| {words} | {spread} | {' | '.join(shares)} |")
 
 

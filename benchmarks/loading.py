@@ -1,8 +1,8 @@
 """How long a large prepared domain takes to load for training, and how much memory; and from the disk.
 
-    python -m benchmarks.loading --pictures=200000
+    python -m benchmarks.loading --images=200000
 
-Writes a domain of that many pictures of noise into a temporary folder, then loads it as training does and
+Writes a domain of that many images of noise into a temporary folder, then loads it as training does and
 takes batches: once held in memory, once read from the disk. Each in a process of its own, whose most
 memory, TensorFlow's included, is told beside that of TensorFlow alone.
 """
@@ -27,12 +27,14 @@ _SIZE, _BATCH_SIZE, _BATCHES = 64, 64, 400
 
 
 def write_noise(data_dir: Path, count: int) -> None:
-    """Prepares a domain "noise" of `count` pictures of 64 pixels."""
+    """Prepares a domain "noise" of `count` images of 64 pixels."""
     rng = np.random.default_rng(0)
     with DomainWriter(data_dir, "noise", _SIZE) as writer:
         for start in range(0, count, 1000):
-            for number, picture in enumerate(rng.integers(0, 256, (1000, _SIZE, _SIZE, 3), dtype=np.uint8)):
-                writer.add("train", f"{start + number:08}.png", picture)
+            for number, image in enumerate(
+                rng.integers(0, 256, (1000, _SIZE, _SIZE, 3), dtype=np.uint8)
+            ):
+                writer.add("train", f"{start + number:08}.png", image)
         writer.finish({"source": {}, "method": "noise"}, LeftOut())
 
 
@@ -65,7 +67,7 @@ def _load(data_dir: str, cache_bytes: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=200_000)
+    parser.add_argument("--images", type=int, default=200_000)
     parser.add_argument("--load", help=argparse.SUPPRESS)
     parser.add_argument("--cache_bytes", type=int, default=1 << 40, help=argparse.SUPPRESS)
     values = parser.parse_args()
@@ -74,8 +76,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        write_noise(Path(folder), values.pictures)
-        print(f"written: {values.pictures:,} pictures in {time.perf_counter() - started:.1f} s")
+        write_noise(Path(folder), values.images)
+        print(f"written: {values.images:,} images in {time.perf_counter() - started:.1f} s")
         sums = []
         for words, cache_bytes in (("in memory", 1 << 40), ("from the disk", 0)):
             command = [

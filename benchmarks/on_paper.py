@@ -40,8 +40,10 @@ def count(batch_size: int) -> dict[str, float]:
     convolution._on_gpus = lambda: True
     config = Config(precision="bfloat16", batch_size=batch_size)
     model = create_model(config, tf.bfloat16)
-    step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
-    batch = {key: tf.constant(pictures) for key, pictures in random_batch(batch_size).items()}
+    step = create_step(
+        model, create_optimizers(model, config), config, tf.distribute.get_strategy()
+    )
+    batch = {key: tf.constant(images) for key, images in random_batch(batch_size).items()}
     operations = [
         operation
         for operation in step.get_concrete_function((batch,)).graph.get_operations()
@@ -51,7 +53,9 @@ def count(batch_size: int) -> dict[str, float]:
             and any(t.shape.rank and t.dtype.is_floating for t in operation.outputs)
         )
     ]
-    norms = sum(operation.type in ("FusedBatchNormV3", "FusedBatchNormGradV3") for operation in operations)
+    norms = sum(
+        operation.type in ("FusedBatchNormV3", "FusedBatchNormGradV3") for operation in operations
+    )
     networks = (*model.generators.values(), *model.discriminators.values())
     return {
         "flop": nominal_gflop_per_pair(model, config) * 1e9 * batch_size,

@@ -1,10 +1,10 @@
-"""What training costs beside its steps: Python, the loop, the journal, and waiting for pictures.
+"""What training costs beside its steps: Python, the loop, the metrics_log, and waiting for images.
 
     python -m benchmarks.overhead --data_dir=data
 
 Trains as `train.py` does, on the prepared domains of bags_shoes.cfg, but by a step that only takes its
 batch and all variables, and reports as many losses as the real one: what is left is everything else. It
-is timed from step 200 to step 2,200, in pieces of 200. Pictures come in batches of 2, so that making them
+is timed from step 200 to step 2,200, in pieces of 200. Images come in batches of 2, so that making them
 is no part of it. Before that, real steps take turns with waiting for batches of 64, which are made beside
 them.
 """
@@ -24,12 +24,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 
 from discogan_tf.config import Config
+from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.data.domains import load_training
 from discogan_tf.models import create_model
 from discogan_tf.training import loop, precision, reproducibility
-from discogan_tf.training.calls import create_calls
-from discogan_tf.training.feed import Feed
 from discogan_tf.training.step import create_optimizers, create_step
+from discogan_tf.training.train_loop import create_train_loop
 
 _NAMES = [
     *("generator_total", "discriminator_total"),
@@ -61,7 +61,7 @@ def _piece_secs(config: Config) -> list[float]:
     starts = {}
 
     def create_noting_calls(*arguments):
-        call = create_calls(*arguments)
+        call = create_train_loop(*arguments)
 
         def noting(elements, first_step, count):
             starts[first_step] = time.perf_counter()
@@ -69,9 +69,11 @@ def _piece_secs(config: Config) -> list[float]:
 
         return noting
 
-    loop.create_step, loop.create_calls = _empty_step, create_noting_calls
+    loop.create_step, loop.create_train_loop = _empty_step, create_noting_calls
     with tempfile.TemporaryDirectory() as workdir, contextlib.redirect_stdout(io.StringIO()):
-        loop.train(dataclasses.replace(config, workdir=workdir, num_steps=_PIECE * (_PIECES + 1) + 1))
+        loop.train(
+            dataclasses.replace(config, workdir=workdir, num_steps=_PIECE * (_PIECES + 1) + 1)
+        )
     edges = [starts[_PIECE * (number + 1) + 1] for number in range(_PIECES + 1)]
     return [after - before for before, after in itertools.pairwise(edges)]
 
@@ -84,9 +86,9 @@ def overhead(data_dir: str) -> dict[str, list[float]]:
     )  # fmt: skip
     kinds = {
         "one step a call": {},
-        "ten steps a call": {"steps_per_call": 10},
+        "ten steps a call": {"steps_per_execution": 10},
         "ten steps a call, batches made on the device": {
-            "steps_per_call": 10,
+            "steps_per_execution": 10,
             "device_cache_bytes": _NEVER,
         },
     }
@@ -98,12 +100,14 @@ def overhead(data_dir: str) -> dict[str, list[float]]:
 
 def waiting(data_dir: str, steps: int) -> tuple[list[float], list[float]]:
     """Seconds that each step waits for its batch, and that it takes."""
-    config = Config(data_dir=data_dir, batch_size=64, precision=precision.resolve("auto"), flip=True)
+    config = Config(
+        data_dir=data_dir, batch_size=64, precision=precision.resolve("auto"), flip=True
+    )
     strategy = tf.distribute.get_strategy()
     training = {key: domain.images[:] for key, domain in load_training(config).items()}
     model = create_model(config, tf.as_dtype(config.precision))
     step = create_step(model, create_optimizers(model, config), config, strategy)
-    elements = Feed(strategy, config, training).elements()
+    elements = DistributedInput(strategy, config, training).elements()
     waits, takes = [], []
     for number in range(steps + 3):
         started = time.perf_counter()
@@ -127,7 +131,9 @@ def main() -> None:
     print("| beside the step | ms a step, median (range) |\n|---|---|")
     for kind, times in found.items():
         print(f"| {kind} | {statistics.median(times):.2f} ({min(times):.2f} to {max(times):.2f}) |")
-    print(f"\nOf all the time of such steps, {sum(waits) / (sum(waits) + sum(takes)):.2%} was waiting.")
+    print(
+        f"\nOf all the time of such steps, {sum(waits) / (sum(waits) + sum(takes)):.2%} was waiting."
+    )
 
 
 if __name__ == "__main__":

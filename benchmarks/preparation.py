@@ -26,7 +26,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from data_prep.archives import read_pictures
+from data_prep.archives import read_images
 from data_prep.decoding import decode_jpeg
 from data_prep.limits import LeftOut, Limits
 from data_prep.pairs import PairForm
@@ -37,7 +37,7 @@ _SUFFIXES = (".jpg",)
 
 
 def _pairs(archive: Path) -> list[bytes]:
-    return [data for _, data in read_pictures(archive, _SUFFIXES, Limits(), LeftOut())]
+    return [data for _, data in read_images(archive, _SUFFIXES, Limits(), LeftOut())]
 
 
 def _write_archive(path: Path, pairs: list[bytes], count: int) -> None:

@@ -3,8 +3,8 @@
     python -m benchmarks.scaling --archive=edges2shoes.tar.gz
 
 Beside it the chapter's way, which scales the whole pair by Lanczos's filter and crops then. A shift, in
-pixels of the prepared size, is what best explains the differences by the slopes of the exact picture
-(least squares over all photos); a colour cast is the mean difference of a channel.
+pixels of the prepared size, is what best explains the differences by the slopes of the exact image
+(least squares over all photos); a color cast is the mean difference of a channel.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from data_prep.archives import read_pictures
+from data_prep.archives import read_images
 from data_prep.limits import LeftOut, Limits
 from data_prep.pairs import PairForm, split_pair
 
@@ -31,7 +31,7 @@ class _Differences:
         difference = found.astype(np.float64) - exact
         self.means.append(np.abs(difference).mean())
         self.casts.append(difference.mean((0, 1)))
-        # Shifted by (dx, dy), a picture loses dx times its slope to the right and dy times that downwards.
+        # Shifted by (dx, dy), an image loses dx times its slope to the right and dy times that downwards.
         slopes = np.stack([-np.gradient(exact, axis=axis).ravel() for axis in (1, 0)])
         self._products += slopes @ slopes.T
         self._responses += slopes @ difference.ravel()
@@ -52,7 +52,7 @@ def main() -> None:
     values = parser.parse_args()
     size, form = values.image_size, PairForm(halves=("photo",))
     ours, chapter = _Differences(), _Differences()
-    pairs = [data for _, data in read_pictures(values.archive, (".jpg",), Limits(), LeftOut())]
+    pairs = [data for _, data in read_images(values.archive, (".jpg",), Limits(), LeftOut())]
     for data in tqdm(pairs, delay=1):
         pair = Image.open(io.BytesIO(data)).convert("RGB")
         photo = np.asarray(pair, np.float64)[:, pair.width // 2 :]

@@ -4,7 +4,7 @@
 
 Starts a server of its own. Some threads ask for golden answers all the time and compare them; others
 send what goes wrong in the world. Exit status 1 if the server ends, a good request fails or gives
-another picture, a bad one gets a status other than it should, or memory grows by more than 5 %.
+another image, a bad one gets a status other than it should, or memory grows by more than 5 %.
 """
 
 import argparse
@@ -78,17 +78,17 @@ class Server:
         return int(answer.split()[1]) if answer else 0
 
 
-def bad_requests(server: Server, name: str, picture: bytes) -> dict:
+def bad_requests(server: Server, name: str, image: bytes) -> dict:
     """What goes wrong -> (a function that sends it and gives the status, the status due).
 
     Args:
       server: Where to.
       name: A model that it serves.
-      picture: A PNG that it translates.
+      image: A PNG that it translates.
     """
     url = f"{server.url}/v1/models/{name}"
     jpeg = io.BytesIO()
-    Image.open(io.BytesIO(picture)).convert("RGB").resize((256, 256)).save(jpeg, "JPEG")
+    Image.open(io.BytesIO(image)).convert("RGB").resize((256, 256)).save(jpeg, "JPEG")
     jpeg = jpeg.getvalue()
 
     def post(body, path=":predict"):
@@ -103,7 +103,7 @@ def bad_requests(server: Server, name: str, picture: bytes) -> dict:
 
         return send
 
-    def picture_of(content: bytes):
+    def image_of(content: bytes):
         return post({"signature_name": "translate_bytes", "instances": [_entry(content)]})
 
     def pixels(value):
@@ -118,22 +118,27 @@ def bad_requests(server: Server, name: str, picture: bytes) -> dict:
         first_line = f"POST /v1/models/{name}:predict HTTP/1.1"
         return f"{first_line}\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
 
-    entry = _entry(picture)
+    entry = _entry(image)
     return {
-        "truncated JPEG": (picture_of(jpeg[: len(jpeg) // 2]), 400),
-        "truncated PNG": (picture_of(picture[: len(picture) // 2]), 400),
-        "PNG of 1 x 1": (picture_of(_png(1, 1)), 200),
-        "PNG header of 20,000 x 20,000": (picture_of(_png_header(20_000, 20_000)), 400),
-        "JPEG header of 20,000 x 20,000": (picture_of(_jpeg_of(jpeg, 20_000, 20_000)), 400),
-        "GIF frame of 65,535 x 65,535": (picture_of(_gif_frame(65_535, 65_535)), 400),
-        "13 pictures of 16 megapixels": (
-            post({"signature_name": "translate_bytes", "instances": [_entry(_png(4000, 4000))] * 13}),
+        "truncated JPEG": (image_of(jpeg[: len(jpeg) // 2]), 400),
+        "truncated PNG": (image_of(image[: len(image) // 2]), 400),
+        "PNG of 1 x 1": (image_of(_png(1, 1)), 200),
+        "PNG header of 20,000 x 20,000": (image_of(_png_header(20_000, 20_000)), 400),
+        "JPEG header of 20,000 x 20,000": (image_of(_jpeg_of(jpeg, 20_000, 20_000)), 400),
+        "GIF frame of 65,535 x 65,535": (image_of(_gif_frame(65_535, 65_535)), 400),
+        "13 images of 16 megapixels": (
+            post(
+                {"signature_name": "translate_bytes", "instances": [_entry(_png(4000, 4000))] * 13}
+            ),
             400,
         ),
-        "a GIF of small blocks": (picture_of(_gif_of_small_blocks()), 400),
-        "text for a picture": (picture_of(b"How do I translate my own picture?"), 400),
-        "nothing for a picture": (picture_of(b""), 400),
-        "no base64": (post({"signature_name": "translate_bytes", "instances": [{"b64": "%%%"}]}), 400),
+        "a GIF of small blocks": (image_of(_gif_of_small_blocks()), 400),
+        "text for an image": (image_of(b"How do I translate my own image?"), 400),
+        "nothing for an image": (image_of(b""), 400),
+        "no base64": (
+            post({"signature_name": "translate_bytes", "instances": [{"b64": "%%%"}]}),
+            400,
+        ),
         "no JSON": (post(b"\x00\xff"), 400),
         "empty body": (post(b""), 400),
         "deep JSON": (post("[" * 100_000), 400),
@@ -141,8 +146,8 @@ def bad_requests(server: Server, name: str, picture: bytes) -> dict:
         "pixels of 0 .. 255": (pixels(200.0), 400),
         "ragged pixels": (post({"instances": [[[1.0, 2.0], [1.0]]]}), 400),
         "pixels of another size": (post({"instances": np.zeros((1, 8, 8, 3)).tolist()}), 400),
-        "65 pictures": (post({"signature_name": "translate_bytes", "instances": [entry] * 65}), 400),
-        "no pictures": (post({"instances": []}), 400),
+        "65 images": (post({"signature_name": "translate_bytes", "instances": [entry] * 65}), 400),
+        "no images": (post({"instances": []}), 400),
         "unknown signature": (post({"signature_name": "classify", "instances": [entry]}), 400),
         "unknown version": (post({"instances": [entry]}, "/versions/999:predict"), 404),
         "unknown model": (post({"instances": [entry]}, "x:predict"), 404),
@@ -155,8 +160,8 @@ def bad_requests(server: Server, name: str, picture: bytes) -> dict:
 
 def run(server: Server, version_folder: Path, seconds: float) -> dict:
     """Good and bad requests for a while; the report."""
+    from discogan_tf.export.golden import read_golden
     from discogan_tf.serving.client import create_client
-    from discogan_tf.serving.golden import read_golden
 
     name = version_folder.parent.name
     inputs, outputs = read_golden(version_folder)
@@ -180,7 +185,7 @@ def run(server: Server, version_folder: Path, seconds: float) -> dict:
                     right = client.translate(name, [files[place]]) == [expected[place]]
                     latencies.append(time.perf_counter() - started)
                 if not right:
-                    failures.append("a good request got another picture than the golden one")
+                    failures.append("a good request got another image than the golden one")
             except Exception as error:
                 failures.append(f"a good request failed: {error}")
 
@@ -235,7 +240,12 @@ def _entry(content: bytes) -> dict:
 
 def _png_header(width: int, height: int) -> bytes:
     content = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + content + struct.pack(">I", zlib.crc32(content))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + content
+        + struct.pack(">I", zlib.crc32(content))
+    )
 
 
 def _png(width: int, height: int) -> bytes:
@@ -268,7 +278,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600)
     values = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from discogan_tf.serving.versions import version_folders
+    from discogan_tf.export.versions import version_folders
 
     (*_, newest), *_ = version_folders(values.export_dir).values()
     with Server(values.export_dir, f"--request_timeout_secs={_BODY_TIMEOUT_SECS}") as server:

@@ -6,7 +6,7 @@ ONNX Runtime and LiteRT, all with the weights of one run.
 
 All are first held against each other, and then take turns in one process: every runtime once, with a
 pause in which the threads of the one before go to sleep, then every runtime again. All compute in
-float32 with the threads they take by default; PyTorch has its pictures channels-last.
+float32 with the threads they take by default; PyTorch has its images channels-last.
 """
 
 import argparse
@@ -21,14 +21,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import tensorflow as tf
+from discogan_tf.export.endpoints import DEFAULT
 
-from discogan_tf.checkpoints import restore_generators
+from discogan_tf.export.bundle import folded_signatures, write_saved_model
+from discogan_tf.export.formats import FORMATS, write_format
 from discogan_tf.models import create_model
 from discogan_tf.networks.folding import fold
-from discogan_tf.serving.bundle import folded_signatures, write_saved_model
-from discogan_tf.serving.endpoints import DEFAULT
-from discogan_tf.serving.formats import FORMATS, write_format
-from discogan_tf.training.workdir import read_config
+from discogan_tf.runs.checkpoints import restore_generators
+from discogan_tf.runs.workdir import read_config
 
 _PAUSE_SECS = 0.01
 
@@ -76,7 +76,9 @@ def _pytorch(folded):
             # Depth to space: TensorFlow has the place first and then the channel, PyTorch the reverse.
             order = np.arange(kernel.shape[-1]).reshape(4, -1).T.ravel()
             kernel, bias = kernel[..., order], bias[order]
-        weight = torch.tensor(kernel.transpose(3, 2, 0, 1)).contiguous(memory_format=torch.channels_last)
+        weight = torch.tensor(kernel.transpose(3, 2, 0, 1)).contiguous(
+            memory_format=torch.channels_last
+        )
         return weight, torch.tensor(bias)
 
     layers = {layer.name: convolution(layer) for layer in folded.layers if hasattr(layer, "kernel")}
@@ -101,7 +103,9 @@ def _pytorch(folded):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workdir", type=Path, default=Path("runs/bags_shoes"))
-    parser.add_argument("--rounds", type=int, default=300, help="at batch 1; a tenth of them at batch 64")
+    parser.add_argument(
+        "--rounds", type=int, default=300, help="at batch 1; a tenth of them at batch 64"
+    )
     values = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         runtimes = create_runtimes(values.workdir, Path(folder))
@@ -121,7 +125,7 @@ def main() -> None:
                 "largest_difference": float(f"{np.abs(run(images) - expected).max():.1e}"),
                 "batch_1_ms": {f"p{p}": round(1000 * cuts[p - 1], 2) for p in (50, 95, 99)},
                 "batch_1_faster": round(base["one"] / statistics.median(one[name]), 2),
-                "batch_64_pictures_per_sec": round(64 / statistics.median(many[name]), 1),
+                "batch_64_images_per_sec": round(64 / statistics.median(many[name]), 1),
                 "batch_64_faster": round(base["many"] / statistics.median(many[name]), 2),
             }
             print(json.dumps(report))

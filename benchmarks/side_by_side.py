@@ -20,13 +20,13 @@ from PIL import Image
 
 from benchmarks.serving_faults import Server
 from discogan_tf import images as pixels
-from discogan_tf.checkpoints import restore_generators
+from discogan_tf.export.formats import FORMATS
+from discogan_tf.export.golden import read_golden
+from discogan_tf.export.versions import version_folders
 from discogan_tf.models import create_model
+from discogan_tf.runs.checkpoints import restore_generators
+from discogan_tf.runs.workdir import read_config
 from discogan_tf.serving.client import create_client
-from discogan_tf.serving.formats import FORMATS
-from discogan_tf.serving.golden import read_golden
-from discogan_tf.serving.versions import version_folders
-from discogan_tf.training.workdir import read_config
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
                 share, most = (difference > 0).mean(), difference.max()
                 print(f"{name} {way}: {share:.3%} of values differ, by at most {most} of 255")
             sheet |= {f"{name} {way}": row for way, row in rows.items()}
-    pixels.write_png(values.output, pixels.draw_sheet(sheet))
+    pixels.write_png(values.output, pixels.draw_grid(sheet))
     print(values.output)
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.start_up --data_dir=data
 
-Training is that of bags_shoes.cfg, from prepared pictures, in processes of their own. Beside them stand an
+Training is that of bags_shoes.cfg, from prepared images, in processes of their own. Beside them stand an
 empty Python program and one that imports TensorFlow: nothing here starts faster.
 """
 
@@ -75,7 +75,9 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 workdir = Path(folder) / str(number)
                 firsts[batch_size].append(_secs_to_first_step(values.data_dir, batch_size, workdir))
-    found |= {f"`train.py` to its first step, batches of {size}": secs for size, secs in firsts.items()}
+    found |= {
+        f"`train.py` to its first step, batches of {size}": secs for size, secs in firsts.items()
+    }
     print("| what | s, median (range) |\n|---|---|")
     for name, secs in found.items():
         print(f"| {name} | {statistics.median(secs):.2f} ({min(secs):.2f} to {max(secs):.2f}) |")

@@ -43,7 +43,7 @@ def _torch_steps(precision: str, batch_size: int) -> dict:
 
 
 def _chapters_step(batch_size: int):
-    batch = tuple(tf.constant(pictures) for pictures in random_batch(batch_size).values())
+    batch = tuple(tf.constant(images) for images in random_batch(batch_size).values())
     chapter = Chapter()
     return lambda: chapter.step(batch, batch)
 

@@ -2,8 +2,8 @@
 
 Three ways to write it: `eager`; `channels_last`, the same with the memory layout that its convolutions like
 best; `compiled`, the latter through torch.compile. The first two share the discriminators' pass over drawn
-pictures between both sides, as this project does. A compiled function always computes the gradients of all
-its inputs, so that the third computes each side by itself, the drawn pictures taken over from the other.
+images between both sides, as this project does. A compiled function always computes the gradients of all
+its inputs, so that the third computes each side by itself, the drawn images taken over from the other.
 """
 
 import contextlib
@@ -18,7 +18,9 @@ _ENCODER, _DECODER, _DISCRIMINATOR = (32, 64, 128, 256), (128, 64, 32, 16), (32,
 
 def _norm(features: int, flat: bool = False) -> nn.Module:
     """With the statistics of the batch alone, as here: no averages to keep."""
-    return (nn.BatchNorm1d if flat else nn.BatchNorm2d)(features, eps=1e-3, track_running_stats=False)
+    return (nn.BatchNorm1d if flat else nn.BatchNorm2d)(
+        features, eps=1e-3, track_running_stats=False
+    )
 
 
 class _SameConv(nn.Conv2d):
@@ -32,7 +34,7 @@ class _SameConv(nn.Conv2d):
 
 
 class Generator(nn.Module):
-    """Pictures [batch, 3, 64, 64] in [0, 1] to the same."""
+    """Images [batch, 3, 64, 64] in [0, 1] to the same."""
 
     def __init__(self):
         super().__init__()
@@ -53,7 +55,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pictures [batch, 3, 64, 64] to logits [batch]."""
+    """Images [batch, 3, 64, 64] to logits [batch]."""
 
     def __init__(self):
         super().__init__()
@@ -93,7 +95,7 @@ class Step:
             self._discriminator_loss = torch.compile(self._discriminator_loss)
 
     def __call__(self, a: torch.Tensor, b: torch.Tensor) -> float:
-        """Runs on pictures [batch, 3, 64, 64] and returns the discriminators' loss."""
+        """Runs on images [batch, 3, 64, 64] and returns the discriminators' loss."""
         a, b = (x.contiguous(memory_format=self._layout) for x in (a, b))
         losses = self._gradients_apart(a, b) if self._compiled else self._gradients_shared(a, b)
         for optimizer in self._optimizers:
@@ -122,7 +124,9 @@ class Step:
             generator_loss = generator_loss + sum(F.softplus(-x).mean() for x in logits)
             loss = sum(F.softplus(x).mean() for x in logits) + self._judged((a, b), -1)
         for side, objective in zip(self._sides, (generator_loss, loss), strict=True):
-            gradients = torch.autograd.grad(objective, side, retain_graph=objective is generator_loss)
+            gradients = torch.autograd.grad(
+                objective, side, retain_graph=objective is generator_loss
+            )
             for variable, gradient in zip(side, gradients, strict=True):
                 variable.grad = gradient
         return loss

@@ -2,7 +2,7 @@
 
     python -m benchmarks.training_step --precision=bfloat16 --batch_size=64 --num_steps=10 --json
 
-One step is one update of both sides on random pictures of 64 pixels. Steps and multiplications
+One step is one update of both sides on random images of 64 pixels. Steps and multiplications
 alternate, and the medians are reported.
 """
 
@@ -27,14 +27,14 @@ from discogan_tf.training.step import create_optimizers, create_step
 _MATRIX_SIZE = 2048
 # Forward passes that an update amounts to, a gradient by weights or by inputs counting as one. Both
 # sides: each generator runs twice, with both gradients of each; each discriminator runs on real and on
-# drawn pictures, with both gradients for itself and one for the generators.
+# drawn images, with both gradients for itself and one for the generators.
 _PASSES_OF_BOTH = {"generator": 12, "discriminator": 14}
-# The generators alone: the discriminators run on drawn pictures, with one gradient.
+# The generators alone: the discriminators run on drawn images, with one gradient.
 _PASSES_OF_GENERATORS = {"generator": 12, "discriminator": 4}
 
 
 def nominal_gflop_per_pair(model, config: Config) -> float:
-    """Multiplications and additions of one step, for each pair of pictures, in 10^9."""
+    """Multiplications and additions of one step, for each pair of images, in 10^9."""
     flop = {
         "generator": forward_flop(next(iter(model.generators.values())), config.image_size),
         "discriminator": forward_flop(next(iter(model.discriminators.values())), config.image_size),
@@ -44,7 +44,7 @@ def nominal_gflop_per_pair(model, config: Config) -> float:
 
 
 def forward_flop(network, image_size: int) -> int:
-    """Of one picture, counted by running it: two per weight of a kernel and place where it is applied."""
+    """Of one image, counted by running it: two per weight of a kernel and place where it is applied."""
     total = 0
     for layer in network.layers:
         if not hasattr(layer, "kernel"):
@@ -66,7 +66,7 @@ def forward_flop(network, image_size: int) -> int:
 
 
 def random_batch(batch_size: int, image_size: int = 64) -> dict[str, np.ndarray]:
-    """ "a", "b" -> pictures, float32 [batch, size, size, 3]."""
+    """ "a", "b" -> images, float32 [batch, size, size, 3]."""
     rng = np.random.default_rng(0)
     shape = (batch_size, image_size, image_size, 3)
     return {domain: rng.random(shape, np.float32) for domain in ("a", "b")}
@@ -77,10 +77,12 @@ def project_step(config: Config):
     keras.utils.set_random_seed(config.seed)
     model = create_model(config, tf.as_dtype(config.precision))
     gflop = nominal_gflop_per_pair(model, config)
-    step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
+    step = create_step(
+        model, create_optimizers(model, config), config, tf.distribute.get_strategy()
+    )
     batch = {
-        key: tf.constant(pictures)
-        for key, pictures in random_batch(config.batch_size, config.image_size).items()
+        key: tf.constant(images)
+        for key, images in random_batch(config.batch_size, config.image_size).items()
     }
     batches = (batch,) * config.generator_updates_per_step
     return lambda: step(batches), gflop
@@ -91,7 +93,8 @@ def products(precision: str):
     at_a_time = max(1, reproducibility.cores() // reproducibility.threads())
     rng = np.random.default_rng(0)
     matrices = [
-        tf.cast(rng.random((_MATRIX_SIZE, _MATRIX_SIZE), np.float32), precision) for _ in range(at_a_time)
+        tf.cast(rng.random((_MATRIX_SIZE, _MATRIX_SIZE), np.float32), precision)
+        for _ in range(at_a_time)
     ]
     multiply = tf.function(lambda matrices: [tf.matmul(matrix, matrix) for matrix in matrices])
     return lambda: multiply(matrices), at_a_time * 2 * _MATRIX_SIZE**3 / 1e9

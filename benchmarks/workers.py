@@ -37,9 +37,9 @@ def _secs_of_steps(precision: str, batch_size: int) -> dict:
 
     from benchmarks.training_step import seconds
     from discogan_tf.config import Config
+    from discogan_tf.data.distributed import DistributedInput
     from discogan_tf.models import create_model
     from discogan_tf.training import distribution, reproducibility
-    from discogan_tf.training.feed import Feed
     from discogan_tf.training.step import create_optimizers, create_step
 
     distribute = "multi_worker" if "TF_CONFIG" in os.environ else "none"
@@ -49,8 +49,8 @@ def _secs_of_steps(precision: str, batch_size: int) -> dict:
     with strategy.scope():
         model = create_model(config, tf.as_dtype(precision))
         optimizers = create_optimizers(model, config)
-    pictures = np.random.default_rng(0).integers(0, 256, (1000, 64, 64, 3), np.uint8)
-    elements = Feed(strategy, config, {"a": pictures, "b": pictures}).elements()
+    images = np.random.default_rng(0).integers(0, 256, (1000, 64, 64, 3), np.uint8)
+    elements = DistributedInput(strategy, config, {"a": images, "b": images}).elements()
     step = create_step(model, optimizers, config, strategy)
     for _ in range(2):
         seconds(lambda: step(next(elements)))
@@ -58,7 +58,11 @@ def _secs_of_steps(precision: str, batch_size: int) -> dict:
     if distribute == "none":
         return found
     operations = step.get_concrete_function(next(elements)).graph.get_operations()
-    sizes = [o.inputs[0].shape.num_elements() for o in operations if o.type.startswith("CollectiveReduce")]
+    sizes = [
+        o.inputs[0].shape.num_elements()
+        for o in operations
+        if o.type.startswith("CollectiveReduce")
+    ]
 
     def add_up():
         replica = tf.distribute.get_replica_context()
@@ -91,7 +95,13 @@ def compare(precision: str, batch_size: int, rounds: int) -> dict[str, list[dict
     """What each process found: of "one", "workers" and "strangers"."""
 
     def command(size):
-        return [sys.executable, "-m", "benchmarks.workers", f"--precision={precision}", f"--secs_of={size}"]
+        return [
+            sys.executable,
+            "-m",
+            "benchmarks.workers",
+            f"--precision={precision}",
+            f"--secs_of={size}",
+        ]
 
     cores = sorted(os.sched_getaffinity(0))
     halves = [set(cores[: len(cores) // 2]), set(cores[len(cores) // 2 :])]
@@ -123,7 +133,9 @@ def main() -> None:
         ("strangers", "two processes that do not talk, half of the cores and of the batch each"),
     ):
         rates = [values.batch_size / secs for secs in steps[name]]
-        print(f"| {words} | {statistics.median(rates):.1f} ({min(rates):.1f} to {max(rates):.1f}) |")
+        print(
+            f"| {words} | {statistics.median(rates):.1f} ({min(rates):.1f} to {max(rates):.1f}) |"
+        )
     sums = found["workers"][0]["sums"]
     alone = statistics.median(secs for each in found["workers"] for secs in each["secs_of_sums"])
     print(

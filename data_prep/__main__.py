@@ -1,4 +1,4 @@
-"""Prepares pictures for training: `python -m data_prep pix2pix|beam|folder|sample|check`."""
+"""Prepares images for training: `python -m data_prep pix2pix|beam|folder|sample|check`."""
 
 import argparse
 import re
@@ -15,17 +15,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m data_prep", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--data_dir", type=Path, default=Path("data"), help="where domains go (data)")
+    common.add_argument(
+        "--data_dir", type=Path, default=Path("data"), help="where domains go (data)"
+    )
     common.add_argument(
         "--image_size", type=int, default=64, choices=_IMAGE_SIZES,
-        help="height and width of the prepared pictures in pixels (64)",
+        help="height and width of the prepared images in pixels (64)",
     )  # fmt: skip
     sources = argparse.ArgumentParser(add_help=False)
     for name, words in (
         ("max_bytes", "an archive may unpack to"),
         ("max_members", "members of an archive, or files of a folder"),
-        ("max_picture_bytes", "bytes of one picture's file"),
-        ("max_pixels", "pixels of one picture"),
+        ("max_image_bytes", "bytes of one image's file"),
+        ("max_pixels", "pixels of one image"),
     ):
         default = getattr(Limits(), name)
         sources.add_argument(
@@ -42,12 +44,14 @@ def _parser() -> argparse.ArgumentParser:
         "--runner=DirectRunner --direct_num_workers=0 --direct_running_mode=multi_processing",
     )  # fmt: skip
     _define_beam(beam)
-    folder = commands.add_parser("folder", parents=[common, sources], help="a folder of pictures")
+    folder = commands.add_parser("folder", parents=[common, sources], help="a folder of images")
     _define_folder(folder)
     sample = commands.add_parser(
         "sample", parents=[common], help="draw handbags and shoes, and prepare them: no download"
     )
-    sample.add_argument("--num_train", type=int, default=1000, help="training pairs of each kind (1000)")
+    sample.add_argument(
+        "--num_train", type=int, default=1000, help="training pairs of each kind (1000)"
+    )
     sample.add_argument("--num_val", type=int, default=100, help="validation pairs of each (100)")
     check = commands.add_parser(
         "check", parents=[common, sources],
@@ -63,7 +67,7 @@ def _define_check(parser: argparse.ArgumentParser) -> None:
         "--domain", default=[], action="append", help="a prepared domain; repeat for several (all)"
     )
     parser.add_argument("--archive", type=Path, help="a pix2pix archive instead")
-    parser.add_argument("--images", type=Path, help="a folder of pictures instead")
+    parser.add_argument("--images", type=Path, help="a folder of images instead")
     parser.add_argument(
         "--photo_side", choices=("left", "right"), help="of the archive (as known, or right)"
     )
@@ -90,7 +94,11 @@ def _define_pix2pix(parser: argparse.ArgumentParser) -> None:
 def _define_beam(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="name of the data set")
     parser.add_argument(
-        "--archive", type=Path, required=True, action="append", help="an archive; repeat for all of them"
+        "--archive",
+        type=Path,
+        required=True,
+        action="append",
+        help="an archive; repeat for all of them",
     )
     _define_form(parser)
 
@@ -102,8 +110,12 @@ def _define_form(parser: argparse.ArgumentParser) -> None:
         help="which halves to prepare, by comma: photo, edges (all)",
         metavar="HALF,HALF",
     )
-    parser.add_argument("--photo_side", choices=("left", "right"), help="where the photo is (right)")
-    parser.add_argument("--drawing", help="name of the half that is no photo (edges, or what is known)")
+    parser.add_argument(
+        "--photo_side", choices=("left", "right"), help="where the photo is (right)"
+    )
+    parser.add_argument(
+        "--drawing", help="name of the half that is no photo (edges, or what is known)"
+    )
     parser.add_argument(
         "--thicken_edges", action=argparse.BooleanOptionalAction, default=True,
         help="make lines two pixels thicker before scaling, as in the paper authors' code",
@@ -117,14 +129,16 @@ def _define_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images", type=Path, required=True, help="the folder, looked through at any depth"
     )
-    parser.add_argument("--val_images", type=Path, help="a second folder with validation pictures")
+    parser.add_argument("--val_images", type=Path, help="a second folder with validation images")
     parser.add_argument(
         "--val_share",
         type=float,
         default=0.1,
-        help="part of the pictures for validation without that (0.1)",
+        help="part of the images for validation without that (0.1)",
     )
-    parser.add_argument("--fit", choices=FITS, default="crop", help="how pictures become square (crop)")
+    parser.add_argument(
+        "--fit", choices=FITS, default="crop", help="how images become square (crop)"
+    )
 
 
 def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
@@ -140,13 +154,19 @@ def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
     downloads = {arguments.data_dir / f"{name}.tar.gz": name for name in arguments.download}
     forms = {
         archive: pair_form(
-            archive, arguments.halves, arguments.photo_side, arguments.thicken_edges, arguments.drawing
+            archive,
+            arguments.halves,
+            arguments.photo_side,
+            arguments.thicken_edges,
+            arguments.drawing,
         )
         for archive in (*arguments.archive, *downloads)
     }
     for archive, name in downloads.items():
         domains = [f"{name}/{half}" for half in forms[archive].halves]
-        if not all(is_prepared(arguments.data_dir, domain, arguments.image_size) for domain in domains):
+        if not all(
+            is_prepared(arguments.data_dir, domain, arguments.image_size) for domain in domains
+        ):
             download(name, arguments.data_dir, arguments.sha256)
     for archive, form in forms.items():
         prepare_archive(archive, arguments.data_dir, arguments.image_size, form, _limits(arguments))
@@ -184,7 +204,7 @@ def _prepare_sample(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from data_prep.doctor.check import check_prepared, check_source
+    from data_prep.check.check import check_prepared, check_source
     from data_prep.known_sets import pair_form
     from data_prep.prepare import prepare_archive, prepare_images
 
@@ -201,7 +221,7 @@ def _check(arguments: argparse.Namespace) -> int:
             str(archive), arguments.data_dir, size, *shown,
         )  # fmt: skip
     elif images:
-        name = re.sub(r"[^A-Za-z0-9_.-]", "_", images.resolve().name).lstrip("_.-") or "pictures"
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", images.resolve().name).lstrip("_.-") or "images"
         limits = _limits(arguments)
         worst = check_source(
             lambda folder: prepare_images(images, None, 0.1, folder, name, size, "crop", limits),
@@ -214,7 +234,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _limits(arguments: argparse.Namespace) -> Limits:
     return Limits(
-        arguments.max_bytes, arguments.max_members, arguments.max_picture_bytes, arguments.max_pixels
+        arguments.max_bytes, arguments.max_members, arguments.max_image_bytes, arguments.max_pixels
     )
 
 

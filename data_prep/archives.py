@@ -1,4 +1,4 @@
-"""The pictures of an archive as a stream: nothing is unpacked to disk."""
+"""The images of an archive as a stream: nothing is unpacked to disk."""
 
 import contextlib
 import gzip
@@ -26,7 +26,7 @@ def dataset_name(archive: Path) -> str:
     return archive.name.removesuffix(".gz").removesuffix(".tgz").removesuffix(".tar")
 
 
-def read_pictures(
+def read_images(
     archive: Path, suffixes: tuple[str, ...], limits: Limits, left_out: LeftOut
 ) -> Iterator[tuple[str, bytes]]:
     """Yields (name, content) of the files with one of the suffixes, with a progress bar.
@@ -56,7 +56,7 @@ def read_pictures(
             counted = _Counted(stream, limits.max_bytes)
             buffered = io.BufferedReader(counted, _BUFFER_BYTES)
             seen: set[bytes] = set()
-            for count, member in enumerate(read_tar(buffered, limits.max_picture_bytes), 1):
+            for count, member in enumerate(read_tar(buffered, limits.max_image_bytes), 1):
                 if count > limits.max_members:
                     raise PreparationError(
                         f"{archive} has more than {limits.max_members:,} members. Nothing was prepared "
@@ -84,7 +84,7 @@ def read_pictures(
         ) from error
     except IsADirectoryError as error:
         raise PreparationError(
-            f"{archive} is a folder. For a folder of pictures: python -m data_prep folder"
+            f"{archive} is a folder. For a folder of images: python -m data_prep folder"
         ) from error
 
 
@@ -99,13 +99,13 @@ def _problem(member: Member, suffixes: tuple[str, ...], limits: Limits, seen: se
     if member.name.startswith("/") or ".." in member.name.split("/"):
         return "its name leads out of the archive"
     if not member.name.lower().endswith(suffixes):
-        return f"not a picture ({', '.join(suffixes)})"
+        return f"not an image ({', '.join(suffixes)})"
     if _digest(member.name) in seen:
         return "a second member of this name"
     if member.size == 0:
         return "an empty file"
     if member.content is None:
-        return f"{member.size:,} bytes, more than {limits.max_picture_bytes:,} (--max_picture_bytes)"
+        return f"{member.size:,} bytes, more than {limits.max_image_bytes:,} (--max_image_bytes)"
     return ""
 
 

@@ -28,7 +28,7 @@ class DomainWriter:
     Args:
       data_dir: Folder of prepared domains.
       domain: Name of the domain, "boots" or "edges2shoes/photo".
-      size: Height and width of the pictures.
+      size: Height and width of the images.
     """
 
     def __init__(self, data_dir: Path, domain: str, size: int):
@@ -45,33 +45,33 @@ class DomainWriter:
         self._folder = self._unfinished.__enter__()
         return self
 
-    def add(self, split: str, name: str, picture: np.ndarray) -> None:
-        """Writes a picture, uint8 [size, size, 3], under its name for people."""
+    def add(self, split: str, name: str, image: np.ndarray) -> None:
+        """Writes an image, uint8 [size, size, 3], under its name for people."""
         if split not in self._files:
             self._files[split] = _open(self._folder / _split_file(self._domain, split))
             self.names[split], self._digests[split] = [], hashlib.sha256()
-        record = encode_record(picture)
+        record = encode_record(image)
         self._files[split].write(record)
         self.names[split].append(name)
         self._digests[split].update(checksum(record).to_bytes(4, "little"))
 
     @property
     def counts(self) -> dict[str, int]:
-        """Split -> how many pictures it has."""
+        """Split -> how many images it has."""
         return {split: len(self.names[split]) for split in SPLITS if split in self.names}
 
     def finish(self, description: dict, left_out: LeftOut) -> None:
         """Writes what is to be known of the domain, and gives it its name.
 
         Args:
-          description: Where the pictures are from and how they were made, for `preparation.json`.
+          description: Where the images are from and how they were made, for `preparation.json`.
           left_out: What was not used.
 
         Raises:
-          PreparationError: if there are no training pictures.
+          PreparationError: if there are no training images.
         """
         if "train" not in self.counts:
-            raise PreparationError(f"no usable training pictures for {self._domain}")
+            raise PreparationError(f"no usable training images for {self._domain}")
         for file in self._files.values():
             _flush(file)
         preparation = {
@@ -113,7 +113,9 @@ class DomainWriter:
             "splits": [
                 {
                     "name": split,
-                    "numBytes": str((self._folder / _split_file(self._domain, split)).stat().st_size),
+                    "numBytes": str(
+                        (self._folder / _split_file(self._domain, split)).stat().st_size
+                    ),
                     "shardLengths": [str(count)],
                     "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
                 }
@@ -123,7 +125,7 @@ class DomainWriter:
 
     def _features(self) -> dict:
         kind = "tensorflow_datasets.core.features"
-        picture = {
+        image = {
             "pythonClassName": f"{kind}.tensor_feature.Tensor",
             "tensor": {
                 "shape": {"dimensions": [str(side) for side in (self._size, self._size, 3)]},
@@ -133,13 +135,15 @@ class DomainWriter:
         }
         return {
             "pythonClassName": f"{kind}.features_dict.FeaturesDict",
-            "featuresDict": {"features": {FEATURE: picture}},
+            "featuresDict": {"features": {FEATURE: image}},
         }
 
 
 def most_common_sizes(sizes: collections.Counter) -> dict[str, int]:
     """(width, height) -> count as "WIDTHxHEIGHT" -> count: the most common, for `preparation.json`."""
-    return {f"{width}x{height}": count for (width, height), count in sizes.most_common(_SIZES_NOTED)}
+    return {
+        f"{width}x{height}": count for (width, height), count in sizes.most_common(_SIZES_NOTED)
+    }
 
 
 def _dataset(domain: str) -> str:

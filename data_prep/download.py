@@ -81,12 +81,15 @@ def download(
         return target
     # One for each address: what one gave does not go on with what another has.
     parts = [
-        _Part(target.with_name(f"{target.name}.part{number or ''}")) for number in range(len(addresses))
+        _Part(target.with_name(f"{target.name}.part{number or ''}"))
+        for number in range(len(addresses))
     ]
     failures = []
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        for part, address in zip(parts, (address.format(name=name) for address in addresses), strict=True):
+        for part, address in zip(
+            parts, (address.format(name=name) for address in addresses), strict=True
+        ):
             print(f"Fetching {address} (about {KNOWN_SETS[name][2]}).")
             try:
                 _fetch(address, part, wait)
@@ -129,7 +132,9 @@ def _fetch(address: str, part: _Part, wait: Callable[[float], None]) -> None:
         if attempts == _ATTEMPTS:
             raise _HopelessError(f"{_in_short(problem)}, {_ATTEMPTS} times in a row")
         pause = max(delay, getattr(problem, "retry_after", 0.0))
-        print(f"Interrupted ({_in_short(problem)}) at {part.size():,} bytes; again in {pause:.0f} s.")
+        print(
+            f"Interrupted ({_in_short(problem)}) at {part.size():,} bytes; again in {pause:.0f} s."
+        )
         wait(pause)
         delay = min(2 * delay, _LONGEST_WAIT_SECS)
 
@@ -152,8 +157,12 @@ def _fetch_once(address: str, part: _Part) -> None:
     with requests.get(address, headers=headers, stream=True, timeout=_TIMEOUT_SECS) as answer:
         if answer.status_code in _TRANSIENT:
             after = answer.headers.get("Retry-After", "")
-            raise _TransientError(f"HTTP {answer.status_code}", float(after) if after.isdecimal() else 0.0)
-        if answer.status_code == 416:  # There is nothing behind what we have: it was whole, or is another.
+            raise _TransientError(
+                f"HTTP {answer.status_code}", float(after) if after.isdecimal() else 0.0
+            )
+        if (
+            answer.status_code == 416
+        ):  # There is nothing behind what we have: it was whole, or is another.
             whole = answer.headers.get("Content-Range", "").rpartition("/")[2]
             if whole == str(have):
                 return

@@ -5,5 +5,5 @@ class PreparationError(Exception):
     """A source is missing, damaged or of another form, or the result cannot be written."""
 
 
-class PictureError(Exception):
-    """One picture cannot be used; the others can."""
+class ImageError(Exception):
+    """One image cannot be used; the others can."""

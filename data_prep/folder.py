@@ -1,4 +1,4 @@
-"""A folder of pictures to a domain."""
+"""A folder of images to a domain."""
 
 import collections
 import hashlib
@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from data_prep.decoding import opened, upright_rgb
 from data_prep.domain_writer import DomainWriter, most_common_sizes
-from data_prep.errors import PictureError, PreparationError
+from data_prep.errors import ImageError, PreparationError
 from data_prep.limits import LeftOut, Limits, printable
 from data_prep.parallel import in_order
 from data_prep.scaling import scale
@@ -33,24 +33,24 @@ def prepare_folder(
     limits: Limits,
     left_out: LeftOut,
 ) -> dict[str, int]:
-    """Prepares the pictures under a folder, at any depth, as the domain `name`.
+    """Prepares the images under a folder, at any depth, as the domain `name`.
 
-    Identical pictures go to one split: which one depends on nothing but their prepared pixels and
-    `val_share`, so that pictures that come later move none of the others.
+    Identical images go to one split: which one depends on nothing but their prepared pixels and
+    `val_share`, so that images that come later move none of the others.
 
     Args:
       images: The folder.
-      val_images: A second folder with the validation pictures; None takes some of the first.
-      val_share: Which part of the pictures, from 0 to 1, where `val_images` is None.
+      val_images: A second folder with the validation images; None takes some of the first.
+      val_share: Which part of the images, from 0 to 1, where `val_images` is None.
       data_dir: Where the domain goes.
       name: Name of the domain.
-      size: Height and width of the prepared pictures.
+      size: Height and width of the prepared images.
       fit: "crop" to the largest square in the middle, "pad" to a square with white, or "stretch".
       limits: What may be asked of this machine.
       left_out: Gets what was not used.
 
     Returns:
-      Split -> how many pictures it has.
+      Split -> how many images it has.
 
     Raises:
       PreparationError: if there is no such folder, or nothing usable in it.
@@ -59,19 +59,19 @@ def prepare_folder(
     source_sizes: collections.Counter = collections.Counter()
     with DomainWriter(data_dir, name, size) as writer:
         if val_images is None:
-            pictures = _pictures(images, size, fit, limits, left_out, source_sizes)
-            _write_split_by_pixels(writer, pictures, val_share)
+            found = _images(images, size, fit, limits, left_out, source_sizes)
+            _write_split_by_pixels(writer, found, val_share)
         else:
             for split, folder in (("train", images), ("val", val_images)):
-                for label, picture in _pictures(folder, size, fit, limits, left_out, source_sizes):
-                    writer.add(split, label, picture)
+                for label, image in _images(folder, size, fit, limits, left_out, source_sizes):
+                    writer.add(split, label, image)
         if "train" not in writer.counts:
             if writer.counts:
                 raise PreparationError(
-                    f"all pictures of {images} came to validation by --val_share={val_share}: lower it"
+                    f"all images of {images} came to validation by --val_share={val_share}: lower it"
                 )
             raise PreparationError(
-                f"{images} holds no usable pictures ({', '.join(_SUFFIXES)}). "
+                f"{images} holds no usable images ({', '.join(_SUFFIXES)}). "
                 + "; ".join(left_out.lines[:3])
             )
         method = {
@@ -81,8 +81,11 @@ def prepare_folder(
         }[fit]
         writer.finish(
             {
-                "source": {"folder": images.name, "val_folder": val_images.name if val_images else None},
-                "method": f"{method}, scaled by the area mean (bicubic where pictures grow)",
+                "source": {
+                    "folder": images.name,
+                    "val_folder": val_images.name if val_images else None,
+                },
+                "method": f"{method}, scaled by the area mean (bicubic where images grow)",
                 "val_share": None if val_images else val_share,
                 "source_sizes": most_common_sizes(source_sizes),
             },
@@ -91,53 +94,60 @@ def prepare_folder(
         return writer.counts
 
 
-def _write_split_by_pixels(writer: DomainWriter, pictures: Iterator, val_share: float) -> None:
-    """Writes each picture to the split that its pixels choose; at least one kind of picture to "val"."""
-    # The pictures, all alike, that come to "val" if no others do: those with the smallest number.
+def _write_split_by_pixels(writer: DomainWriter, images: Iterator, val_share: float) -> None:
+    """Writes each image to the split that its pixels choose; at least one kind of image to "val"."""
+    # The images, all alike, that come to "val" if no others do: those with the smallest number.
     smallest: tuple[float, list] = (2.0, [])
-    for label, picture in pictures:
-        number = int.from_bytes(hashlib.sha256(picture.tobytes()).digest()[:8], "big") / 2**64
+    for label, image in images:
+        number = int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "big") / 2**64
         if number < val_share:
-            writer.add("val", label, picture)
+            writer.add("val", label, image)
         elif number == smallest[0]:
-            smallest[1].append((label, picture))
+            smallest[1].append((label, image))
         elif number < smallest[0]:
             for earlier in smallest[1]:
                 writer.add("train", *earlier)
-            smallest = (number, [(label, picture)])
+            smallest = (number, [(label, image)])
         else:
-            writer.add("train", label, picture)
+            writer.add("train", label, image)
     lacks_val = val_share > 0 and "val" not in writer.counts and "train" in writer.counts
     for held_back in smallest[1]:
         writer.add("val" if lacks_val else "train", *held_back)
 
 
-def _pictures(
-    folder: Path, size: int, fit: str, limits: Limits, left_out: LeftOut, source_sizes: collections.Counter
+def _images(
+    folder: Path,
+    size: int,
+    fit: str,
+    limits: Limits,
+    left_out: LeftOut,
+    source_sizes: collections.Counter,
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields (path within the folder, uint8 [size, size, 3]) of every usable picture, by path."""
+    """Yields (path within the folder, uint8 [size, size, 3]) of every usable image, by path."""
 
     def decode(path: Path):
         try:
             length = path.stat().st_size
-            if length > limits.max_picture_bytes:
-                raise PictureError(
-                    f"{length:,} bytes, more than {limits.max_picture_bytes:,} (--max_picture_bytes)"
+            if length > limits.max_image_bytes:
+                raise ImageError(
+                    f"{length:,} bytes, more than {limits.max_image_bytes:,} (--max_image_bytes)"
                 )
             if not length:
-                raise PictureError("an empty file")
-            return path, *read_picture(path.read_bytes(), size, fit, limits.max_pixels)
-        except (PictureError, OSError) as error:
+                raise ImageError("an empty file")
+            return path, *read_image(path.read_bytes(), size, fit, limits.max_pixels)
+        except (ImageError, OSError) as error:
             return path, error, None
 
-    files = tqdm(_files(folder, limits, left_out), desc=f"Reading {folder.name}", unit=" files", delay=1)
-    for path, picture, source_size in in_order(decode, files):
+    files = tqdm(
+        _files(folder, limits, left_out), desc=f"Reading {folder.name}", unit=" files", delay=1
+    )
+    for path, image, source_size in in_order(decode, files):
         label = str(path.relative_to(folder))
-        if isinstance(picture, Exception):
-            left_out.add(label, str(picture))
+        if isinstance(image, Exception):
+            left_out.add(label, str(image))
         else:
             source_sizes[source_size] += 1
-            yield printable(label), picture
+            yield printable(label), image
 
 
 def _files(folder: Path, limits: Limits, left_out: LeftOut) -> list[Path]:
@@ -150,7 +160,9 @@ def _files(folder: Path, limits: Limits, left_out: LeftOut) -> list[Path]:
 
     for parent, folders, files in os.walk(folder, onerror=refuse):
         for linked in [name for name in folders if Path(parent, name).is_symlink()]:
-            left_out.add(str(Path(parent, linked).relative_to(folder)), "a link to a folder, not followed")
+            left_out.add(
+                str(Path(parent, linked).relative_to(folder)), "a link to a folder, not followed"
+            )
         folders.sort()
         count += len(files)
         if count > limits.max_members:
@@ -162,9 +174,11 @@ def _files(folder: Path, limits: Limits, left_out: LeftOut) -> list[Path]:
             path = Path(parent, file)
             label = str(path.relative_to(folder))
             if not file.lower().endswith(_SUFFIXES):
-                left_out.add(label, f"not a picture ({', '.join(_SUFFIXES)})")
+                left_out.add(label, f"not an image ({', '.join(_SUFFIXES)})")
             elif not _is_file(path):  # A pipe would be waited for, without end.
-                left_out.add(label, "not a file, a link to nothing, or in a folder that cannot be entered")
+                left_out.add(
+                    label, "not a file, a link to nothing, or in a folder that cannot be entered"
+                )
             else:
                 found.append(path)
     return found
@@ -177,23 +191,25 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def read_picture(data: bytes, size: int, fit: str, max_pixels: int) -> tuple[np.ndarray, tuple[int, int]]:
+def read_image(
+    data: bytes, size: int, fit: str, max_pixels: int
+) -> tuple[np.ndarray, tuple[int, int]]:
     """A file of any of the formats, of an animation its first frame, made square.
 
     Returns:
-      uint8 [size, size, 3]; and width and height of the picture before.
+      uint8 [size, size, 3]; and width and height of the image before.
 
     Raises:
-      PictureError: if it is no picture, damaged or has too many pixels.
+      ImageError: if it is no image, damaged or has too many pixels.
     """
-    with opened(data, _FORMATS, max_pixels) as picture:
-        source_size = picture.size
-        if picture.format == "JPEG":
+    with opened(data, _FORMATS, max_pixels) as image:
+        source_size = image.size
+        if image.format == "JPEG":
             # Scaled within the transform, to no less than twice what is needed.
-            shorter = min(picture.size)
+            shorter = min(image.size)
             factor = max(1.0, shorter / (2 * size))
-            picture.draft("RGB", tuple(int(side / factor) for side in picture.size))
-        pixels = upright_rgb(picture)
+            image.draft("RGB", tuple(int(side / factor) for side in image.size))
+        pixels = upright_rgb(image)
     return _made_square(pixels, size, fit), source_size
 
 

@@ -25,7 +25,11 @@ KNOWN_SETS = {
 
 
 def pair_form(
-    archive: Path, halves: str, photo_side: str | None, thicken_edges: bool, drawing: str | None = None
+    archive: Path,
+    halves: str,
+    photo_side: str | None,
+    thicken_edges: bool,
+    drawing: str | None = None,
 ) -> PairForm:
     """What to make of an archive, as the command line says, and as is known of it by its name.
 
@@ -43,7 +47,9 @@ def pair_form(
     drawing = drawing or known_drawing
     require_name(drawing, f"--drawing={drawing}")
     wanted = (
-        tuple(dict.fromkeys(half.strip() for half in halves.split(","))) if halves else (drawing, PHOTO)
+        tuple(dict.fromkeys(half.strip() for half in halves.split(",")))
+        if halves
+        else (drawing, PHOTO)
     )
     for half in wanted:
         if half not in (drawing, PHOTO):

@@ -10,13 +10,13 @@ class Limits:
     Attributes:
       max_bytes: Of a whole archive, unpacked: against a file that unpacks to more than a disk holds.
       max_members: Files, folders and links in an archive, or files in a folder.
-      max_picture_bytes: Of one file.
-      max_pixels: Of one picture, by its header: against one that takes gigabytes when decoded.
+      max_image_bytes: Of one file.
+      max_pixels: Of one image, by its header: against one that takes gigabytes when decoded.
     """
 
     max_bytes: int = 256 << 30
     max_members: int = 5_000_000
-    max_picture_bytes: int = 64 << 20
+    max_image_bytes: int = 64 << 20
     max_pixels: int = 64_000_000
 
 

@@ -1,4 +1,4 @@
-"""One picture of a pix2pix archive: two square halves side by side, a photo and what was drawn from it."""
+"""One image of a pix2pix archive: two square halves side by side, a photo and what was drawn from it."""
 
 import dataclasses
 
@@ -6,17 +6,17 @@ import numpy as np
 from PIL import Image
 
 from data_prep.decoding import decode_jpeg, jpeg_size, opened, to_rgb
-from data_prep.errors import PictureError
+from data_prep.errors import ImageError
 from data_prep.scaling import scale
 
 PHOTO = "photo"
 _FORMATS = ("JPEG", "PNG")
 # The JPEG transform can scale by these, averaging over squares of pixels.
 _JPEG_REDUCTIONS = (8, 4, 2)
-# A JPEG codes its colours in blocks of up to 16 pixels.
+# A JPEG codes its colors in blocks of up to 16 pixels.
 _JPEG_BLOCK = 16
-# Of 255: what a drawing in grey has after JPEG, and less than any photo in colour.
-_COLOURLESS = 6
+# Of 255: what a drawing in gray has after JPEG, and less than any photo in color.
+_COLORLESS = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +25,11 @@ class PairForm:
 
     Attributes:
       photo_side: "right", or "left" in archives that are mirrored.
-      side_is_certain: Whether someone said so, who is believed whatever the pictures look like.
+      side_is_certain: Whether someone said so, who is believed whatever the images look like.
       drawing: Name of the other half: "edges", "labels", ...
       halves: Which halves to prepare.
       thicken_edges: Whether the lines of `edges` become two pixels thicker before scaling, as in the
-        paper authors' code. Scaled as they are, they fade to light grey.
+        paper authors' code. Scaled as they are, they fade to light gray.
     """
 
     photo_side: str = "right"
@@ -63,7 +63,7 @@ def split_pair(
       Half -> uint8 [size, size, 3], for each of `form.halves`; and width and height of the halves before.
 
     Raises:
-      PictureError: if the file is no picture, is damaged or has no two square halves.
+      ImageError: if the file is no image, is damaged or has no two square halves.
     """
     found, side = {}, _side(data, max_pixels)
     drafted = [half for half in form.halves if half == PHOTO or not form.thickened]
@@ -72,25 +72,25 @@ def split_pair(
         for half in drafted:
             found[half] = scale(_half(pixels, half, form), size, size)
     if len(drafted) < len(form.halves):
-        thick = _thickened(_half(_decoded(data, side, max_pixels, grey=True), form.drawing, form))
+        thick = _thickened(_half(_decoded(data, side, max_pixels, gray=True), form.drawing, form))
         found[form.drawing] = np.repeat(scale(thick, size, size), 3, axis=2)
     return found, (side, side)
 
 
-def coloured_halves(data: bytes, max_pixels: int) -> str:
-    """Which half of a pair is in colour: "left", "right", "both" or "neither".
+def colored_halves(data: bytes, max_pixels: int) -> str:
+    """Which half of a pair is in color: "left", "right", "both" or "neither".
 
     Raises:
-      PictureError: as `split_pair`.
+      ImageError: as `split_pair`.
     """
     pixels = _decoded(data, _side(data, max_pixels) // 8, max_pixels).astype(np.int16)
-    colour = np.ptp(pixels, axis=2)
-    middle = colour.shape[1] // 2
+    color = np.ptp(pixels, axis=2)
+    middle = color.shape[1] // 2
     # Away from the border, where JPEG and scaling mix them.
-    left, right = (part.mean() for part in (colour[:, : middle - 1], colour[:, middle + 1 :]))
-    if min(left, right) >= _COLOURLESS:
+    left, right = (part.mean() for part in (color[:, : middle - 1], color[:, middle + 1 :]))
+    if min(left, right) >= _COLORLESS:
         return "both"
-    if abs(left - right) < _COLOURLESS:
+    if abs(left - right) < _COLORLESS:
         return "neither"
     return "left" if left > right else "right"
 
@@ -103,19 +103,19 @@ def _side(data: bytes, max_pixels: int) -> int:
             size = pair.size
     width, height = size
     if width * height > max_pixels:
-        raise PictureError(f"{width}x{height} pixels, too many (--max_pixels={max_pixels})")
+        raise ImageError(f"{width}x{height} pixels, too many (--max_pixels={max_pixels})")
     if width != 2 * height:
-        raise PictureError(f"{width}x{height} pixels, not two squares side by side")
+        raise ImageError(f"{width}x{height} pixels, not two squares side by side")
     return height
 
 
-def _decoded(data: bytes, side: int, max_pixels: int, grey: bool = False) -> np.ndarray:
+def _decoded(data: bytes, side: int, max_pixels: int, gray: bool = False) -> np.ndarray:
     """A pair as uint8 [h, w, 3], or [h, w, 1]: h is `side` where a JPEG's transform can, or larger."""
-    pixels = decode_jpeg(data, 2 * side, side, grey) if jpeg_size(data) else None
+    pixels = decode_jpeg(data, 2 * side, side, gray) if jpeg_size(data) else None
     if pixels is None:
         with opened(data, _FORMATS, max_pixels) as pair:
             pixels = to_rgb(pair)
-        if grey:
+        if gray:
             pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
     return pixels
 

@@ -1,4 +1,4 @@
-"""Work on many pictures at once, with the results in order."""
+"""Work on many images at once, with the results in order."""
 
 import collections
 import concurrent.futures
@@ -9,7 +9,7 @@ from typing import Any
 
 # The decoders release Python's lock while they work, so that threads do.
 _THREADS = os.cpu_count() or 1
-# Pictures handed over together: handing over each by itself would take a part of its time.
+# Images handed over together: handing over each by itself would take a part of its time.
 _TOGETHER = 16
 # Handed over and not yet asked for, for each thread: whoever makes the items must not be waited for.
 _AHEAD = 16

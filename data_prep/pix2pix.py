@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.archives import dataset_name, read_pictures
+from data_prep.archives import dataset_name, read_images
 from data_prep.domain_writer import DomainWriter, most_common_sizes
-from data_prep.errors import PictureError, PreparationError
+from data_prep.errors import ImageError, PreparationError
 from data_prep.limits import LeftOut, Limits, printable
-from data_prep.pairs import PHOTO, PairForm, coloured_halves, split_pair
+from data_prep.pairs import PHOTO, PairForm, colored_halves, split_pair
 from data_prep.parallel import in_order
 from data_prep.prepared import SPLITS
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
-# The first pairs, and of so many later ones one, are asked on which side they have their colours.
+# The first pairs, and of so many later ones one, are asked on which side they have their colors.
 _LOOK_AT_FIRST, _LOOK_EVERY = 8, 64
 # Share of those asked that makes it certain.
 _MOST = 0.8
@@ -31,7 +31,7 @@ class Decoded(NamedTuple):
       halves: Half -> uint8 [size, size, 3]; empty if it cannot be used.
       problem: Why it cannot; "" if it can.
       source_size: Width and height of the halves before.
-      side: Which half is in colour, as `coloured_halves` says; "" where it was not asked.
+      side: Which half is in color, as `colored_halves` says; "" where it was not asked.
     """
 
     name: str
@@ -51,7 +51,7 @@ def prepare_pairs(
     Args:
       archive: The tar file; its name without endings names the data set.
       data_dir: Where the domains go.
-      size: Height and width of the prepared pictures.
+      size: Height and width of the prepared images.
       form: Which halves, and how.
       limits: What the archive may ask for.
       left_out: Gets what was not used.
@@ -74,10 +74,10 @@ def members(archive: Path, limits: Limits, left_out: LeftOut) -> Iterator[tuple[
     """Number, name and content of each member of an archive that lies in a split.
 
     Raises:
-      PreparationError: as `read_pictures`.
+      PreparationError: as `read_images`.
     """
-    pictures = read_pictures(archive, _SUFFIXES, limits, left_out)
-    yield from ((number, *member) for number, member in enumerate(_in_splits(pictures, left_out)))
+    images = read_images(archive, _SUFFIXES, limits, left_out)
+    yield from ((number, *member) for number, member in enumerate(_in_splits(images, left_out)))
 
 
 def decode_member(
@@ -86,10 +86,10 @@ def decode_member(
     """Halves of a member; see `prepare_pairs` for the arguments."""
     asked = number < _LOOK_AT_FIRST or number % _LOOK_EVERY == 0
     try:
-        side = coloured_halves(data, limits.max_pixels) if asked else ""
+        side = colored_halves(data, limits.max_pixels) if asked else ""
         halves, source_size = split_pair(data, size, form, limits.max_pixels)
         return Decoded(name, halves, source_size=source_size, side=side)
-    except PictureError as error:
+    except ImageError as error:
         return Decoded(name, {}, str(error))
 
 
@@ -117,12 +117,12 @@ def write_pairs(
                 continue
             sides[pair.side] += pair.side != ""
             source_sizes[pair.source_size] += 1
-            for half, picture in pair.halves.items():
-                writers[half].add(_folder(pair.name), printable(pair.name), picture)
+            for half, image in pair.halves.items():
+                writers[half].add(_folder(pair.name), printable(pair.name), image)
         counts = next(iter(writers.values())).counts
         if "train" not in counts:
             raise PreparationError(
-                f"{words} holds no usable training pictures: they are looked for as {name}/train/*.jpg. "
+                f"{words} holds no usable training images: they are looked for as {name}/train/*.jpg. "
                 + "; ".join(left_out.lines[:3])
             )
         _check_side(words, form, sides)
@@ -131,8 +131,8 @@ def write_pairs(
     return counts
 
 
-def _in_splits(pictures: Iterator, left_out: LeftOut) -> Iterator[tuple[str, bytes]]:
-    for member, data in pictures:
+def _in_splits(images: Iterator, left_out: LeftOut) -> Iterator[tuple[str, bytes]]:
+    for member, data in images:
         if _folder(member) in SPLITS:
             yield member, data
         else:
@@ -145,20 +145,20 @@ def _folder(member: str) -> str:
 
 
 def _check_side(archive: str, form: PairForm, sides: collections.Counter) -> None:
-    """Makes sure that `edges` are drawings: in other archives either half may have any colours."""
+    """Makes sure that `edges` are drawings: in other archives either half may have any colors."""
     if form.drawing != "edges" or form.side_is_certain:
         return
     asked = sides.total()
     if sides["both"] > _MOST * asked:
         raise PreparationError(
-            f"{archive} has colours in both halves of its pairs ({sides['both']} of {asked} looked at), so "
+            f"{archive} has colors in both halves of its pairs ({sides['both']} of {asked} looked at), so "
             "that neither is a drawing of edges. Nothing was prepared from it. Say what the other half is "
             "with --drawing=labels, or whatever it is, and where the photos are with --photo_side."
         )
     other = {"left": "right", "right": "left"}[form.photo_side]
     if sides[other] > _MOST * asked and sides[other] > 1:
         raise PreparationError(
-            f"{archive} is mirrored: of {asked} pairs looked at, {sides[other]} have their colours "
+            f"{archive} is mirrored: of {asked} pairs looked at, {sides[other]} have their colors "
             f"on the {other}, where the drawing should be. Nothing was prepared from it. Prepare it with "
             f"--photo_side={other}."
         )
@@ -182,7 +182,7 @@ def _description(
         "half": half,
         "drawing": form.drawing,
         "photo_side": form.photo_side,
-        "colours_on": dict(+sides),
+        "colors_on": dict(+sides),
         "source_sizes": most_common_sizes(source_sizes),
         "thickened": drawing and form.thickened,
     }

@@ -29,7 +29,7 @@ def prepare_archive(
     Args:
       archive: The tar file.
       data_dir: Where the domains go, `NAME/HALF/SIZEpx/VERSION`.
-      image_size: Height and width of the prepared pictures.
+      image_size: Height and width of the prepared images.
       form: Which halves, and how; both, from archives like edges2shoes, if None.
       limits: What the archive may ask for.
 
@@ -72,13 +72,18 @@ def prepare_by_beam(
     if not form.halves:
         return
     domains = tuple(f"{name}/{half}" for half in form.halves)
-    with _reported(f"{len(archives)} archives", domains, data_dir, image_size) as (left_out, report):
+    with _reported(f"{len(archives)} archives", domains, data_dir, image_size) as (
+        left_out,
+        report,
+    ):
         report(prepare_many(archives, name, data_dir, image_size, form, limits, left_out, options))
 
 
 def _without_prepared(form: PairForm, name: str, data_dir: Path, image_size: int) -> PairForm:
     """Leaves out the halves that are prepared already, and says so."""
-    missing = tuple(half for half in form.halves if not is_prepared(data_dir, f"{name}/{half}", image_size))
+    missing = tuple(
+        half for half in form.halves if not is_prepared(data_dir, f"{name}/{half}", image_size)
+    )
     for half in form.halves:
         if half not in missing:
             _say_prepared(data_dir, f"{name}/{half}", image_size)
@@ -95,7 +100,7 @@ def prepare_images(
     fit: str,
     limits: Limits | None = None,
 ) -> None:
-    """Prepares a folder of pictures as a domain, and reports on it. Arguments as `prepare_folder`.
+    """Prepares a folder of images as a domain, and reports on it. Arguments as `prepare_folder`.
 
     Raises:
       PreparationError: if the folder cannot be used or the result cannot be written.
@@ -111,7 +116,15 @@ def prepare_images(
     with _reported(str(images), (name,), data_dir, image_size) as (left_out, report):
         report(
             prepare_folder(
-                images, val_images, val_share, data_dir, name, image_size, fit, limits or Limits(), left_out
+                images,
+                val_images,
+                val_share,
+                data_dir,
+                name,
+                image_size,
+                fit,
+                limits or Limits(),
+                left_out,
             )
         )
 
@@ -167,5 +180,5 @@ def _reported(source: str, domains: tuple[str, ...], data_dir: Path, image_size:
     print(
         f"Prepared {' and '.join(domains)}: "
         + ", ".join(f"{count} {split}" for split, count in counts.items())
-        + f" pictures each, {len(left_out)} left out, in {time.monotonic() - started:.1f} s."
+        + f" images each, {len(left_out)} left out, in {time.monotonic() - started:.1f} s."
     )

@@ -53,9 +53,9 @@ class PreparedDomain:
     Attributes:
       name: As users call it.
       preparation: What was noted when it was prepared.
-      names: Split -> names of its pictures.
+      names: Split -> names of its images.
       records: Split -> uint8 [n, bytes of a record], on the disk.
-      size: Height and width of the pictures.
+      size: Height and width of the images.
     """
 
     name: str
@@ -64,7 +64,7 @@ class PreparedDomain:
     records: dict[str, np.ndarray]
     size: int
 
-    def pictures(self, split: str) -> np.ndarray:
+    def images(self, split: str) -> np.ndarray:
         """uint8 [n, size, size, 3], on the disk."""
         start, _ = record_layout(self.size)
         pixels = self.records[split][:, start : start + self.size * self.size * 3]
@@ -86,7 +86,9 @@ def open_domain(data_dir: Path, name: str, size: int) -> PreparedDomain:
         records = {}
         for split, of_split in names.items():
             (file,) = folder.glob(f"*-{split}.tfrecord-*")
-            records[split] = np.memmap(file, np.uint8, "r").reshape(len(of_split), record_layout(size)[1])
+            records[split] = np.memmap(file, np.uint8, "r").reshape(
+                len(of_split), record_layout(size)[1]
+            )
     except (OSError, ValueError) as error:
         raise PreparationError(
             f"the prepared domain {name} is damaged ({error}). Remove {folder} and prepare it again."

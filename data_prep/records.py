@@ -1,6 +1,6 @@
-"""The bytes of a prepared picture on disk: a TFRecord holding a tf.train.Example with one feature.
+"""The bytes of a prepared image on disk: a TFRecord holding a tf.train.Example with one feature.
 
-All records of a file are equally long, so that a picture is found by its number; and TensorFlow and
+All records of a file are equally long, so that an image is found by its number; and TensorFlow and
 TensorFlow Datasets read the file as any other. Written by hand, so that preparing
 need not wait for TensorFlow to load.
 """
@@ -14,18 +14,18 @@ FEATURE = "image"
 
 
 def record_layout(size: int) -> tuple[int, int]:
-    """(bytes before a picture's pixels in its record, bytes of a record) for pictures of size x size."""
+    """(bytes before an image's pixels in its record, bytes of a record) for images of size x size."""
     before, _ = _frame(size)
     return len(before) + 12, len(before) + 12 + size * size * 3 + 4
 
 
-def encode_record(picture: np.ndarray) -> bytes:
-    """The record of a picture, uint8 [size, size, 3].
+def encode_record(image: np.ndarray) -> bytes:
+    """The record of an image, uint8 [size, size, 3].
 
     A TFRecord is: length as 8 bytes, their checksum, the example, its checksum.
     """
-    before, length = _frame(picture.shape[0])
-    example = before + picture.tobytes()
+    before, length = _frame(image.shape[0])
+    example = before + image.tobytes()
     return length + example + struct.pack("<I", _masked_checksum(example))
 
 

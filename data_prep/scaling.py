@@ -4,12 +4,12 @@ import numpy as np
 from PIL import Image
 
 
-def scale(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+def scale(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """uint8 [h, w, channels] in 0 .. 255 to uint8 [height, width, channels].
 
     A side that shrinks does so by the area mean, exactly; one that grows, bicubic.
     """
-    shrunk = _area_mean(picture, min(height, picture.shape[0]), min(width, picture.shape[1]))
+    shrunk = _area_mean(image, min(height, image.shape[0]), min(width, image.shape[1]))
     if shrunk.shape[:2] == (height, width):
         return shrunk
     channels = [
@@ -19,20 +19,20 @@ def scale(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.stack([np.asarray(channel) for channel in channels], axis=-1)
 
 
-def _area_mean(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    h, w, channels = picture.shape
+def _area_mean(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    h, w, channels = image.shape
     if (h, w) == (height, width):
-        return picture
+        return image
     if h % height == 0 and w % width == 0:
-        grey_or_colour = picture[..., 0] if channels == 1 else picture
-        reduced = Image.fromarray(grey_or_colour).reduce((w // width, h // height))
+        gray_or_color = image[..., 0] if channels == 1 else image
+        reduced = Image.fromarray(gray_or_color).reduce((w // width, h // height))
         return np.asarray(reduced).reshape(height, width, channels)
     factor = min(h // (4 * height), w // (4 * width))
     if factor > 1:
         # Large ones first by whole pixels, to no less than four times what is wanted: sums of all of
         # them would take gigabytes.
-        return _area_mean(np.asarray(Image.fromarray(picture).reduce(factor)), height, width)
-    rows = _means(picture, height)
+        return _area_mean(np.asarray(Image.fromarray(image).reduce(factor)), height, width)
+    rows = _means(image, height)
     columns = _means(rows.transpose(1, 0, 2), width).transpose(1, 0, 2)
     return np.rint(columns).astype(np.uint8)
 
@@ -41,7 +41,7 @@ def _means(pixels: np.ndarray, count: int) -> np.ndarray:
     """float64 [count, ...]: the means of `count` equal stretches of the first axis, [n, ...].
 
     By differences of sums from the start, of which a stretch that ends within a pixel takes a part.
-    No matrix product: those of NumPy want all cores for each picture, and many are in work at once.
+    No matrix product: those of NumPy want all cores for each image, and many are in work at once.
     """
     n = len(pixels)
     exact = np.int32 if pixels.dtype == np.uint8 else np.float64

@@ -1,1 +1,1 @@
-"""DiscoGAN on TensorFlow 2: learns to translate between two sets of unpaired pictures."""
+"""DiscoGAN on TensorFlow 2: learns to translate between two sets of unpaired images."""

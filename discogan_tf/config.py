@@ -13,6 +13,12 @@ from typing import Any
 from discogan_tf.errors import ConfigError
 
 _IMAGE_SIZES = (32, 64, 128, 256)
+# How a checkpoint is named on the command line.
+LAST, BEST = "last", "best"
+CHECKPOINT_HELP = (
+    "last; best, by the mean validation score of all directions; best_DIRECTION, such as "
+    "best_handbags2shoes; or the step of a checkpoint that the run has kept."
+)
 
 
 def _setting(
@@ -27,11 +33,11 @@ def _setting(
 
     Args:
       default: Default value; its type is the type of the flag.
-      help: One sentence for `--help`.
+      help: For `--help`.
       choices: The values allowed, for an enumeration.
-      check: A predicate on the value and the words for what it demands.
+      check: A predicate on the value, and the words that say what it requires.
       may_change: Whether a resumed run may have another value than the run had before: true only
-        for settings that no weight depends on.
+        for settings that no weight depends on, except for its last bits.
     """
     metadata = {"help": help, "choices": choices, "check": check, "may_change": may_change}
     return dataclasses.field(default=default, metadata=metadata)
@@ -39,7 +45,7 @@ def _setting(
 
 _POSITIVE = (lambda value: value > 0, "must be greater than 0")
 _NOT_NEGATIVE = (lambda value: value >= 0, "must be 0 or greater")
-_A_SHARE = (lambda value: 0 <= value < 1, "must be in [0, 1)")
+_FRACTION = (lambda value: 0 <= value < 1, "must be in [0, 1)")
 _NOT_EMPTY = (lambda value: bool(value.strip()), "must not be empty")
 
 
@@ -56,7 +62,7 @@ class Config:
     )
     workdir: str = _setting(
         "runs/bags_shoes",
-        "Folder of this run; training again in it resumes the run.",
+        "Folder of this run. Training again in it resumes the run.",
         check=_NOT_EMPTY,
         may_change=True,
     )
@@ -67,117 +73,147 @@ class Config:
         "edges2shoes/photo", "Second domain, as prepared by data_prep.", check=_NOT_EMPTY
     )
     name_a: str = _setting(
-        "", "Name of domain a for people; by default taken from --domain_a.", may_change=True
+        "", "Display name of domain a; by default taken from --domain_a.", may_change=True
     )
     name_b: str = _setting(
-        "", "Name of domain b for people; by default taken from --domain_b.", may_change=True
+        "", "Display name of domain b; by default taken from --domain_b.", may_change=True
     )
     image_size: int = _setting(
         64,
-        "Height and width of the pictures in pixels: 32, 64, 128 or 256.",
+        "Height and width of the images in pixels: 32, 64, 128 or 256.",
         check=(_IMAGE_SIZES.__contains__, "must be 32, 64, 128 or 256"),
     )
-    flip: bool = _setting(False, "Mirror half of the training pictures left to right, at random.")
+    flip: bool = _setting(False, "Mirror half of the training images left to right, at random.")
     split_pairs: bool = _setting(
         True,
-        "Where both domains are halves of one archive, give each other pairs to train on, half of them, "
-        "so that no picture's true partner is seen.",
+        "Where both domains are halves of one archive, give each other pairs to train on, half of "
+        "them, so that the ground truth of no image is seen.",
     )
     cache_bytes: int = _setting(
         4 << 30,
-        "Training pictures of a domain are held in memory if they take no more bytes than this, and else "
-        "read from the disk as they are needed, in the same order.",
+        "Training images of a domain are held in memory if they take no more bytes than this, and "
+        "otherwise read from the disk as they are needed, in the same order.",
         check=_NOT_NEGATIVE,
         may_change=True,
     )
     device_cache_bytes: int = _setting(
         -1,
-        "Training pictures are held in the memory of each device, and batches made there, if those of both "
-        "domains take no more bytes than this; -1 is 4 GiB on GPUs, and 0 on CPUs, where it would be a "
-        "second copy. Not with --distribute=multi_worker.",
+        "Training images are held in the memory of each device, and batches made there, if those "
+        "of both domains take no more bytes than this. -1 is 4 GiB on GPUs, and 0 on CPUs, where "
+        "it would be a second copy. Not with --distribute=multi_worker.",
         check=(lambda value: value >= -1, "must be -1 or greater"),
         may_change=True,
     )
     model: str = _setting(
         "discogan",
-        "Which model to train, a name in discogan_tf.models.MODELS: discogan; recon_gan, which leads "
-        "pictures back one way only; gan, which leads none back.",
+        "Model to train, a name in discogan_tf.models.MODELS: discogan; recon_gan, with cycle "
+        "consistency one way only; gan, with none.",
     )
     architecture: str = _setting(
         "chapter",
         "Networks: the chapter's, or those of the paper authors' code, for 64 pixels.",
         choices=("chapter", "paper"),
     )
+    base_filters: int = _setting(
+        0,
+        "Channels after the first convolution; all other layers scale with it. An even number; 0 "
+        "takes the architecture's own (chapter 32, paper 64).",
+        check=(lambda value: value >= 0 and value % 2 == 0, "must be 0 or a positive even number"),
+    )
     num_steps: int = _setting(
-        20_000, "Steps to train in all, those before a resume included.", check=_POSITIVE,
+        20_000,
+        "Steps to train in all, those before a resume included.",
+        check=_POSITIVE,
         may_change=True,
-    )  # fmt: skip
+    )
     batch_size: int = _setting(
-        16, "Pictures of each domain per update, over all replicas together.", check=_POSITIVE
+        16, "Images of each domain per update, over all replicas together.", check=_POSITIVE
     )
     learning_rate: float = _setting(4e-4, "Learning rate of Adam.", check=_POSITIVE)
-    beta_1: float = _setting(
-        0.5,
-        "Decay of Adam's first moment.",
-        check=_A_SHARE,
+    learning_rate_decay_steps: int = _setting(
+        0,
+        "Over how many of the last steps the learning rate falls to 0, linearly. The schedule "
+        "ends at --num_steps, so a run that has one cannot be continued with another --num_steps.",
+        check=_NOT_NEGATIVE,
     )
+    beta_1: float = _setting(0.5, "Decay of Adam's first moment.", check=_FRACTION)
     generator_updates_per_step: int = _setting(
         1,
         "Updates of the generators per step, each on a fresh batch; the discriminators get one.",
         check=_POSITIVE,
     )
-    discriminators_apart: bool = _setting(
+    separate_discriminator_batch: bool = _setting(
         False,
         "Update the discriminators on a batch of their own, before those of the generators. With "
-        "--generator_updates_per_step=2 they learn from every third batch, as in the paper authors' code.",
+        "--generator_updates_per_step=2 they learn from every third batch, as in the paper "
+        "authors' code.",
     )
     weight_decay: float = _setting(
         0.0,
-        "Share of each weight that is added to its gradient (L2 regularization).",
+        "L2 regularization: this fraction of each weight is added to its gradient.",
         check=_NOT_NEGATIVE,
+    )
+    adversarial_loss: str = _setting(
+        "cross_entropy",
+        "Loss between generators and discriminators. The chapter's is cross_entropy, CycleGAN's "
+        "least_squares.",
+        choices=("cross_entropy", "least_squares", "hinge"),
+    )
+    adversarial_weight: float = _setting(
+        1.0, "Weight of the generators' adversarial losses.", check=_NOT_NEGATIVE
     )
     reconstruction_loss: str = _setting(
-        "l1", "Distance between a picture and its reconstruction.", choices=("mse", "l1", "cosine")
+        "l1", "Distance between an image and its reconstruction.", choices=("mse", "l1", "cosine")
     )
     reconstruction_weight: float = _setting(
-        20.0, "Weight of the reconstruction losses beside the adversarial ones.", check=_NOT_NEGATIVE
+        20.0, "Weight of the reconstruction losses (cycle consistency).", check=_NOT_NEGATIVE
     )
-    adversarial_weight: float = _setting(1.0, "Weight of the adversarial losses.", check=_NOT_NEGATIVE)
     feature_matching_weight: float = _setting(
         0.0,
-        "Weight of the feature matching losses: how far batches of translations are from real ones in the "
-        "discriminators' features.",
+        "Weight of the feature matching losses: how far batches of translations are from real ones "
+        "in the discriminators' features.",
         check=_NOT_NEGATIVE,
     )
-    discriminator_weight: float = _setting(1.0, "Weight of the discriminators' losses.", check=_POSITIVE)
+    discriminator_weight: float = _setting(
+        1.0, "Weight of the discriminator losses.", check=_POSITIVE
+    )
     reconstruction_rate: float = _setting(
         0.0,
-        "Share r of reconstruction in the generators' total: its weights count r times, all others 1 - r "
-        "times. 0 takes the weights as they are.",
-        check=_A_SHARE,
+        "Share r of reconstruction in the generators' total: its weights are multiplied by r, all "
+        "others by 1 - r. 0 leaves all weights as they are.",
+        check=_FRACTION,
     )
     early_reconstruction_rate: float = _setting(
-        0.01, "The same, in the first --early_steps steps.", check=_A_SHARE
+        0.01, "The same, in the first --early_steps steps.", check=_FRACTION
     )
     early_steps: int = _setting(
         0, "For how many steps --early_reconstruction_rate holds.", check=_NOT_NEGATIVE
     )
     ema_decay: float = _setting(
-        0.999,  # Differs from the chapter, which shows the weights of the moment.
-        "Decay of the average of the generators' weights that is shown, judged, translated with and "
-        "exported; 0 takes the weights themselves, as the chapter does.",
-        check=_A_SHARE,
+        0.999,  # Differs from the chapter, which uses the weights of the moment.
+        "Decay of the exponential moving average (EMA) of the generators' weights that is shown, "
+        "evaluated, translated with and exported. 0 uses the weights themselves, as the chapter "
+        "does.",
+        check=_FRACTION,
     )
     seed: int = _setting(
         0,
-        "Seed of the initial weights, the order of the pictures and the flips.",
+        "Seed of the initial weights, the order of the images and the flips.",
         check=(lambda value: 0 <= value < 2**31, "must be in [0, 2**31)"),
     )
     precision: str = _setting(
         "auto",
-        "Number format of convolutions and activations; auto is bfloat16 where the hardware has it "
-        "and float32 elsewhere. Weights, statistics, losses and pictures shown are always float32.",
+        "Number format of convolutions and activations. auto is bfloat16 where the hardware "
+        "computes in it and float32 elsewhere. Weights, statistics, losses and translations are "
+        "always float32.",
         choices=("auto", "float32", "bfloat16", "float16"),
+    )
+    conv_implementation: str = _setting(
+        "auto",
+        "How convolutions are computed in training. plain is TensorFlow's own; auto replaces it on "
+        "CPUs where something else is faster. Both give the same up to rounding.",
+        choices=("auto", "plain"),
+        may_change=True,
     )
     distribute: str = _setting(
         "none",
@@ -186,10 +222,10 @@ class Config:
         choices=("none", "mirrored", "multi_worker"),
         may_change=True,
     )
-    steps_per_call: int = _setting(
+    steps_per_execution: int = _setting(
         1,
-        "Steps taken in one call of TensorFlow, without Python between them. Only calls end where there is "
-        "something to log, draw or save, or a signal to obey. The steps are the same.",
+        "Steps taken in one call of TensorFlow, without Python between them. A call ends early "
+        "where there is something to log, show or save. The steps are the same.",
         check=_POSITIVE,
         may_change=True,
     )
@@ -200,14 +236,14 @@ class Config:
     )
     num_threads: int = _setting(
         0,
-        "Threads of an operation on a CPU, of which two run at a time; 0 takes half of the cores. "
-        "Runs are the same bit for bit only where this number is the same.",
+        "Threads of an operation on a CPU, of which two run at a time; 0 is half of the cores. "
+        "Runs are equal bit for bit only where this number is the same.",
         check=_NOT_NEGATIVE,
         may_change=True,
     )
     deterministic: bool = _setting(
         False,
-        "Take only operations that give the same bits every time, for GPUs; slower. CPUs do so anyway.",
+        "Use only operations that give the same bits every time, for GPUs; slower. CPUs always do.",
         may_change=True,
     )
     on_nonfinite: str = _setting(
@@ -218,18 +254,22 @@ class Config:
         may_change=True,
     )
     allow_changed_data: bool = _setting(
-        False, "Go on although the pictures are not those that the run began with.", may_change=True
+        False,
+        "Continue although the images are not those that the run began with.",
+        may_change=True,
     )
     log_every_steps: int = _setting(
-        10, "Steps between the losses written to TensorBoard.", check=_POSITIVE, may_change=True
+        10, "Steps between losses in the metrics log.", check=_POSITIVE, may_change=True
     )
     sample_every_steps: int = _setting(
-        1000, "Steps between sample sheets and histograms.", check=_POSITIVE, may_change=True
+        1000, "Steps between sample grids and histograms.", check=_POSITIVE, may_change=True
     )
     evaluate_every_steps: int = _setting(
-        1000, "Steps between evaluations on validation pictures.", check=_POSITIVE, may_change=True
+        1000, "Steps between evaluations on validation images.", check=_POSITIVE, may_change=True
     )
-    save_every_steps: int = _setting(1000, "Steps between checkpoints.", check=_POSITIVE, may_change=True)
+    save_every_steps: int = _setting(
+        1000, "Steps between checkpoints.", check=_POSITIVE, may_change=True
+    )
     keep_checkpoints: int = _setting(
         3, "How many of the last checkpoints to keep.", check=_POSITIVE, may_change=True
     )
@@ -239,33 +279,42 @@ class Config:
             value, choices = getattr(self, field.name), field.metadata["choices"]
             if choices and value not in choices:
                 raise ConfigError(f"--{field.name}={value}: must be one of {', '.join(choices)}")
-            predicate, demand = field.metadata["check"] or (None, None)
+            predicate, requirement = field.metadata["check"] or (None, None)
             if predicate and not predicate(value):
-                raise ConfigError(f"--{field.name}={value}: {demand}")
+                raise ConfigError(f"--{field.name}={value}: {requirement}")
         if self.architecture == "paper" and self.image_size != 64:
-            raise ConfigError(f"--architecture=paper is for 64 pixels, not --image_size={self.image_size}")
+            raise ConfigError(
+                f"--architecture=paper is for 64 pixels, not --image_size={self.image_size}"
+            )
         if self.early_steps and not self.reconstruction_rate:
             raise ConfigError("--early_steps is for a --reconstruction_rate above 0")
+        if self.learning_rate_decay_steps > self.num_steps:
+            raise ConfigError(
+                f"--learning_rate_decay_steps={self.learning_rate_decay_steps}: must be at most "
+                f"--num_steps={self.num_steps}"
+            )
         names = default_names(self.domain_a, self.domain_b)
         for field_name, name in zip(("name_a", "name_b"), names, strict=True):
             # A frozen dataclass can complete itself only this way.
             object.__setattr__(self, field_name, getattr(self, field_name).strip() or name)
         if self.name_a == self.name_b:
             raise ConfigError(
-                f"both domains are named {self.name_a!r}: tell them apart with --name_a and --name_b"
+                f"both domains are named {self.name_a!r}: distinguish them by --name_a and --name_b"
             )
 
     @property
-    def directions(self) -> dict[str, str]:
-        """The two translations: a person's name of each -> the model's own (`a_to_b`, `b_to_a`)."""
-        return {
-            f"{self.name_a}2{self.name_b}": "a_to_b",
-            f"{self.name_b}2{self.name_a}": "b_to_a",
-        }
+    def domains(self) -> dict[str, str]:
+        """Stream of a batch -> the domain that it comes from."""
+        return {"a": self.domain_a, "b": self.domain_b}
+
+    @property
+    def display_names(self) -> dict[str, str]:
+        """Stream of a batch -> the domain's name as users see it."""
+        return {"a": self.name_a, "b": self.name_b}
 
 
 def default_names(domain_a: str, domain_b: str) -> tuple[str, str]:
-    """Names for people from the names of two domains.
+    """Display names of two domains.
 
     >>> default_names("edges2handbags/photo", "sample_edges2shoes/photo")
     ('handbags', 'shoes')
@@ -281,10 +330,6 @@ def default_names(domain_a: str, domain_b: str) -> tuple[str, str]:
     return dataset_a.rpartition("2")[2], dataset_b.rpartition("2")[2]
 
 
-# Where that is not their default.
-_BEFORE_THEY_EXISTED = {"ema_decay": 0.0, "split_pairs": False}
-
-
 def to_flagfile(config: Config) -> str:
     """The text of a flagfile that reproduces `config`."""
     lines = ["# Written by train.py. Trains this run again: python train.py --flagfile=THIS_FILE"]
@@ -296,14 +341,11 @@ def to_flagfile(config: Config) -> str:
 def from_flagfile(text: str) -> Config:
     """Reads back what `to_flagfile` wrote.
 
-    Settings that the text lacks are what they amounted to before they existed, so that runs outlive
-    new settings.
-
     Raises:
-      ConfigError: if a line is no known setting.
+      ConfigError: if a line is not a setting of this version.
     """
     types = {field.name: type(field.default) for field in dataclasses.fields(Config)}
-    values = dict(_BEFORE_THEY_EXISTED)
+    values = {}
     for line in text.splitlines():
         line = line.strip()
         if not line or line.startswith("#"):
@@ -318,11 +360,14 @@ def from_flagfile(text: str) -> Config:
     return Config(**values)
 
 
-def differing_settings(recorded: Config, wanted: Config) -> list[str]:
-    """Lines naming each setting that keeps `wanted` from resuming the run of `recorded`."""
+def differing_settings(recorded: Config, requested: Config) -> list[str]:
+    """Lines naming each setting that keeps `requested` from resuming the run of `recorded`."""
+    fixed = {field.name for field in dataclasses.fields(Config) if not field.metadata["may_change"]}
+    if recorded.learning_rate_decay_steps:
+        fixed.add("num_steps")  # The steps taken so far had rates that depend on it.
     return [
         f"--{field.name}: the run has {getattr(recorded, field.name)}, "
-        f"you asked for {getattr(wanted, field.name)}"
+        f"you requested {getattr(requested, field.name)}"
         for field in dataclasses.fields(Config)
-        if not field.metadata["may_change"] and getattr(recorded, field.name) != getattr(wanted, field.name)
+        if field.name in fixed and getattr(recorded, field.name) != getattr(requested, field.name)
     ]

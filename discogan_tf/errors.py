@@ -1,4 +1,4 @@
-"""What can go wrong in ways a user can mend. Every message says what to do next."""
+"""Errors that a user can fix. Every message says what to do next."""
 
 
 class DiscoganError(Exception):
@@ -14,24 +14,28 @@ class DataError(DiscoganError):
 
 
 class CheckpointError(DiscoganError):
-    """A checkpoint that was asked for is missing or does not fit the networks."""
+    """A checkpoint is missing, corrupt, cannot be written, or does not fit the networks."""
 
 
 class ExportError(DiscoganError):
-    """An export is missing or damaged, or does not answer as the trained network does."""
+    """An export is missing or corrupt, or does not answer as the trained network does."""
 
 
 class ServingError(DiscoganError):
-    """A server of exported translators cannot be reached, or refuses a request."""
+    """A server of exported translations cannot be reached, or refuses a request."""
 
 
 class NonFiniteLossError(DiscoganError):
-    """A loss or gradient became NaN or infinite; training on would only spread it. `step` is where."""
+    """A loss or gradient became NaN or infinite, or a weight did.
 
-    def __init__(self, words: str, step: int):
-        super().__init__(words)
+    Attributes:
+      step: Number of the step.
+    """
+
+    def __init__(self, message: str, step: int):
+        super().__init__(message)
         self.step = step
 
 
 class WorkerLostError(DiscoganError):
-    """Another worker is gone, without which none can go on."""
+    """Another worker is lost, without which training cannot continue."""

@@ -1,8 +1,9 @@
-"""Says in numbers how good a run's translations are.
+"""Measures how good a run's translations are.
 
     python -m discogan_tf.evaluate --workdir=runs/bags_shoes --split=val --output=metrics.json
 
-Prints a table, and writes it as JSON. Exit status: 0 when done, 1 on an error that the message explains.
+Prints a table, and writes it as JSON. Exit status: 0 when done, 1 on an error that the message
+explains.
 """
 
 import json
@@ -11,33 +12,37 @@ from pathlib import Path
 
 from absl import app, flags
 
-from discogan_tf.checkpoint_names import CHECKPOINT_HELP
+from discogan_tf.config import CHECKPOINT_HELP
 from discogan_tf.errors import ConfigError, DiscoganError
-from discogan_tf.quiet import quiet_libraries
+from discogan_tf.startup import silence_startup_logs
 
 
 def evaluate(values) -> dict:
-    """Measures what the flags say, prints it, and gives the report of `subject.measure`."""
-    from discogan_tf.evaluation import features, subject, tables
-    from discogan_tf.training.workdir import read_config
+    """Measures what the flags say and prints it. Returns the report of `evaluated_run.measure`."""
+    from discogan_tf.evaluation import evaluated_run, features, tables
+    from discogan_tf.runs.workdir import read_config
 
-    if values.num_pictures < 2:
-        raise ConfigError("--num_pictures: two pictures at least are needed")
+    if values.num_images < 2:
+        raise ConfigError(f"--num_images={values.num_images}: must be at least 2")
     config = read_config(Path(values.workdir), values.data_dir)
-    extract = features.create_extractor(Path(values.feature_weights)) if values.feature_weights else None
-    loaded = subject.load_subject(config, values.split, values.checkpoint, values.num_pictures)
-    report = subject.measure(loaded, values.resamples, extract)
+    extract = (
+        features.create_extractor(Path(values.feature_weights)) if values.feature_weights else None
+    )
+    run = evaluated_run.load_evaluated_run(
+        config, values.split, values.checkpoint, values.num_images
+    )
+    report = evaluated_run.measure(run, values.resamples, extract)
     print(f"{values.workdir}, step {report['step']}\n")
     print(tables.in_columns(*tables.cells(report)), "", *tables.notes(report), sep="\n")
     if extract is None:
-        print("Frechet and kernel distance need a network's weights: see --feature_weights.")
+        print("For Frechet and kernel distance, give a network's weights by --feature_weights.")
     return report
 
 
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    quiet_libraries()
+    silence_startup_logs()
     values = flags.FLAGS
     try:
         report = evaluate(values)
@@ -51,10 +56,10 @@ def main(argv: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_string("workdir", None, "Folder of a trained run.", required=True)
-    flags.DEFINE_enum("split", "val", ["val", "train"], "Which pictures to translate.")
+    flags.DEFINE_enum("split", "val", ["val", "train"], "Which images to translate.")
     flags.DEFINE_string("checkpoint", "last", CHECKPOINT_HELP)
     flags.DEFINE_string("output", None, "File for the numbers as JSON.")
-    flags.DEFINE_integer("num_pictures", 200, "Pictures of each domain, evenly spaced.")
+    flags.DEFINE_integer("num_images", 200, "Images of each domain, evenly spaced.")
     flags.DEFINE_integer(
         "resamples", 200, "Samples for each bootstrap interval; 0 for none.", lower_bound=0
     )

@@ -1,4 +1,4 @@
-"""Command-line flags: one per field of `Config`. Only entry points call this."""
+"""Command-line flags: one per field of `Config`. Only entry points import this."""
 
 import dataclasses
 import sys
@@ -16,7 +16,7 @@ _DEFINERS = {
 
 
 def define_training_flags() -> None:
-    """Defines a flag for every setting of a run, and lists it in the program's own `--help`."""
+    """Defines a flag for every setting of a run, and lists it in the program's `--help`."""
     for field in dataclasses.fields(Config):
         help_text, choices = field.metadata["help"], field.metadata["choices"]
         if choices:
@@ -32,4 +32,6 @@ def config_from_flags() -> Config:
     Raises:
       ConfigError: if one is out of range.
     """
-    return Config(**{field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(Config)})
+    return Config(
+        **{field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(Config)}
+    )

@@ -1,13 +1,14 @@
-"""Trains by several processes of this machine, as `--distribute=multi_worker` does by several machines.
+"""Trains with several processes of this machine, as several machines do with multi_worker.
 
     python -m discogan_tf.launch --workers=2 --flagfile=bags_shoes.cfg
 
-Every flag but `--workers` is train.py's. Each worker gets its share of the cores, where there are enough.
-For several GPUs of one machine one process is enough: `train.py --distribute=mirrored`.
+Every flag but `--workers` is train.py's; the domains must be prepared. Each worker gets its share
+of the cores, if there are enough. For several GPUs of one machine, one process is enough:
+`train.py --distribute=mirrored`.
 
-If one worker ends before it is done, the others cannot go on, and are ended too: the same command goes on
-from the last checkpoint. Exit status: that of the first worker that failed, 128 + the signal's number if a
-signal ended it, and 0 if all are done.
+If one worker fails, the others cannot continue and are ended too. The same command resumes from
+the last checkpoint. Exit status: that of the first worker that failed, 128 + the signal's number
+if a signal ended it, and 0 if all are done.
 """
 
 import argparse
@@ -19,21 +20,19 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
-_TRAIN = Path(__file__).resolve().parents[1] / "train.py"
-# The others notice by themselves that a worker is gone, and say so; then they are ended.
+# The others notice by themselves that a worker is lost, and report it; then they are ended.
 _PATIENCE_SECS = 30
-# What train.py exits with when it was asked to stop and has saved.
+# Exit statuses of a worker that a signal stopped, after it saved.
 _STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
 def launch(count: int, flags: list[str]) -> int:
-    """Runs `count` workers to their end, and gives the status to exit with."""
+    """Runs `count` workers to their end. Returns the exit status."""
     addresses, workers = free_addresses(count), []
 
     def forward(number, frame):
-        # Told to one, all stop after the same step.
+        # One is enough: it makes all stop after the same step.
         for worker in workers[:1]:
             worker.send_signal(number)
 
@@ -42,10 +41,10 @@ def launch(count: int, flags: list[str]) -> int:
     try:
         for index in range(count):
             workers.append(_start(index, addresses, flags))
-        speakers = [_repeater(worker, index) for index, worker in enumerate(workers) if index]
-        status = _status(workers)
-        for speaker in speakers:
-            speaker.join(timeout=1)
+        threads = [_repeat_output(worker, index) for index, worker in enumerate(workers) if index]
+        status = _wait(workers)
+        for thread in threads:
+            thread.join(timeout=1)
         return status
     finally:
         for worker in workers:
@@ -53,12 +52,13 @@ def launch(count: int, flags: list[str]) -> int:
             worker.wait()
 
 
-def _status(workers: list[subprocess.Popen]) -> int:
+def _wait(workers: list[subprocess.Popen]) -> int:
+    """Waits until all are done, or one failed. Returns the exit status."""
     failed, deadline = None, None
     while any(worker.poll() is None for worker in workers):
         if failed is None:
-            # Who was asked to stop is no failure, and may have to wait for the first one's save.
-            failed = next((worker for worker in workers if worker.poll() not in (None, 0, *_STOPPED)), None)
+            # A worker that was stopped has not failed; it may be waiting for the first one's save.
+            failed = next((w for w in workers if w.poll() not in (None, 0, *_STOPPED)), None)
             deadline = time.monotonic() + _PATIENCE_SECS
         if failed and time.monotonic() > deadline:
             break
@@ -68,11 +68,11 @@ def _status(workers: list[subprocess.Popen]) -> int:
         return 0
     code = failed.returncode
     if code in _STOPPED:
-        return code  # The first worker said so.
-    how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
+        return code  # The first worker reported it.
+    how = f"was killed by signal {-code}" if code < 0 else f"failed with status {code}"
     print(
-        f"Worker {workers.index(failed)} {how}, and the others with it. Once its cause is mended, the same "
-        "command goes on from the last checkpoint.",
+        f"Worker {workers.index(failed)} {how}, so all workers were ended. Fix the cause, then "
+        "run the same command to resume from the last checkpoint.",
         file=sys.stderr,
     )
     return 128 - code if code < 0 else code
@@ -81,19 +81,22 @@ def _status(workers: list[subprocess.Popen]) -> int:
 def _start(index: int, addresses: list[str], flags: list[str]) -> subprocess.Popen:
     cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
     cores = _share_of_cores(index, len(addresses))
+    # The first one writes and shows progress; of the others the output is prefixed.
+    output = (
+        {} if index == 0 else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    )
     return subprocess.Popen(
-        [sys.executable, str(_TRAIN), *flags, "--distribute=multi_worker"],
+        [sys.executable, "-m", "discogan_tf.train", *flags, "--distribute=multi_worker"],
         env=os.environ | {"TF_CONFIG": json.dumps(cluster)},
         preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
         # A terminal's Ctrl-C is for the launcher alone: a second signal would not wait for a save.
         process_group=0,
-        # The first one writes and shows progress; of the others one wants to know who speaks.
-        **({} if index == 0 else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}),
+        **output,
     )
 
 
-def _repeater(worker: subprocess.Popen, index: int) -> threading.Thread:
-    """A thread that repeats what a worker says, with its number before it."""
+def _repeat_output(worker: subprocess.Popen, index: int) -> threading.Thread:
+    """A thread that prints a worker's output, with its number before each line."""
 
     def repeat():
         for line in worker.stdout:
@@ -105,7 +108,7 @@ def _repeater(worker: subprocess.Popen, index: int) -> threading.Thread:
 
 
 def _share_of_cores(index: int, count: int) -> set[int]:
-    """Those of one worker; none where there are fewer than workers."""
+    """The cores of one worker; none if there are fewer cores than workers."""
     if not hasattr(os, "sched_getaffinity"):
         return set()
     cores = sorted(os.sched_getaffinity(0))
@@ -114,7 +117,7 @@ def _share_of_cores(index: int, count: int) -> set[int]:
 
 
 def free_addresses(count: int) -> list[str]:
-    """Addresses on this machine at which nobody listened a moment ago."""
+    """Addresses on this machine where nothing listened a moment ago."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     addresses = [f"127.0.0.1:{listening.getsockname()[1]}" for listening in sockets]
     for listening in sockets:
@@ -124,15 +127,15 @@ def free_addresses(count: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m discogan_tf.launch", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
-    )  # fmt: skip
-    parser.add_argument("--workers", type=int, required=True, help="how many processes")
+        prog="python -m discogan_tf.launch",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--workers", type=int, required=True, help="number of processes")
     values, flags = parser.parse_known_args()
     if values.workers < 2:
-        parser.error("--workers: two at least; for one process: python train.py")
-    if not _TRAIN.exists():
-        parser.error(f"train.py is not there: {_TRAIN}. Run this from a checkout of the project.")
+        parser.error("--workers: at least 2. For one process: python train.py")
     sys.exit(launch(values.workers, flags))
 
 

@@ -1,40 +1,89 @@
 """The losses, as pure functions from tensors to one float32 scalar.
 
-D is the discriminator of the target domain: its output here is a logit, and its probability that a
-picture is real is sigmoid(logit). Means are over the batch, and over pixels and channels.
+Logits are the raw output of a discriminator D, of any shape: one number per image, or a grid of
+patches. Means are over all axes: batch, and patches or pixels and channels.
 """
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
-# Added to what is divided by.
-_TINY = 1e-12
+# Keeps divisors away from 0.
+_EPSILON = 1e-12
 
 
-def adversarial(fake_logits: tf.Tensor) -> tf.Tensor:
-    """What the generator pays for fakes that are found out: mean of -log D(G(x)).
+class AdversarialLoss(NamedTuple):
+    """An adversarial loss.
 
-    Kim et al. 2017, equation 4, and the chapter: sigmoid cross-entropy against 1.
-
-    Args:
-      fake_logits: Logits of translated pictures, float32 [batch].
+    Attributes: generator: Generator loss from the logits of translations. real: First term of the
+      discriminator loss, from the logits of real images. fake: Second term, from the logits of
+      translations. undecided: Value of either term for a discriminator that cannot discriminate:
+      the smallest sum of
+        both that logits can have that are the same for all images. Warnings measure against it.
     """
-    return _cross_entropy(fake_logits, 1)
+
+    generator: Callable[[tf.Tensor], tf.Tensor]
+    real: Callable[[tf.Tensor], tf.Tensor]
+    fake: Callable[[tf.Tensor], tf.Tensor]
+    undecided: float
 
 
-def discriminator_real(real_logits: tf.Tensor) -> tf.Tensor:
-    """First half of the discriminator's loss: mean of -log D(x) over real x, float32 [batch].
+def cross_entropy_real(logits: tf.Tensor) -> tf.Tensor:
+    """Sigmoid cross-entropy against 1: mean of -log sigmoid(x).
 
-    Kim et al. 2017, equation 6, first term: sigmoid cross-entropy against 1.
+    Goodfellow et al. 2014 (arXiv 1406.2661), section 3; Kim et al. 2017, equations 4 and 6. Of the
+    logits of translations it is the non-saturating generator loss. With s the sigmoid, -log s(x) =
+    softplus(-x). TensorFlow's `sigmoid_cross_entropy_with_logits` is the same, but its gradient
+    adds up four terms in the order in which they are ready, and no two runs would be the same.
     """
-    return _cross_entropy(real_logits, 1)
+    return tf.reduce_mean(tf.nn.softplus(-logits))
 
 
-def discriminator_fake(fake_logits: tf.Tensor) -> tf.Tensor:
-    """Second half of the discriminator's loss: mean of -log(1 - D(G(x))), float32 [batch].
+def cross_entropy_fake(logits: tf.Tensor) -> tf.Tensor:
+    """Sigmoid cross-entropy against 0: mean of -log(1 - sigmoid(x)) = softplus(x).
 
-    Kim et al. 2017, equation 6, second term: sigmoid cross-entropy against 0.
+    Kim et al. 2017, equation 6, second term.
     """
-    return _cross_entropy(fake_logits, 0)
+    return tf.reduce_mean(tf.nn.softplus(logits))
+
+
+def least_squares_real(logits: tf.Tensor) -> tf.Tensor:
+    """Mean of (x - 1)^2 (Mao et al. 2017, arXiv 1611.04076, equation 9, without its factor 1/2)."""
+    return tf.reduce_mean(tf.square(logits - 1.0))
+
+
+def least_squares_fake(logits: tf.Tensor) -> tf.Tensor:
+    """Mean of x^2 (Mao et al. 2017, equation 9, without its factor 1/2)."""
+    return tf.reduce_mean(tf.square(logits))
+
+
+def hinge_generator(logits: tf.Tensor) -> tf.Tensor:
+    """Mean of -x (Miyato et al. 2018, arXiv 1802.05957, equation 17)."""
+    return -tf.reduce_mean(logits)
+
+
+def hinge_real(logits: tf.Tensor) -> tf.Tensor:
+    """Mean of max(0, 1 - x) (Miyato et al. 2018, equation 16, first term)."""
+    return tf.reduce_mean(tf.nn.relu(1.0 - logits))
+
+
+def hinge_fake(logits: tf.Tensor) -> tf.Tensor:
+    """Mean of max(0, 1 + x) (Miyato et al. 2018, equation 16, second term)."""
+    return tf.reduce_mean(tf.nn.relu(1.0 + logits))
+
+
+# By the value of --adversarial_loss. A logit of 0, 1/2 and 0 is undecided: ln 2, 1/4 and 1 for each
+# term.
+ADVERSARIAL = {
+    "cross_entropy": AdversarialLoss(
+        cross_entropy_real, cross_entropy_real, cross_entropy_fake, 0.6931472
+    ),
+    "least_squares": AdversarialLoss(
+        least_squares_real, least_squares_real, least_squares_fake, 0.25
+    ),
+    "hinge": AdversarialLoss(hinge_generator, hinge_real, hinge_fake, 1.0),
+}
 
 
 def mse_reconstruction(real: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
@@ -48,36 +97,43 @@ def mse_reconstruction(real: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
 def l1_reconstruction(real: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
     """Mean absolute error between x and G_ba(G_ab(x)), images [batch, h, w, 3] in [0, 1].
 
-    Kim et al. 2017, equation 3, with d the absolute error, as in CycleGAN (Zhu et al. 2017, eq. 2).
+    The cycle consistency loss of CycleGAN (Zhu et al. 2017, arXiv 1703.10593, equation 2); Kim et
+    al. 2017, equation 3, with d the absolute error.
     """
     return tf.reduce_mean(tf.abs(real - reconstructed))
 
 
 def cosine_reconstruction(real: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
-    """Mean over the batch of 1 - cos of the angle between x and G_ba(G_ab(x)), all values one vector.
+    """Mean over the batch of the cosine distance 1 - cos(x, G_ba(G_ab(x))), each image one vector.
 
-    Kim et al. 2017, section 2.2, name it among distances d. It does not see how light a picture is.
+    Kim et al. 2017, section 2.2, name it among the distances d. It ignores brightness.
     """
     real, reconstructed = (tf.reshape(x, [tf.shape(x)[0], -1]) for x in (real, reconstructed))
     product = tf.reduce_sum(real * reconstructed, axis=1)
-    squares = tf.reduce_sum(tf.square(real), axis=1) * tf.reduce_sum(tf.square(reconstructed), axis=1)
-    # Of a black picture the angle is not known: 1, and no gradient that is not finite.
-    return tf.reduce_mean(1 - product * tf.math.rsqrt(squares + _TINY))
+    squares = tf.reduce_sum(tf.square(real), axis=1) * tf.reduce_sum(
+        tf.square(reconstructed), axis=1
+    )
+    # The angle of a black image is undefined: its distance is 1, with a finite gradient.
+    return tf.reduce_mean(1 - product * tf.math.rsqrt(squares + _EPSILON))
 
 
 # By the value of --reconstruction_loss.
-RECONSTRUCTION = {"mse": mse_reconstruction, "l1": l1_reconstruction, "cosine": cosine_reconstruction}
+RECONSTRUCTION = {
+    "mse": mse_reconstruction,
+    "l1": l1_reconstruction,
+    "cosine": cosine_reconstruction,
+}
 
 
 def feature_matching(real_features: list[tf.Tensor], fake_features: list[tf.Tensor]) -> tf.Tensor:
-    """Squared differences between batch means of a discriminator's features, added up over its layers.
+    """Squared differences between batch means of a discriminator's features, summed over layers.
 
-    Salimans et al. 2016 (arXiv 1606.03498), section 3.1, as in the code of the paper's authors: the mean
-    over the batch at every place and channel, the mean of the squared differences over these. Layers are
-    added up in their order.
+    Salimans et al. 2016 (arXiv 1606.03498), section 3.1, as in the code of the paper's authors: the
+    mean over the batch at every place and channel, then the mean of the squared differences over
+    these.
 
     Args:
-      real_features: Of pictures of the domain, [batch, h, w, c] for each layer.
+      real_features: Of images of the target domain, [batch, h, w, c] for each layer.
       fake_features: Of translations into it, likewise.
     """
     differences = [
@@ -85,14 +141,5 @@ def feature_matching(real_features: list[tf.Tensor], fake_features: list[tf.Tens
         - tf.reduce_mean(tf.cast(fake, tf.float32), axis=0)
         for real, fake in zip(real_features, fake_features, strict=True)
     ]
-    return tf.reduce_sum(tf.stack([tf.reduce_mean(tf.square(difference)) for difference in differences]))
-
-
-def _cross_entropy(logits: tf.Tensor, label: int) -> tf.Tensor:
-    """Mean over the batch of the sigmoid cross-entropy against a label of 0 or 1.
-
-    With s the sigmoid: -log s(x) = softplus(-x) and -log(1 - s(x)) = softplus(x). TensorFlow's own
-    `sigmoid_cross_entropy_with_logits` is the same for labels between, but its gradient adds up four
-    terms in an order that depends on which is ready first, so that no two runs would be the same.
-    """
-    return tf.reduce_mean(tf.nn.softplus(-logits if label else logits))
+    means = [tf.reduce_mean(tf.square(difference)) for difference in differences]
+    return tf.reduce_sum(tf.stack(means))  # Always in the order of the layers.

@@ -1,4 +1,4 @@
-"""Writes a page about a run: one HTML file that opens offline.
+"""Writes a report on a run: one HTML file that opens offline.
 
     python -m discogan_tf.report --workdir=runs/bags_shoes --output=report.html
 
@@ -12,63 +12,62 @@ from pathlib import Path
 
 from absl import app, flags
 
-from discogan_tf.checkpoint_names import CHECKPOINT_HELP
-from discogan_tf.config import Config, to_flagfile
+from discogan_tf.config import CHECKPOINT_HELP, Config, to_flagfile
 from discogan_tf.errors import DiscoganError
-from discogan_tf.quiet import quiet_libraries
+from discogan_tf.startup import silence_startup_logs
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "pillow")
-_PICTURES, _MOST_SHEETS = 200, 16
-# Of the metrics, those whose course through training is drawn.
+_IMAGES, _MAX_GRIDS = 200, 16
+# The metrics that are plotted over the steps.
 _CURVES = ("sliced_wasserstein", "relation", "diversity", "reconstruction_ssim", "score")
 
 
 def report(config: Config, checkpoint: str = "last", resamples: int = 200) -> str:
-    """The page.
+    """The report, as HTML.
 
     Args:
       config: The run's settings, with `workdir` and `data_dir` as they are now.
-      checkpoint: As `restore_generators` takes it: which to measure and to show cases of.
+      checkpoint: Which to measure, as for `restore_generators`.
       resamples: Samples for each bootstrap interval.
 
     Raises:
-      CheckpointError, DataError: if the checkpoint or the run's pictures are missing.
+      CheckpointError, DataError: if the checkpoint or the run's images are missing.
     """
-    from discogan_tf.evaluation import subject, tables
+    from discogan_tf.evaluation import evaluated_run, tables
     from discogan_tf.reporting import cases, page
     from discogan_tf.reporting.curves import draw_curves
     from discogan_tf.reporting.records import read_records
 
     workdir = Path(config.workdir)
     records = read_records(workdir)
-    loaded = subject.load_subject(config, "val", checkpoint, _PICTURES)
-    measured = subject.measure(loaded, resamples)
+    run = evaluated_run.load_evaluated_run(config, "val", checkpoint, _IMAGES)
+    measured = evaluated_run.measure(run, resamples)
     losses = [
         draw_curves(title, {name: records.losses[name] for name in names})
         for title, names in _loss_plots(records.losses).items()
     ]
     metrics = [
-        draw_curves(metric, records.metrics[metric], tables.floors(measured, metric))
+        draw_curves(metric, records.metrics[metric], tables.references(measured, metric))
         for metric in _CURVES
         if metric in records.metrics
     ]
-    sheets = [
+    grids = [
         page.text(f"{name}, {what}: the best above, the worst below.")
-        + page.picture(sheet, f"{name}, {what}")
-        for name, view in loaded.views.items()
-        for what, sheet in cases.best_and_worst(view).items()
+        + page.image(grid, f"{name}, {what}")
+        for name, batch in run.batches.items()
+        for what, grid in cases.best_and_worst(batch).items()
     ]
     notes = [page.text(note, "note") for note in tables.notes(measured)]
     return page.page(
-        f"{' and '.join(loaded.views)}: {workdir.name}, step {loaded.step:,}",
-        page.section("Alarms", *_alarms(page, records.alarms)),
-        page.section("Through training", _samples(page, records.sheets)),
+        f"{' and '.join(run.batches)}: {workdir.name}, step {run.step:,}",
+        page.section("Warnings", *_warnings(page, records.warnings)),
+        page.section("Samples during training", _samples(page, records.grids)),
         page.section("Metrics", page.table(*tables.cells(measured)), *notes),
-        page.section("Metrics through training (dashed: the floor)", page.curves(*metrics)),
+        page.section("Metrics during training (dashed: the reference)", page.curves(*metrics)),
         page.section("Losses", page.curves(*losses)),
-        page.section("Best and worst validation pictures", *sheets),
+        page.section("Best and worst validation images", *grids),
         page.section(
-            "Data", page.table(["name", "domain", "training pictures", "validation"], _data(config))
+            "Data", page.table(["name", "domain", "training images", "validation"], _data(config))
         ),
         page.section("Settings", page.preformatted(to_flagfile(config))),
         page.section("Environment of this report", page.table(["", ""], _environment())),
@@ -76,36 +75,41 @@ def report(config: Config, checkpoint: str = "last", resamples: int = 200) -> st
 
 
 def _data(config: Config) -> list[list[str]]:
-    from discogan_tf.data.domains import count_pictures
+    from discogan_tf.data.domains import count_images
 
     rows = []
-    for name, domain in ((config.name_a, config.domain_a), (config.name_b, config.domain_b)):
-        counts = count_pictures(config.data_dir, domain, config.image_size)
+    for stream, domain in config.domains.items():
+        name = config.display_names[stream]
+        counts = count_images(config.data_dir, domain, config.image_size)
         rows.append([name, domain, f"{counts.get('train', 0):,}", f"{counts.get('val', 0):,}"])
     return rows
 
 
 def _loss_plots(losses: dict) -> dict[str, list[str]]:
-    """Title -> names of the losses in one plot."""
+    """Title of each plot -> the names of its losses."""
     endings = {"totals": ("_total",), "discriminators": ("_real", "_fake")}
-    plots = {title: [name for name in losses if name.endswith(ending)] for title, ending in endings.items()}
+    plots = {
+        title: [name for name in losses if name.endswith(ending)]
+        for title, ending in endings.items()
+    }
     for title in ("adversarial", "reconstruction"):
         plots[title] = [name for name in losses if name.startswith(f"{title}_")]
     return {title: names for title, names in plots.items() if names}
 
 
-def _alarms(page, alarms: list) -> list[str]:
-    if not alarms:
-        return [page.text("None sounded.")]
-    return [page.text(f"Step {step:,}: {words}", "alarm") for step, words in alarms]
+def _warnings(page, warnings: list) -> list[str]:
+    if not warnings:
+        return [page.text("None.")]
+    return [page.text(f"Step {step:,}: {text}", "warning") for step, text in warnings]
 
 
-def _samples(page, sheets: dict) -> str:
-    if not sheets:
-        return page.text("No sample sheets yet.")
-    steps = list(sheets)
-    kept = sorted({steps[round(i * (len(steps) - 1) / (_MOST_SHEETS - 1))] for i in range(_MOST_SHEETS)})
-    return page.slider({f"step {step:,}": sheets[step] for step in kept}, "Sample sheet")
+def _samples(page, grids: dict) -> str:
+    if not grids:
+        return page.text("No sample grids yet.")
+    steps = list(grids)
+    places = (round(i * (len(steps) - 1) / (_MAX_GRIDS - 1)) for i in range(_MAX_GRIDS))
+    kept = sorted({steps[place] for place in places})
+    return page.slider({f"step {step:,}": grids[step] for step in kept}, "Sample grid")
 
 
 def _environment() -> list[list[str]]:
@@ -123,10 +127,10 @@ def _environment() -> list[list[str]]:
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    quiet_libraries()
+    silence_startup_logs()
     values = flags.FLAGS
     try:
-        from discogan_tf.training.workdir import read_config
+        from discogan_tf.runs.workdir import read_config
 
         config = read_config(Path(values.workdir), values.data_dir)
         content = report(config, values.checkpoint)
@@ -141,6 +145,8 @@ def main(argv: list[str]) -> None:
 if __name__ == "__main__":
     flags.DEFINE_string("workdir", None, "Folder of a trained run.", required=True)
     flags.DEFINE_string("checkpoint", "last", CHECKPOINT_HELP)
-    flags.DEFINE_string("output", None, "The page; by default report.html in the workdir.")
+    flags.DEFINE_string(
+        "output", None, "File for the report; by default report.html in the workdir."
+    )
     flags.DEFINE_string("data_dir", None, "Where the run's domains are prepared, if they moved.")
     app.run(main)

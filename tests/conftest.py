@@ -14,13 +14,13 @@ import tensorflow as tf
 
 from data_prep.prepare import prepare_archive
 from data_prep.sample.archive import draw_archives
-from discogan_tf.checkpoints import Checkpoints
 from discogan_tf.config import Config
 from discogan_tf.models import create_model
 from discogan_tf.networks import discriminators, generators, paper
-from discogan_tf.networks.statistics import recompute_statistics, statistics_function
+from discogan_tf.networks.statistics import reestimate_statistics, statistics_function
+from discogan_tf.runs.checkpoints import Checkpoints
+from discogan_tf.runs.workdir import write_config
 from discogan_tf.training.step import create_optimizers
-from discogan_tf.training.workdir import write_config
 
 # Two devices, so that what runs on several replicas can be tested on one processor.
 tf.config.set_logical_device_configuration(
@@ -39,7 +39,7 @@ def data_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def tiny_config(data_dir, tmp_path) -> Config:
-    """Trains on the tiny sample: 4 steps of 4 pictures, everything logged and saved at each."""
+    """Trains on the tiny sample: 4 steps of 4 images, everything read_metrics_log and saved at each."""
     return Config(
         data_dir=str(data_dir),
         workdir=str(tmp_path / "run"),
@@ -66,7 +66,9 @@ def small_networks(monkeypatch):
         (paper, ("_FILTERS",)),
     ):
         for name in names:
-            monkeypatch.setattr(module, name, tuple(filters // 8 for filters in getattr(module, name)))
+            monkeypatch.setattr(
+                module, name, tuple(filters // 8 for filters in getattr(module, name))
+            )
     monkeypatch.setattr(discriminators, "_FEATURES", discriminators._FEATURES // 8)
 
 
@@ -74,7 +76,7 @@ def small_networks(monkeypatch):
 def make_run(data_dir):
     """A function that makes a run without training: folder, steps of its checkpoints -> its config.
 
-    Weights and statistics are random, so that pictures differ and batch norm does something.
+    Weights and statistics are random, so that images differ and batch norm does something.
     """
 
     def make(folder, steps=(7,), model="discogan"):
@@ -105,7 +107,10 @@ def gradient_descent():
 
     def create(model):
         optimizers = {}
-        for side, networks in (("generator", model.generators), ("discriminator", model.discriminators)):
+        for side, networks in (
+            ("generator", model.generators),
+            ("discriminator", model.discriminators),
+        ):
             optimizers[side] = keras.optimizers.SGD(1.0)
             optimizers[side].build([v for n in networks.values() for v in n.trainable_variables])
         return optimizers
@@ -133,15 +138,17 @@ def _randomize(generators, seed):
     for network in generators.values():
         for variable in network.trainable_variables:
             if variable.path.endswith("kernel"):
-                variable.assign(rng.normal(0, 1 / np.sqrt(np.prod(variable.shape[:-1])), variable.shape))
+                variable.assign(
+                    rng.normal(0, 1 / np.sqrt(np.prod(variable.shape[:-1])), variable.shape)
+                )
             else:
                 variable.assign(rng.uniform(0.5, 1.5, variable.shape))
-        pictures = tf.constant(rng.random((16, 32, 32, 3), np.float32))
-        recompute_statistics(network, statistics_function(network), [pictures])
+        images = tf.constant(rng.random((16, 32, 32, 3), np.float32))
+        reestimate_statistics(network, statistics_function(network), [images])
 
 
 @pytest.fixture
 def batch() -> dict[str, tf.Tensor]:
-    """A batch of noise, four pictures of 32 pixels of each domain."""
+    """A batch of noise, four images of 32 pixels of each domain."""
     rng = np.random.default_rng(0)
     return {domain: tf.constant(rng.random((4, 32, 32, 3), np.float32)) for domain in ("a", "b")}

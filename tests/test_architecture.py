@@ -28,7 +28,9 @@ _MAY_READ_FLAGS = {
     "discogan_tf/experiments/three_models.py",
 }
 _SOURCES = sorted(
-    path for pattern in ("*.py", "discogan_tf/**/*.py", "data_prep/**/*.py") for path in _ROOT.glob(pattern)
+    path
+    for pattern in ("*.py", "discogan_tf/**/*.py", "data_prep/**/*.py")
+    for path in _ROOT.glob(pattern)
 )
 
 
@@ -69,5 +71,7 @@ def test_flags_are_read_in_entry_points_only(path):
 def test_only_images_converts_pixel_ranges(path):
     allowed = {"images.py", "canvas.py", "edges.py", "style.py"}
     if path.name not in allowed:
-        constants = [n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)]
+        constants = [
+            n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)
+        ]
         assert 255 not in constants

@@ -56,7 +56,7 @@ def test_flagfile_round_trip():
     assert configs.from_flagfile(configs.to_flagfile(config)) == config
 
 
-@pytest.mark.parametrize("line", ["--colour=red", "--batch_size", "--batch_size=many"])
+@pytest.mark.parametrize("line", ["--color=red", "--batch_size", "--batch_size=many"])
 def test_a_foreign_flagfile_is_refused(line):
     with pytest.raises(ConfigError):
         configs.from_flagfile(line)

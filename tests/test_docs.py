@@ -58,7 +58,7 @@ def test_slurm_example_names_its_nodes(tmp_path):
 
 
 def _links(document):
-    """(words, target) of each link and picture that is not an address."""
+    """(words, target) of each link and image that is not an address."""
     found = re.findall(r"!?\[([^\]]*)\]\(([^)#\s]+)[^)]*\)", document.read_text())
     return [(words, target) for words, target in found if "://" not in target]
 
@@ -71,11 +71,13 @@ def test_links_lead_somewhere(document):
 
 def test_the_functions_of_the_equations_are_where_the_links_lead():
     document = _ROOT / "docs" / "how_it_works.md"
-    code = [(words.strip("`"), target) for words, target in _links(document) if target.endswith(".py")]
+    code = [
+        (words.strip("`"), target) for words, target in _links(document) if target.endswith(".py")
+    ]
     assert len(code) > 12
     for words, target in code:
         if "/" not in words:  # A function or class; else it is the file itself.
             name = words.rpartition(".")[2]
-            assert re.search(rf"^\s*(def|class) {name}\b", (document.parent / target).read_text(), re.M), (
-                words
-            )
+            assert re.search(
+                rf"^\s*(def|class) {name}\b", (document.parent / target).read_text(), re.M
+            ), words

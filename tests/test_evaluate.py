@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from discogan_tf.evaluation import subject, tables
-from discogan_tf.training.workdir import read_config
+from discogan_tf.runs.workdir import read_config
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def test_the_command_prints_a_table_and_writes_json(workdir, tmp_path):
     assert (report["step"], report["split"], report["image_size"]) == (7, "val", 32)
     for direction in ("handbags2shoes", "shoes2handbags"):
         found = report["directions"][direction]
-        for metric in ("sliced_wasserstein", "relation", "true_colour", "diversity", "reconstruction_ssim",
-                       "hiding", "nearest_training", "score"):  # fmt: skip
+        for metric in ("sliced_wasserstein", "relation", "true_color", "diversity", "reconstruction_ssim",
+                       "steganography", "nearest_training", "score"):  # fmt: skip
             assert found[metric]["count"] == 6 and metric in done.stdout
         assert found["relation"]["low"] <= found["relation"]["value"] <= found["relation"]["high"]
     assert "--feature_weights" in done.stdout
@@ -34,16 +34,16 @@ def test_the_command_prints_a_table_and_writes_json(workdir, tmp_path):
     assert failed.returncode == 1 and "no run in absent" in failed.stderr
 
 
-def _measure(config, split, num_pictures, resamples):
-    return subject.measure(subject.load_subject(config, split, "last", num_pictures), resamples)
+def _measure(config, split, num_images, resamples):
+    return subject.measure(subject.load_evaluated_run(config, split, "last", num_images), resamples)
 
 
-def test_the_same_pictures_give_the_same_numbers(workdir):
+def test_the_same_images_give_the_same_numbers(workdir):
     one, other = (_measure(read_config(workdir), "val", 200, 5) for _ in range(2))
     assert one == other
 
 
-def test_fewer_pictures_and_the_other_split(workdir):
+def test_fewer_images_and_the_other_split(workdir):
     report = _measure(read_config(workdir), "train", 9, 0)
     assert report["directions"]["handbags2shoes"]["diversity"]["count"] == 9
     assert report["directions"]["handbags2shoes"]["diversity"]["low"] is None

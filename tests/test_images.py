@@ -3,32 +3,32 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from discogan_tf import images
+from discogan_tf import images as pixels
 
 
 def test_uint8_round_trip_keeps_every_value():
     values = np.arange(256, dtype=np.uint8)
-    as_float = images.to_float(tf.constant(values)).numpy()
+    as_float = pixels.to_float(tf.constant(values)).numpy()
     assert as_float.dtype == np.float32 and as_float[0] == 0 and as_float[-1] == 1
-    np.testing.assert_array_equal(images.to_uint8(as_float), values)
+    np.testing.assert_array_equal(pixels.to_uint8(as_float), values)
     # To the last bit, compiled or not.
     np.testing.assert_array_equal(as_float, (values / 255).astype(np.float32))
-    np.testing.assert_array_equal(tf.function(images.to_float)(tf.constant(values)), as_float)
+    np.testing.assert_array_equal(tf.function(pixels.to_float)(tf.constant(values)), as_float)
 
 
 def test_to_uint8_clips_instead_of_wrapping():
-    np.testing.assert_array_equal(images.to_uint8([-0.5, 1.5, 0.5]), [0, 255, 128])
+    np.testing.assert_array_equal(pixels.to_uint8([-0.5, 1.5, 0.5]), [0, 255, 128])
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "LA", "CMYK", "1", "I;16"])
-def test_read_picture_takes_every_mode(tmp_path, mode):
-    path = tmp_path / ("picture.tif" if mode == "CMYK" else "picture.png")
+def test_read_image_takes_every_mode(tmp_path, mode):
+    path = tmp_path / ("image.tif" if mode == "CMYK" else "image.png")
     if mode == "I;16":
-        picture = Image.fromarray(np.full((40, 40), 0x8000, np.uint16))
+        image = Image.fromarray(np.full((40, 40), 0x8000, np.uint16))
     else:
-        picture = Image.new("RGB", (40, 40), (128, 128, 128)).convert(mode)
-    picture.save(path)
-    read = images.read_picture(path, 16)
+        image = Image.new("RGB", (40, 40), (128, 128, 128)).convert(mode)
+    image.save(path)
+    read = pixels.read_image(path, 16)
     assert read.shape == (16, 16, 3) and read.dtype == np.uint8
     if mode != "1":
         assert abs(int(read.mean()) - 128) <= 2
@@ -36,10 +36,10 @@ def test_read_picture_takes_every_mode(tmp_path, mode):
 
 def test_transparency_and_margins_become_white(tmp_path):
     path = tmp_path / "wide.png"
-    picture = Image.new("RGBA", (40, 20), (255, 0, 0, 255))
-    picture.paste((0, 0, 255, 0), (0, 0, 20, 20))
-    picture.save(path)
-    read = images.read_picture(path, 40)
+    image = Image.new("RGBA", (40, 20), (255, 0, 0, 255))
+    image.paste((0, 0, 255, 0), (0, 0, 20, 20))
+    image.save(path)
+    read = pixels.read_image(path, 40)
     assert (read[0] == 255).all() and (read[-1] == 255).all()  # Above and below.
     assert (read[20, 5] == 255).all()  # The transparent half.
     assert tuple(read[20, 30]) == (255, 0, 0)
@@ -47,12 +47,12 @@ def test_transparency_and_margins_become_white(tmp_path):
 
 def test_exif_orientation_is_followed(tmp_path):
     path = tmp_path / "turned.jpg"
-    picture = Image.new("RGB", (32, 32), (0, 0, 0))
-    picture.paste((255, 255, 255), (0, 0, 32, 16))
+    image = Image.new("RGB", (32, 32), (0, 0, 0))
+    image.paste((255, 255, 255), (0, 0, 32, 16))
     exif = Image.Exif()
     exif[0x0112] = 3  # Upside down.
-    picture.save(path, exif=exif)
-    read = images.read_picture(path, 32)
+    image.save(path, exif=exif)
+    read = pixels.read_image(path, 32)
     assert read[4].mean() < 30 and read[-4].mean() > 225
 
 
@@ -60,39 +60,39 @@ def test_scaling_down_is_antialiased(tmp_path):
     path = tmp_path / "fine.png"
     stripes = np.tile(np.array([0, 255], np.uint8), (64, 32))
     Image.fromarray(stripes).save(path)
-    assert abs(images.read_picture(path, 16).astype(int) - 128).max() <= 1
+    assert abs(pixels.read_image(path, 16).astype(int) - 128).max() <= 1
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n\x00\x00"])
-def test_what_is_no_picture_raises_oserror(tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n\x00\x00"])
+def test_what_is_no_image_raises_oserror(tmp_path, content):
     path = tmp_path / "broken.jpg"
     path.write_bytes(content)
     with pytest.raises(OSError):
-        images.read_picture(path, 16)
+        pixels.read_image(path, 16)
 
 
 def test_absurd_sizes_are_refused_before_decoding(tmp_path):
     path = tmp_path / "bomb.png"
     Image.new("1", (20_000, 20_000)).save(path)
     with pytest.raises(OSError, match="too many pixels"):
-        images.read_picture(path, 16)
+        pixels.read_image(path, 16)
 
 
 def test_a_long_strip_takes_no_square_of_memory(tmp_path):
     path = tmp_path / "strip.png"
     Image.new("L", (30_000, 20), 0).save(path)
-    read = images.read_picture(path, 64)
+    read = pixels.read_image(path, 64)
     assert (read[:31] == 255).all() and (read[31] == 0).all() and (read[32:] == 255).all()
 
 
 def test_draw_sheet_places_and_enlarges():
     rows = {"one": np.zeros((2, 32, 32, 3)), "two": np.full((1, 32, 32, 3), 200, np.uint8)}
-    sheet = images.draw_sheet(rows, cell_size=64)
+    sheet = pixels.draw_grid(rows, cell_size=64)
     assert sheet.shape[0] == 2 * 68 + 4
-    assert (sheet[4 + 32, -4 - 32] == 0).all()  # Second picture of row one.
+    assert (sheet[4 + 32, -4 - 32] == 0).all()  # Second image of row one.
     assert (sheet[4 + 68 + 32, -4 - 68 - 32] == 200).all()  # First of row two.
 
 
 def test_draw_pairs_breaks_lines():
-    pictures = [np.zeros((32, 32, 3), np.uint8)] * 5
-    assert images.draw_pairs(pictures, pictures, columns=2).shape[0] == 6 * 100 + 4
+    images = [np.zeros((32, 32, 3), np.uint8)] * 5
+    assert pixels.draw_pairs(images, images, columns=2).shape[0] == 6 * 100 + 4

@@ -46,7 +46,9 @@ _RECONSTRUCTED = tf.reshape(tf.constant([0.5, 0.25, 0.75]), [1, 1, 1, 3])
 
 def test_mse_reconstruction():
     # (0.25 + 0 + 0.0625) / 3
-    assert float(losses.mse_reconstruction(_REAL, _RECONSTRUCTED)) == pytest.approx(0.1041667, abs=1e-6)
+    assert float(losses.mse_reconstruction(_REAL, _RECONSTRUCTED)) == pytest.approx(
+        0.1041667, abs=1e-6
+    )
 
 
 def test_l1_reconstruction():
@@ -61,7 +63,7 @@ def test_cosine_reconstruction():
     assert float(losses.cosine_reconstruction(_REAL, 2 * _REAL)) == pytest.approx(0, abs=1e-6)
 
 
-def test_cosine_of_a_black_picture_has_a_finite_gradient():
+def test_cosine_of_a_black_image_has_a_finite_gradient():
     black = tf.Variable(tf.zeros((1, 2, 2, 3)))
     with tf.GradientTape() as tape:
         loss = losses.cosine_reconstruction(tf.ones((1, 2, 2, 3)), black)
@@ -91,7 +93,7 @@ def _matching(real, fake):
 
 
 _RNG = np.random.default_rng(0)
-_PICTURES = _RNG.uniform(0.1, 0.9, (2, 3, 2, 2, 3))
+_IMAGES = _RNG.uniform(0.1, 0.9, (2, 3, 2, 2, 3))
 
 
 @pytest.mark.parametrize(
@@ -100,10 +102,10 @@ _PICTURES = _RNG.uniform(0.1, 0.9, (2, 3, 2, 2, 3))
         (losses.adversarial, lambda x: _cross_entropy(x).mean(), [_RNG.normal(size=5)]),
         (losses.discriminator_real, lambda x: _cross_entropy(x).mean(), [_RNG.normal(size=5)]),
         (losses.discriminator_fake, lambda x: _cross_entropy(-x).mean(), [_RNG.normal(size=5)]),
-        (losses.mse_reconstruction, lambda x, y: np.square(x - y).mean(), _PICTURES),
-        (losses.l1_reconstruction, lambda x, y: np.abs(x - y).mean(), _PICTURES),
-        (losses.cosine_reconstruction, _cosine, _PICTURES),
-        (lambda x, y: losses.feature_matching([x], [y]), _matching, _PICTURES),
+        (losses.mse_reconstruction, lambda x, y: np.square(x - y).mean(), _IMAGES),
+        (losses.l1_reconstruction, lambda x, y: np.abs(x - y).mean(), _IMAGES),
+        (losses.cosine_reconstruction, _cosine, _IMAGES),
+        (lambda x, y: losses.feature_matching([x], [y]), _matching, _IMAGES),
     ],
 )
 def test_values_and_gradients_against_float64(loss, exact, inputs):

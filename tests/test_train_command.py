@@ -32,7 +32,9 @@ def test_asked_to_stop_it_saves_and_goes_on_later(data_dir, tmp_path):
     process = subprocess.Popen([*command, "--num_steps=100000"], cwd=_ROOT, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True)  # fmt: skip
     deadline = time.monotonic() + 200
-    while not (tmp_path / "run/checkpoints/step-3.manifest").exists() and time.monotonic() < deadline:
+    while (
+        not (tmp_path / "run/checkpoints/step-3.manifest").exists() and time.monotonic() < deadline
+    ):
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate()
@@ -43,7 +45,9 @@ def test_asked_to_stop_it_saves_and_goes_on_later(data_dir, tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"from its checkpoint of step {stopped}." in done.stdout
     lines = map(json.loads, (tmp_path / "run/metrics.jsonl").read_text().splitlines())
-    assert [line["step"] for line in lines if "generator_total" in line] == list(range(1, stopped + 3))
+    assert [line["step"] for line in lines if "generator_total" in line] == list(
+        range(1, stopped + 3)
+    )
 
 
 def test_bad_settings_and_missing_data_are_plain_errors(data_dir, tmp_path):

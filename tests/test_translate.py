@@ -26,68 +26,70 @@ def workdir(data_dir, tmp_path_factory):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
+def images(tmp_path):
+    folder = tmp_path / "images"
     (folder / "more").mkdir(parents=True)
-    picture = Image.new("RGB", (90, 50), (180, 30, 40))
-    picture.save(folder / "wide.jpg")
-    picture.convert("L").save(folder / "grey.png")
-    picture.convert("RGBA").save(folder / "alpha.webp")
-    picture.resize((10, 200)).save(folder / "more" / "tall.png")
-    picture.resize((32, 32)).save(folder / "wide.png")
+    image = Image.new("RGB", (90, 50), (180, 30, 40))
+    image.save(folder / "wide.jpg")
+    image.convert("L").save(folder / "gray.png")
+    image.convert("RGBA").save(folder / "alpha.webp")
+    image.resize((10, 200)).save(folder / "more" / "tall.png")
+    image.resize((32, 32)).save(folder / "wide.png")
     (folder / ".hidden").write_text("passed over")
     return folder
 
 
-def test_one_png_each_and_a_contact_sheet(workdir, pictures, tmp_path):
+def test_one_png_each_and_a_contact_sheet(workdir, images, tmp_path):
     out = tmp_path / "out"
-    assert translate(workdir, "handbags2shoes", pictures, out) == []
+    assert translate(workdir, "handbags2shoes", images, out) == []
     found = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
-    assert found == ["alpha.png", "contact_sheet.png", "grey.png", "more/tall.png", "wide.png",
+    assert found == ["alpha.png", "contact_sheet.png", "gray.png", "more/tall.png", "wide.png",
                      "wide.png.png"]  # fmt: skip
     for name in found:
         if name != "contact_sheet.png":
             assert np.asarray(Image.open(out / name)).shape == (32, 32, 3)
 
 
-def test_a_picture_translates_alike_alone_and_in_company(workdir, pictures, tmp_path):
-    translate(workdir, "shoes2handbags", pictures, tmp_path / "all")
-    translate(workdir, "shoes2handbags", pictures / "wide.jpg", tmp_path / "one")
+def test_a_image_translates_alike_alone_and_in_company(workdir, images, tmp_path):
+    translate(workdir, "shoes2handbags", images, tmp_path / "all")
+    translate(workdir, "shoes2handbags", images / "wide.jpg", tmp_path / "one")
     together = np.asarray(Image.open(tmp_path / "all" / "wide.png"), int)
     alone = np.asarray(Image.open(tmp_path / "one" / "wide.png"), int)
     assert np.abs(together - alone).max() <= 1
 
 
-def test_the_two_directions_differ(workdir, pictures, tmp_path):
+def test_the_two_directions_differ(workdir, images, tmp_path):
     for direction in ("handbags2shoes", "shoes2handbags"):
-        translate(workdir, direction, pictures / "wide.jpg", tmp_path / direction)
-    one, other = (Image.open(tmp_path / d / "wide.png") for d in ("handbags2shoes", "shoes2handbags"))
+        translate(workdir, direction, images / "wide.jpg", tmp_path / direction)
+    one, other = (
+        Image.open(tmp_path / d / "wide.png") for d in ("handbags2shoes", "shoes2handbags")
+    )
     assert np.abs(np.asarray(one, int) - np.asarray(other, int)).mean() > 0.5
 
 
-def test_what_cannot_be_translated_says_why(workdir, pictures, tmp_path):
+def test_what_cannot_be_translated_says_why(workdir, images, tmp_path):
     with pytest.raises(ConfigError, match="handbags2shoes and shoes2handbags"):
-        translate(workdir, "bags2boots", pictures, tmp_path / "out")
+        translate(workdir, "bags2boots", images, tmp_path / "out")
     with pytest.raises(DataError, match="no such file"):
         translate(workdir, "handbags2shoes", tmp_path / "absent", tmp_path / "out")
     with pytest.raises(DataError, match="overwritten"):
-        translate(workdir, "handbags2shoes", pictures, pictures / "out")
+        translate(workdir, "handbags2shoes", images, images / "out")
     with pytest.raises(DataError, match="overwrite"):
-        translate(workdir, "handbags2shoes", pictures / "wide.png", pictures)
+        translate(workdir, "handbags2shoes", images / "wide.png", images)
     with pytest.raises(ConfigError, match="no run in"):
-        translate(tmp_path, "handbags2shoes", pictures, tmp_path / "out")
+        translate(tmp_path, "handbags2shoes", images, tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no files"):
         translate(workdir, "handbags2shoes", tmp_path / "empty", tmp_path / "out")
 
 
-def test_command_line_skips_reports_and_fails_on_broken_files(workdir, pictures, tmp_path):
-    (pictures / "broken.jpg").write_bytes(b"no picture")
-    cut = (pictures / "wide.jpg").read_bytes()
-    (pictures / "cut.jpg").write_bytes(cut[: len(cut) // 2])
+def test_command_line_skips_reports_and_fails_on_broken_files(workdir, images, tmp_path):
+    (images / "broken.jpg").write_bytes(b"no image")
+    cut = (images / "wide.jpg").read_bytes()
+    (images / "cut.jpg").write_bytes(cut[: len(cut) // 2])
     done = subprocess.run(
         [sys.executable, "-m", "discogan_tf.translate", f"--workdir={workdir}",
-         "--direction=handbags2shoes", f"--images={pictures}", f"--output_dir={tmp_path / 'out'}"],
+         "--direction=handbags2shoes", f"--images={images}", f"--output_dir={tmp_path / 'out'}"],
         capture_output=True, text=True, cwd=Path(__file__).parents[1],
     )  # fmt: skip
     assert done.returncode == 1
@@ -96,9 +98,9 @@ def test_command_line_skips_reports_and_fails_on_broken_files(workdir, pictures,
     assert len(list((tmp_path / "out").rglob("*.png"))) == 6
 
 
-def test_a_moved_run_still_translates(workdir, pictures, tmp_path):
+def test_a_moved_run_still_translates(workdir, images, tmp_path):
     moved = tmp_path / "moved"
     moved.mkdir()
     for name in ("config.cfg", "checkpoints"):
         (moved / name).symlink_to(workdir / name)
-    assert translate(moved, "a_to_b", pictures / "wide.jpg", tmp_path / "out") == []
+    assert translate(moved, "a_to_b", images / "wide.jpg", tmp_path / "out") == []

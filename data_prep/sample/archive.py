@@ -25,7 +25,7 @@ _JPEG_QUALITY = 92
 def draw_archives(data_dir: Path, num_train: int, num_val: int) -> list[Path]:
     """Draws `NAME.tar.gz` and `NAME.json` for handbags and for shoes, unless they are there already.
 
-    The pictures depend only on their names: the same on every machine, and the first hundred are
+    The images depend only on their names: the same on every machine, and the first hundred are
     the first hundred of a larger sample. The JSON maps each member's name to its true attributes.
 
     Args:
@@ -66,7 +66,7 @@ def draw_pair(member: str) -> tuple[bytes, dict]:
     kind = list(kinds)[int(rng.integers(len(kinds)))]
     style, canvas = draw_style(rng), Canvas(rng)
     kinds[kind](canvas, style, rng)
-    photo = np.asarray(canvas.picture())
+    photo = np.asarray(canvas.image())
     pair = Image.fromarray(np.concatenate([draw_edges(photo), photo], axis=1))
     file = io.BytesIO()
     pair.save(file, "JPEG", quality=_JPEG_QUALITY)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_prep.sample.canvas import Canvas, Colour, Points, curve, darker, lighter, rounded
+from data_prep.sample.canvas import Canvas, Color, Points, curve, darker, lighter, rounded
 from data_prep.sample.style import Style
 
 
@@ -12,7 +12,7 @@ def _tote(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     rise, reach = rng.uniform(0.24, 0.32), rng.uniform(0.13, 0.19)
     width = rng.uniform(0.022, 0.032)
 
-    def handle(lift: float, colour: Colour) -> None:
+    def handle(lift: float, color: Color) -> None:
         arch = [
             (0.5 - reach, top + 0.09),
             (0.5 - reach * 0.92, top - rise * 0.6),
@@ -21,7 +21,7 @@ def _tote(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
             (0.5 + reach * 0.92, top - rise * 0.6),
             (0.5 + reach, top + 0.09),
         ]
-        canvas.strap(curve(arch), width, colour)
+        canvas.strap(curve(arch), width, color)
 
     handle(0.02, darker(style.second, 0.7))
     body = [(0.5 - wide, top), (0.5 + wide, top), (0.5 + narrow, bottom), (0.5 - narrow, bottom)]
@@ -41,8 +41,8 @@ def _tote(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
 
 def _clutch(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     half_width, half_height = rng.uniform(0.40, 0.45), rng.uniform(0.15, 0.21)
-    centre = rng.uniform(0.50, 0.56)
-    top, bottom = centre - half_height, centre + half_height
+    center = rng.uniform(0.50, 0.56)
+    top, bottom = center - half_height, center + half_height
     if rng.random() < 0.4:  # A wrist loop.
         x = 0.5 - half_width
         loop = [(x + 0.02, top + 0.06), (x - 0.02, top + 0.2), (x + 0.03, bottom + 0.1),
@@ -142,7 +142,7 @@ def _bucket(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
              (0.5 + mouth * 0.85, (top + peak) / 2), (0.5 + mouth, top + 0.1)]  # fmt: skip
     canvas.strap(curve(strap), 0.026, style.second)
     inside = [(0.5 - mouth, top), (0.5, top - 0.035), (0.5 + mouth, top), (0.5, top + 0.04)]
-    canvas.fill(curve(inside, closed=True), darker(style.colour, 0.5))
+    canvas.fill(curve(inside, closed=True), darker(style.color, 0.5))
     body = [(0.5 - mouth, top), (0.5, top + 0.035), (0.5 + mouth, top),
             (0.5 + base, bottom - 0.04), (0.5, bottom), (0.5 - base, bottom - 0.04)]  # fmt: skip
     canvas.fill(rounded(body, 0.05), style.surface)
@@ -168,21 +168,23 @@ def _bucket(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
 
 def _fill_flap(canvas: Canvas, shape: Points, style: Style, height: float = 0.01) -> None:
     """A flap over the body, with its shadow under it."""
-    canvas.fill([(x, y + height) for x, y in shape], darker(style.colour, 0.45), shaded=False)
+    canvas.fill([(x, y + height) for x, y in shape], darker(style.color, 0.45), shaded=False)
     canvas.fill(shape, style.second if style.two_tone else style.surface)
 
 
-def _clasp(canvas: Canvas, centre: tuple[float, float], style: Style) -> None:
-    canvas.fill(_box(*centre, 0.036, 0.028), darker(style.metal, 0.75))
-    canvas.fill(_box(*centre, 0.028, 0.02), style.metal)
-    canvas.disc(centre, 0.008, lighter(style.metal, 0.6))
+def _clasp(canvas: Canvas, center: tuple[float, float], style: Style) -> None:
+    canvas.fill(_box(*center, 0.036, 0.028), darker(style.metal, 0.75))
+    canvas.fill(_box(*center, 0.028, 0.02), style.metal)
+    canvas.disc(center, 0.008, lighter(style.metal, 0.6))
 
 
 def _stitches(canvas: Canvas, line, style: Style) -> None:
     (x0, y0), (x1, y1) = line
     for t in np.linspace(0.02, 0.96, 22):
         start = (x0 + (x1 - x0) * t, y0 + (y1 - y0) * t)
-        canvas.stroke([start, (start[0] + (x1 - x0) * 0.02, start[1])], 0.004, lighter(style.second, 0.5))
+        canvas.stroke(
+            [start, (start[0] + (x1 - x0) * 0.02, start[1])], 0.004, lighter(style.second, 0.5)
+        )
 
 
 def _box(x: float, y: float, half_width: float, half_height: float):

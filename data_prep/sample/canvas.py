@@ -6,13 +6,13 @@ Points are (x, y) in the unit square, x to the right and y down.
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-SIZE = 256  # Height and width of a finished picture in pixels.
+SIZE = 256  # Height and width of a finished image in pixels.
 _OVERSAMPLING = 3
 _PIXELS = SIZE * _OVERSAMPLING
 # Shading is smooth, so it is computed this much coarser.
 _SHADE_REDUCTION = 8
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 Points = list[tuple[float, float]]
 
 
@@ -20,7 +20,7 @@ class Canvas:
     """A white square to draw on.
 
     Args:
-      rng: Where the small differences of placing come from: every picture sits a little elsewhere.
+      rng: Where the small differences of placing come from: every image sits a little elsewhere.
     """
 
     def __init__(self, rng: np.random.Generator):
@@ -31,8 +31,8 @@ class Canvas:
         self._matrix = turn * scale * np.array([rng.uniform(0.94, 1.04), 1.0])
         self._offset = 0.5 + rng.normal(0, 0.012, 2)
 
-    def fill(self, outline: Points, paint: "Colour | Image.Image", shaded: bool = True) -> None:
-        """Fills a closed outline with a colour, or with a texture the size of the canvas."""
+    def fill(self, outline: Points, paint: "Color | Image.Image", shaded: bool = True) -> None:
+        """Fills a closed outline with a color, or with a texture the size of the canvas."""
         points = self._to_pixels(outline)
         corners = np.array(points)
         left, top = np.maximum(np.floor(corners.min(0)).astype(int) - 2, 0)
@@ -41,34 +41,34 @@ class Canvas:
         mask = Image.new("L", (box[2] - box[0], box[3] - box[1]))
         ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in points], fill=255)
         if isinstance(paint, Image.Image):
-            colours = paint.crop(box)
+            colors = paint.crop(box)
         else:
-            colours = Image.new("RGB", mask.size, paint)
+            colors = Image.new("RGB", mask.size, paint)
         if shaded:
             light = _light(mask)
-            colours = ImageChops.multiply(colours, Image.merge("RGB", (light, light, light)))
-        self._image.paste(colours, box, mask)
+            colors = ImageChops.multiply(colors, Image.merge("RGB", (light, light, light)))
+        self._image.paste(colors, box, mask)
 
-    def stroke(self, line: Points, width: float, colour: Colour) -> None:
+    def stroke(self, line: Points, width: float, color: Color) -> None:
         """Draws a line of some width, in units of the canvas, with round ends."""
         points, pixels = self._to_pixels(line), max(1, round(width * _PIXELS))
-        self._draw.line(points, fill=colour, width=pixels, joint="curve")
+        self._draw.line(points, fill=color, width=pixels, joint="curve")
         for x, y in (points[0], points[-1]):
             r = pixels / 2
-            self._draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
+            self._draw.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
-    def strap(self, line: Points, width: float, colour: Colour) -> None:
-        """A stroke that looks round: a dark rim, the colour, and a light along its middle."""
-        self.stroke(line, width, darker(colour, 0.6))
-        self.stroke(line, width * 0.78, colour)
-        self.stroke(line, width * 0.25, lighter(colour, 0.25))
+    def strap(self, line: Points, width: float, color: Color) -> None:
+        """A stroke that looks round: a dark rim, the color, and a light along its middle."""
+        self.stroke(line, width, darker(color, 0.6))
+        self.stroke(line, width * 0.78, color)
+        self.stroke(line, width * 0.25, lighter(color, 0.25))
 
-    def disc(self, centre: tuple[float, float], radius: float, colour: Colour) -> None:
-        (x, y), r = self._to_pixels([centre])[0], radius * _PIXELS
-        self._draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
+    def disc(self, center: tuple[float, float], radius: float, color: Color) -> None:
+        (x, y), r = self._to_pixels([center])[0], radius * _PIXELS
+        self._draw.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
-    def picture(self) -> Image.Image:
-        """The finished picture, SIZE x SIZE: each pixel the mean of its oversampled ones."""
+    def image(self) -> Image.Image:
+        """The finished image, SIZE x SIZE: each pixel the mean of its oversampled ones."""
         return self._image.reduce(_OVERSAMPLING)
 
     def _to_pixels(self, points: Points) -> list[tuple[float, float]]:
@@ -76,19 +76,19 @@ class Canvas:
         return [tuple(point) for point in (placed * _PIXELS).tolist()]
 
 
-def texture(pattern: str, colour: Colour, accent: Colour, period: float, angle: float) -> Image.Image:
+def texture(pattern: str, color: Color, accent: Color, period: float, angle: float) -> Image.Image:
     """A patterned surface the size of the canvas.
 
     Args:
       pattern: "stripes", "dots" or "checks".
-      colour: Colour of the ground.
-      accent: Colour of the pattern.
+      color: Color of the ground.
+      accent: Color of the pattern.
       period: Distance of its repeats, in units of the canvas.
       angle: Turn of the pattern in degrees.
     """
     tile_size = max(6, round(period * _PIXELS))
     half = tile_size // 2
-    tile = Image.new("RGB", (tile_size, tile_size), colour)
+    tile = Image.new("RGB", (tile_size, tile_size), color)
     draw = ImageDraw.Draw(tile)
     if pattern == "stripes":
         draw.rectangle((0, 0, half, tile_size), fill=accent)
@@ -96,7 +96,7 @@ def texture(pattern: str, colour: Colour, accent: Colour, period: float, angle: 
         margin = round(tile_size * 0.24)
         draw.ellipse((margin, margin, tile_size - margin, tile_size - margin), fill=accent)
     elif pattern == "checks":
-        blend = tuple((a + b) // 2 for a, b in zip(colour, accent, strict=True))
+        blend = tuple((a + b) // 2 for a, b in zip(color, accent, strict=True))
         draw.rectangle((0, 0, half, tile_size), fill=blend)
         draw.rectangle((0, 0, tile_size, half), fill=blend)
         draw.rectangle((0, 0, half, half), fill=accent)
@@ -143,12 +143,12 @@ def rounded(points: Points, radius: float) -> Points:
     return [tuple(point) for point in result]
 
 
-def darker(colour: Colour, factor: float) -> Colour:
-    return tuple(round(value * factor) for value in colour)
+def darker(color: Color, factor: float) -> Color:
+    return tuple(round(value * factor) for value in color)
 
 
-def lighter(colour: Colour, share: float) -> Colour:
-    return tuple(round(value + (255 - value) * share) for value in colour)
+def lighter(color: Color, share: float) -> Color:
+    return tuple(round(value + (255 - value) * share) for value in color)
 
 
 def _light(mask: Image.Image) -> Image.Image:
@@ -158,7 +158,9 @@ def _light(mask: Image.Image) -> Image.Image:
     coarse = mask.resize(coarse_size, Image.Resampling.BOX)
     padded = Image.new("L", (coarse.width + 12, coarse.height + 12))
     padded.paste(coarse, (6, 6))
-    inside = padded.filter(ImageFilter.GaussianBlur(2.5)).crop((6, 6, 6 + coarse.width, 6 + coarse.height))
+    inside = padded.filter(ImageFilter.GaussianBlur(2.5)).crop(
+        (6, 6, 6 + coarse.width, 6 + coarse.height)
+    )
     x, y = np.linspace(-1, 1, coarse.width)[None, :], np.linspace(-1, 1, coarse.height)[:, None]
     slope = 0.95 - 0.05 * x - 0.08 * y
     rim = np.clip(np.asarray(inside, np.float32) / 255 * 0.45 + 0.6, 0, 1)

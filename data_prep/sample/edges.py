@@ -1,4 +1,4 @@
-"""The edge half of a pair: black lines on white where a picture's colours change."""
+"""The edge half of a pair: black lines on white where an image's colors change."""
 
 import numpy as np
 
@@ -6,19 +6,19 @@ import numpy as np
 _THRESHOLD = 14.0
 
 
-def draw_edges(picture: np.ndarray) -> np.ndarray:
-    """Thin dark lines on white along the edges of a picture.
+def draw_edges(image: np.ndarray) -> np.ndarray:
+    """Thin dark lines on white along the edges of an image.
 
-    Differences of neighbours in the channel that changes most; of these only ridges are kept, as by
+    Differences of neighbors in the channel that changes most; of these only ridges are kept, as by
     Canny (1986), so that a line is one or two pixels wide however soft the edge.
 
     Args:
-      picture: uint8 [height, width, 3].
+      image: uint8 [height, width, 3].
 
     Returns:
-      uint8 [height, width, 3], grey.
+      uint8 [height, width, 3], gray.
     """
-    padded = np.pad(picture.astype(np.float32), ((1, 1), (1, 1), (0, 0)), mode="edge")
+    padded = np.pad(image.astype(np.float32), ((1, 1), (1, 1), (0, 0)), mode="edge")
     across = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
     down = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
     strongest = (across**2 + down**2).argmax(-1)[..., None]

@@ -61,9 +61,9 @@ def _sneaker(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     canvas.stroke(
         swoop,
         rng.uniform(0.02, 0.035),
-        style.second if style.two_tone else lighter(style.colour, 0.6),
+        style.second if style.two_tone else lighter(style.color, 0.6),
     )
-    laces = _RUBBER if sum(style.colour) < 600 else (90, 90, 90)
+    laces = _RUBBER if sum(style.color) < 600 else (90, 90, 90)
     for t in np.linspace(0.1, 0.9, 5):
         x, y = 0.575 - 0.2 * t, tongue + 0.06 + 0.135 * t
         canvas.stroke([(x - 0.012, y - 0.012), (x + 0.06, y + 0.045)], 0.013, laces)
@@ -111,7 +111,7 @@ def _boot_like(canvas: Canvas, style: Style, rng: np.random.Generator, shaft_top
         )
         canvas.fill(toe, style.second)
     seam = curve([(0.56, 0.6), (0.66, 0.67), (0.68, sole)])
-    canvas.stroke(seam, 0.006, darker(style.colour, 0.5))
+    canvas.stroke(seam, 0.006, darker(style.color, 0.5))
     if shaft_top > 0.3:  # The elastic side of an ankle boot.
         gore = [(0.66, shaft_top + 0.03), (0.79, shaft_top + 0.03), (0.74, 0.62), (0.7, 0.62)]
         canvas.fill(rounded(gore, 0.02), darker(style.second, 0.6))
@@ -119,7 +119,9 @@ def _boot_like(canvas: Canvas, style: Style, rng: np.random.Generator, shaft_top
         y = rng.uniform(0.56, 0.6)
         canvas.strap(curve([(0.56, y), (0.72, y + 0.025), (0.885, y)]), 0.026, style.second)
         canvas.fill(
-            rounded([(0.69, y - 0.012), (0.75, y - 0.01), (0.75, y + 0.05), (0.69, y + 0.05)], 0.01),
+            rounded(
+                [(0.69, y - 0.012), (0.75, y - 0.01), (0.75, y + 0.05), (0.69, y + 0.05)], 0.01
+            ),
             style.metal,
         )
     dark = darker(style.second, 0.5)
@@ -136,7 +138,9 @@ def _boot_like(canvas: Canvas, style: Style, rng: np.random.Generator, shaft_top
         dark,
     )
     canvas.fill(
-        rounded([(0.66, sole + 0.005), (0.905, sole + 0.005), (0.895, ground), (0.69, ground)], 0.012),
+        rounded(
+            [(0.66, sole + 0.005), (0.905, sole + 0.005), (0.895, ground), (0.69, ground)], 0.012
+        ),
         dark,
     )
 
@@ -216,7 +220,9 @@ def _loafer(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     canvas.fill([*lining, (0.6, 0.62), (0.85, 0.62)], darker(style.second, 0.5))
     upper = (
         curve([(0.925, sole), (0.935, 0.62), (0.91, 0.515 - rise)])
-        + curve([(0.91, 0.515 - rise), (0.8, 0.585), (0.66, 0.6), (0.56, 0.555), (0.5, 0.485 - rise)])
+        + curve(
+            [(0.91, 0.515 - rise), (0.8, 0.585), (0.66, 0.6), (0.56, 0.555), (0.5, 0.485 - rise)]
+        )
         + curve(
             [
                 (0.5, 0.485 - rise),
@@ -230,14 +236,14 @@ def _loafer(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     )
     canvas.fill(upper, style.surface)
     if style.two_tone:
-        vamp = curve([(0.47, 0.515 - rise), (0.4, 0.555 - rise), (0.25, 0.615), (0.15, 0.65)]) + curve(
-            [(0.24, 0.68), (0.4, 0.63), (0.53, 0.57)]
-        )
+        vamp = curve(
+            [(0.47, 0.515 - rise), (0.4, 0.555 - rise), (0.25, 0.615), (0.15, 0.65)]
+        ) + curve([(0.24, 0.68), (0.4, 0.63), (0.53, 0.57)])
         canvas.fill(vamp, style.second)
     canvas.stroke(
         curve([(0.12, 0.665), (0.26, 0.665), (0.42, 0.62), (0.55, 0.56)]),
         0.007,
-        darker(style.colour, 0.5),
+        darker(style.color, 0.5),
     )
     saddle = [
         (0.43, 0.52 - rise),
@@ -249,7 +255,9 @@ def _loafer(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     ]
     canvas.fill(rounded(saddle, 0.03), style.second)
     if rng.random() < 0.5:
-        canvas.fill(rounded([(0.43, 0.565), (0.53, 0.56), (0.54, 0.59), (0.44, 0.6)], 0.01), style.metal)
+        canvas.fill(
+            rounded([(0.43, 0.565), (0.53, 0.56), (0.54, 0.59), (0.44, 0.6)], 0.01), style.metal
+        )
     dark = darker(style.second, 0.45)
     canvas.fill(
         rounded(

@@ -1,4 +1,4 @@
-"""What bags and shoes share: colours and patterns, drawn by the same chances for both.
+"""What bags and shoes share: colors and patterns, drawn by the same chances for both.
 
 Only because of that can a translator match a bag and a shoe by their looks.
 """
@@ -9,16 +9,16 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
-from data_prep.sample.canvas import Colour, darker, lighter, texture
+from data_prep.sample.canvas import Color, darker, lighter, texture
 
 PATTERNS = ("plain", "stripes", "dots", "checks")
 _PATTERN_CHANCES = (0.55, 0.15, 0.15, 0.15)
 _TWO_TONE_CHANCE = 0.4
 
 # Name -> hue, saturation and value in 0 .. 1, and how often it is drawn. Reds and browns are
-# common and greens rare: unlike evenly spread hues, that leaves only one way to map colours to
-# colours that gives both domains their due, each to itself.
-_COLOURS = {
+# common and greens rare: unlike evenly spread hues, that leaves only one way to map colors to
+# colors that gives both domains their due, each to itself.
+_COLORS = {
     "red": (0.99, 0.80, 0.78, 4),
     "orange": (0.07, 0.82, 0.90, 2),
     "yellow": (0.135, 0.78, 0.93, 2),
@@ -29,7 +29,7 @@ _COLOURS = {
     "pink": (0.93, 0.45, 0.92, 2),
     "brown": (0.07, 0.62, 0.45, 3),
     "beige": (0.10, 0.25, 0.84, 2),
-    "grey": (0.60, 0.06, 0.55, 1),
+    "gray": (0.60, 0.06, 0.55, 1),
     "black": (0.65, 0.12, 0.17, 3),
 }
 METALS = ((212, 175, 85), (190, 192, 198))
@@ -37,27 +37,27 @@ METALS = ((212, 175, 85), (190, 192, 198))
 
 @dataclasses.dataclass(frozen=True)
 class Style:
-    """The looks of one picture: two colours and a pattern."""
+    """The looks of one image: two colors and a pattern."""
 
-    colour_name: str
-    colour: Colour
+    color_name: str
+    color: Color
     second_name: str
-    second: Colour
+    second: Color
     pattern: str
-    metal: Colour
-    surface: Colour | Image.Image
+    metal: Color
+    surface: Color | Image.Image
 
     @property
     def two_tone(self) -> bool:
-        return self.second_name != self.colour_name
+        return self.second_name != self.color_name
 
     def attributes(self) -> dict:
-        """The truth about the picture, for its JSON."""
+        """The truth about the image, for its JSON."""
         return {
-            "colour": self.colour_name,
-            "colour_rgb": list(self.colour),
-            "second_colour": self.second_name,
-            "second_colour_rgb": list(self.second),
+            "color": self.color_name,
+            "color_rgb": list(self.color),
+            "second_color": self.second_name,
+            "second_color_rgb": list(self.second),
             "two_tone": self.two_tone,
             "pattern": self.pattern,
         }
@@ -65,27 +65,27 @@ class Style:
 
 def draw_style(rng: np.random.Generator) -> Style:
     """Draws a style at random."""
-    name, colour = _draw_colour(rng)
-    second_name, second = name, darker(colour, 0.72)
+    name, color = _draw_color(rng)
+    second_name, second = name, darker(color, 0.72)
     if rng.random() < _TWO_TONE_CHANCE:
         while second_name == name:
-            second_name, second = _draw_colour(rng)
+            second_name, second = _draw_color(rng)
     pattern = str(rng.choice(PATTERNS, p=_PATTERN_CHANCES))
-    surface = colour
+    surface = color
     if pattern != "plain":
-        bright = sum(colour) > 330
-        accent = darker(colour, 0.5) if bright else lighter(colour, 0.65)
+        bright = sum(color) > 330
+        accent = darker(color, 0.5) if bright else lighter(color, 0.65)
         angle = float(rng.choice((0, 45, 90))) if pattern == "stripes" else rng.choice((0.0, 45.0))
-        surface = texture(pattern, colour, accent, rng.uniform(0.055, 0.085), angle)
+        surface = texture(pattern, color, accent, rng.uniform(0.055, 0.085), angle)
     metal = METALS[int(rng.integers(len(METALS)))]
-    return Style(name, colour, second_name, second, pattern, metal, surface)
+    return Style(name, color, second_name, second, pattern, metal, surface)
 
 
-def _draw_colour(rng: np.random.Generator) -> tuple[str, Colour]:
-    names = list(_COLOURS)
-    chances = np.array([_COLOURS[name][3] for name in names], float)
+def _draw_color(rng: np.random.Generator) -> tuple[str, Color]:
+    names = list(_COLORS)
+    chances = np.array([_COLORS[name][3] for name in names], float)
     name = names[int(rng.choice(len(names), p=chances / chances.sum()))]
-    hue, saturation, value, _ = _COLOURS[name]
+    hue, saturation, value, _ = _COLORS[name]
     varied = (
         (hue + rng.normal(0, 0.008)) % 1,
         float(np.clip(saturation + rng.normal(0, 0.05), 0, 1)),

@@ -1,6 +1,6 @@
-"""Finds a prepared domain on disk: one array of pictures, read when they are asked for.
+"""Prepared domains on disk: arrays of images that are read when they are indexed.
 
-`data_prep` writes domains; this module only reads them. A domain is named `DATASET/HALF` where one
+`data_prep` writes domains; this module only reads them. A domain is named `DATASET/HALF` if one
 archive holds two (pix2pix), and by one word otherwise. On disk it is the folder
 `DATA_DIR/DOMAIN/SIZEpx/VERSION`, with a TFRecord file for each split.
 """
@@ -17,24 +17,24 @@ import numpy as np
 from discogan_tf.config import Config
 from discogan_tf.errors import DataError
 
-# The form of prepared domains that this version reads.
+# The format of prepared domains that this version reads.
 _VERSION = "2.0.0"
 # In a record, the checksum behind the pixels.
-_BYTES_BEHIND = 4
+_CHECKSUM_BYTES = 4
 
 
-class StoredPictures:
-    """The pictures of a split on the disk, read when they are asked for: indexed like an array.
+class StoredImages:
+    """The images of a split on disk, indexed like an array and read only then.
 
     Args:
-      file: The split's TFRecord file. Its records are equally long, and the pixels of each stand before
-        its last checksum.
+      file: The split's TFRecord file. Its records have equal length; the pixels of each are
+        followed by its last checksum.
       count: How many records it holds.
-      size: Height and width of the pictures.
-      places: Which of them, in this order; all if None.
+      size: Height and width of the images.
+      places: Which records, in this order; all if None.
 
     Raises:
-      ValueError: if the file is not of this length.
+      ValueError: if the length of the file does not match.
       OSError: if it cannot be read.
     """
 
@@ -47,7 +47,7 @@ class StoredPictures:
         self.nbytes = math.prod(self.shape)
         self._pixels = size * size * 3
         self._length, rest = divmod(file.stat().st_size, count)
-        if rest or self._length < self._pixels + _BYTES_BEHIND:
+        if rest or self._length < self._pixels + _CHECKSUM_BYTES:
             raise ValueError(f"{file.name} does not hold {count} records of {size} pixels")
         self._file = file.open("rb", buffering=0)
 
@@ -55,92 +55,95 @@ class StoredPictures:
         return len(self._places)
 
     def __getitem__(self, key) -> np.ndarray:
-        """uint8 [size, size, 3] for a number, [n, size, size, 3] for a slice or an array of numbers."""
+        """uint8 [size, size, 3] for a number, [n, size, size, 3] for a slice or an array."""
         chosen = self._places[key]
         places = np.atleast_1d(chosen)
         found = np.empty((len(places), *self.shape[1:]), np.uint8)
-        for picture, place in zip(found.reshape(len(places), -1), places, strict=True):
-            start = (int(place) + 1) * self._length - _BYTES_BEHIND - self._pixels
-            if os.preadv(self._file.fileno(), [picture], start) != self._pixels:
-                raise OSError(f"{self._file.name} became shorter while it was read")
+        for image, place in zip(found.reshape(len(places), -1), places, strict=True):
+            start = (int(place) + 1) * self._length - _CHECKSUM_BYTES - self._pixels
+            if os.preadv(self._file.fileno(), [image], start) != self._pixels:
+                raise OSError(f"{self._file.name} was truncated while it was read")
         return found if np.ndim(chosen) else found[0]
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         return self[:] if dtype is None else self[:].astype(dtype)
 
-    def taken(self, places: np.ndarray) -> "StoredPictures":
-        """Some of them, still on the disk."""
-        return StoredPictures(*self._source, self._places[places])
+    def take(self, places: np.ndarray) -> "StoredImages":
+        """Some of the images, still on disk."""
+        return StoredImages(*self._source, self._places[places])
 
 
 @dataclasses.dataclass(frozen=True)
 class Domain:
-    """A split of a domain: pictures, and what each is called in its archive or folder.
+    """A split of a domain: images, and the name of each in its archive or folder.
 
-    `images` is uint8 [n, size, size, 3] in 0 .. 255, an array or `StoredPictures`.
+    `images` is uint8 [n, size, size, 3] in 0 .. 255, an array or `StoredImages`.
     """
 
-    images: np.ndarray | StoredPictures
+    images: np.ndarray | StoredImages
     names: list[str]
 
 
 def load_domain(data_dir: str, domain: str, split: str, image_size: int) -> Domain:
-    """One split of a domain, in an order that never changes. No pixel is read yet.
+    """One split of a domain, in a fixed order. No pixel is read yet.
 
     Args:
       data_dir: Folder of prepared domains.
       domain: Name of the domain.
       split: "train" or "val".
-      image_size: Height and width of the prepared pictures.
+      image_size: Height and width of the prepared images.
 
     Raises:
-      DataError: if the domain is not prepared at this size, is damaged or has no such split.
+      DataError: if the domain is not prepared at this size, is corrupt or has no such split.
     """
     folder = _folder(data_dir, domain, image_size)
     try:
         names = json.loads((folder / "names.json").read_text())
         if split not in names:
-            raise DataError(f"{domain} has no {split} pictures (its splits: {', '.join(names)})")
+            raise DataError(f"{domain} has no {split} images (its splits: {', '.join(names)})")
         (file,) = folder.glob(f"*-{split}.tfrecord-*")
-        return Domain(StoredPictures(file, len(names[split]), image_size), names[split])
+        return Domain(StoredImages(file, len(names[split]), image_size), names[split])
     except (OSError, ValueError) as error:
         raise DataError(
-            f"the prepared domain {domain} is damaged ({error}). Remove {folder} and prepare it again."
+            f"the prepared domain {domain} is corrupt ({error}). Remove {folder} and prepare it "
+            "again"
         ) from error
 
 
 def load_training(config: Config) -> dict[str, Domain]:
-    """The training pictures of domains "a" and "b" of a run.
+    """The training images of a run: stream -> `Domain`.
 
-    Where both are halves of one archive and `config.split_pairs` says so, each gets other pairs, half of
-    them, so that no picture's true partner is seen, as in the paper authors' code.
+    If both domains are halves of one archive and `config.split_pairs` is set, each gets one half of
+    the pairs, so that the ground truth of no image is seen, as in the paper authors' code.
 
     Raises:
-      DataError: as `load_domain`; or if there is but one pair to split.
+      DataError: as `load_domain`; or if there is only one pair to split.
     """
     domains = {
-        key: load_domain(config.data_dir, name, "train", config.image_size)
-        for key, name in (("a", config.domain_a), ("b", config.domain_b))
+        stream: load_domain(config.data_dir, name, "train", config.image_size)
+        for stream, name in config.domains.items()
     }
     if not (config.split_pairs and are_halves_of_one(config.domain_a, config.domain_b)):
         return domains
     if len(domains["a"].names) < 2:
-        raise DataError(f"{config.domain_a} has a single pair, which cannot be split: see --split_pairs")
+        raise DataError(
+            f"{config.domain_a} has a single pair, which cannot be split: see --split_pairs"
+        )
     if domains["a"].names != domains["b"].names:
         raise DataError(
-            f"{config.domain_a} and {config.domain_b} were prepared from other pairs, so that they cannot "
-            "be split without a pair in both. Remove both and prepare them together, or take "
-            "--split_pairs=false."
+            f"{config.domain_a} and {config.domain_b} were prepared from different pairs, so they "
+            "cannot be split without a pair in both. Remove both and prepare them together, or "
+            "give --split_pairs=false"
         )
-    shares = {key: _share(domain.names)[key] for key, domain in domains.items()}
+    halves = _split_in_halves(domains["a"].names)
     return {
-        key: Domain(domain.images.taken(shares[key]), [domain.names[place] for place in shares[key]])
-        for key, domain in domains.items()
+        stream: Domain(domain.images.take(places), [domain.names[place] for place in places])
+        for (stream, domain), places in zip(domains.items(), halves, strict=True)
     }
 
 
 def are_halves_of_one(domain_a: str, domain_b: str) -> bool:
-    """Whether two domains are different halves of one archive, so that their pictures are pairs."""
+    """Whether two domains are different halves of one archive, so that their images are pairs."""
     return (
         domain_a != domain_b
         and "/" in domain_a
@@ -148,51 +151,53 @@ def are_halves_of_one(domain_a: str, domain_b: str) -> bool:
     )
 
 
-def _share(names: list[str]) -> dict[str, np.ndarray]:
-    """Places of the pairs for each domain: a half each, by their names alone, in their order."""
+def _split_in_halves(names: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the pairs for either domain, which depend on nothing but their names."""
     order = np.argsort([hashlib.sha256(name.encode()).hexdigest() for name in names], kind="stable")
     middle = len(names) // 2
-    return {"a": np.sort(order[:middle]), "b": np.sort(order[middle:])}
+    return np.sort(order[:middle]), np.sort(order[middle:])
 
 
-def cached(images: StoredPictures, cache_bytes: int) -> np.ndarray | StoredPictures:
-    """The pictures in memory if they fit into `cache_bytes`, else as they are, on the disk."""
+def cached(images: StoredImages, cache_bytes: int) -> np.ndarray | StoredImages:
+    """The images in memory if they fit into `cache_bytes`, otherwise as they are, on disk."""
     return images[:] if images.nbytes <= cache_bytes else images
 
 
-def count_pictures(data_dir: str, domain: str, image_size: int) -> dict[str, int]:
-    """How many pictures each split of a prepared domain has.
+def count_images(data_dir: str, domain: str, image_size: int) -> dict[str, int]:
+    """Split of a prepared domain -> number of its images.
 
     Raises:
       DataError: if the domain is not prepared at this size.
     """
-    names = _read_note(_folder(data_dir, domain, image_size) / "names.json")
+    names = _read_json(_folder(data_dir, domain, image_size) / "names.json")
     return {split: len(of_split) for split, of_split in names.items()}
 
 
 def fingerprints(data_dir: str, domain: str, image_size: int) -> dict[str, str]:
-    """Split -> a digest of all its pictures in their order, as noted when they were prepared.
+    """Split -> digest of all its images in their order, as recorded when they were prepared.
 
     Raises:
-      DataError: if the domain is not prepared at this size, or is damaged.
+      DataError: if the domain is not prepared at this size, or is corrupt.
     """
-    return _read_note(_folder(data_dir, domain, image_size) / "preparation.json")["fingerprints"]
+    return _read_json(_folder(data_dir, domain, image_size) / "preparation.json")["fingerprints"]
 
 
-def _read_note(path: Path) -> dict:
+def _read_json(path: Path) -> dict:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is damaged ({error}). Remove its folder and prepare it again.") from error
+        raise DataError(
+            f"{path} is corrupt ({error}). Remove its folder and prepare it again"
+        ) from error
 
 
-def evenly_spaced(pictures: np.ndarray, count: int) -> np.ndarray:
-    """`count` of the pictures, or all if there are fewer, the same ones every time."""
-    return pictures[_evenly_spaced_places(len(pictures), count)]
+def evenly_spaced(images: np.ndarray, count: int) -> np.ndarray:
+    """`count` of the images, evenly spaced, or all if there are fewer."""
+    return images[_evenly_spaced_places(len(images), count)]
 
 
 def thinned(domain: Domain, count: int) -> Domain:
-    """A domain with `evenly_spaced` of its pictures, and their names."""
+    """A domain with `count` of its images, evenly spaced, and their names."""
     places = _evenly_spaced_places(len(domain.names), count)
     return Domain(domain.images[places], [domain.names[place] for place in places])
 
@@ -209,21 +214,24 @@ def _folder(data_dir: str, domain: str, image_size: int) -> Path:
     prepared = sorted(
         path.parent.parent.parent for path in Path(data_dir, dataset).glob("**/dataset_info.json")
     )
-    others = sorted({str(path.relative_to(data_dir)) for path in prepared} - {dataset if half else ""})
+    others = sorted(
+        {str(path.relative_to(data_dir)) for path in prepared} - {dataset if half else ""}
+    )
     where = f"--data_dir={data_dir} --image_size={image_size}"
     archive = (
-        f"  To get it: if {dataset} is one of the pix2pix archives, let it be downloaded,\n"
+        f"  If {dataset} is one of the pix2pix archives, download it,\n"
         f"    python -m data_prep pix2pix --download={dataset} {where}\n"
-        "  or name the archive that you have:\n"
+        "  or give the archive that you have:\n"
         f"    python -m data_prep pix2pix --archive={dataset}.tar.gz {where}"
     )
-    pictures = (
-        f"  To get it from a folder:\n    python -m data_prep folder --name={domain} --images=DIR {where}"
+    images = (
+        "  To prepare it from a folder:\n"
+        f"    python -m data_prep folder --name={domain} --images=DIR {where}"
     )
     if dataset.startswith("sample_"):
-        remedy = f"  To draw it:\n    python -m data_prep sample {where}"
+        remedy = f"  To generate it:\n    python -m data_prep sample {where}"
     else:
-        remedy = archive if half else pictures
+        remedy = archive if half else images
     raise DataError(
         f"the domain {domain} is not prepared at {image_size} pixels.\n"
         f"  Looked for: {folder}/"

@@ -1,4 +1,4 @@
-"""Batches of two unpaired domains, by tf.data: uint8 array -> order -> flip -> float32 in [0, 1]."""
+"""Batches of unpaired domains, by tf.data: uint8 array -> order -> flip -> float32 in [0, 1]."""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from discogan_tf import images
+from discogan_tf import images as pixels
 from discogan_tf.data import order
-from discogan_tf.data.domains import StoredPictures
+from discogan_tf.data.domains import StoredImages
 
 # Elements prepared ahead of those in training.
 _PREFETCH = 2
@@ -16,10 +16,10 @@ _PREFETCH = 2
 
 @dataclasses.dataclass(frozen=True)
 class BatchPlan:
-    """How the global batches of a run are made and shared out.
+    """How the global batches of a run are made and divided.
 
-    A step takes `updates_per_step` batches, one after another. Each is cut into one part per
-    replica, of equal size; replicas are numbered through all workers.
+    A step takes `updates_per_step` batches, one after another. Each is divided into one shard per
+    replica, of equal size; replicas are numbered across all workers.
     """
 
     batch_size: int
@@ -32,33 +32,28 @@ class BatchPlan:
 
 
 def training_batches(
-    images_a: np.ndarray | StoredPictures,
-    images_b: np.ndarray | StoredPictures,
-    plan: BatchPlan,
-    first_step: int = 0,
+    domains: dict[str, np.ndarray | StoredImages], plan: BatchPlan, first_step: int = 0
 ) -> tf.data.Dataset:
     """Endless training data from `first_step` on.
 
     Args:
-      images_a: uint8 [n_a, size, size, 3], the training pictures of domain a, in memory or on the disk.
-      images_b: uint8 [n_b, size, size, 3], of domain b; n_b may differ from n_a.
+      domains: Name of each stream -> its training images, uint8 [n, size, size, 3], in memory or on
+        disk. The streams may have different lengths and never align.
       plan: How the batches are made.
       first_step: Step of the first element.
 
     Returns:
-      A data set with one element a step and local replica, the replicas of a step in turn. An
-      element is what a function of `part_function` gives.
+      A data set with one element per step and local replica, the replicas of a step in turn. An
+      element is what a function of `shard_function` returns.
     """
-    batches = part_numbers(plan, first_step).map(
-        part_function({"a": images_a, "b": images_b}, plan, _look_up),
-        num_parallel_calls=2,
-        deterministic=True,
+    batches = shard_numbers(plan, first_step).map(
+        shard_function(domains, plan, _look_up), num_parallel_calls=2, deterministic=True
     )
     return batches.prefetch(_PREFETCH)
 
 
-def part_numbers(plan: BatchPlan, first_step: int = 0) -> tf.data.Dataset:
-    """The number, scalar int64, of each part of the global batches that this process makes, endlessly."""
+def shard_numbers(plan: BatchPlan, first_step: int = 0) -> tf.data.Dataset:
+    """The number, scalar int64, of each shard that this process makes, endlessly."""
 
     def number(count):
         step, replica = count // plan.local_replicas, count % plan.local_replicas
@@ -67,58 +62,58 @@ def part_numbers(plan: BatchPlan, first_step: int = 0) -> tf.data.Dataset:
     return tf.data.Dataset.range(first_step * plan.local_replicas, tf.int64.max).map(number)
 
 
-def part_function(domains: dict, plan: BatchPlan, look_up: Callable):
-    """What makes a part of the global batches from its number.
+def shard_function(domains: dict, plan: BatchPlan, look_up: Callable):
+    """A function that makes a shard of the global batches from its number.
 
     Args:
-      domains: "a", "b" -> its training pictures, uint8 [n, size, size, 3].
+      domains: Name of each stream -> its training images, uint8 [n, size, size, 3].
       plan: How the batches are made.
-      look_up: A function from pictures, as `domains` has them, and indices int64 [m] to uint8
+      look_up: A function from images, as `domains` has them, and indices, int64 [m], to uint8
         [m, size, size, 3].
 
     Returns:
-      A function from a number of `part_numbers` to a tuple of `plan.updates_per_step` batches {"a", "b"},
-      each float32 [batch_size / num_replicas, size, size, 3] in [0, 1].
+      A function from a number of `shard_numbers` to a tuple of `plan.updates_per_step` batches:
+      stream -> float32 [batch_size / num_replicas, size, size, 3] in [0, 1].
     """
-    part_size = plan.batch_size // plan.num_replicas
+    shard_size = plan.batch_size // plan.num_replicas
 
-    def chosen(number, update, stream, num_pictures):
-        """Of one replica's part of one domain's batch: which pictures, and which of them mirrored."""
+    def choose(number, update, stream, num_images):
+        """Which images are in one replica's shard of one domain's batch, and which are mirrored."""
         step, replica = number // plan.num_replicas, number % plan.num_replicas
         first = (step * plan.updates_per_step + update) * plan.batch_size
-        start = replica * part_size
-        positions = first + start + tf.range(part_size, dtype=tf.int64)
-        indices = order.picture_indices(positions, num_pictures, plan.seed, stream)
+        start = replica * shard_size
+        positions = first + start + tf.range(shard_size, dtype=tf.int64)
+        indices = order.image_indices(positions, num_images, plan.seed, stream)
         if not plan.flip:
             return indices, None
-        # Drawn for the whole batch, so that they do not depend on the number of replicas.
+        # Chosen for the whole batch, so that they do not depend on the number of replicas.
         mirrored = order.flips(first, plan.batch_size, plan.seed, stream)
-        mirrored = tf.cast(mirrored[start : start + part_size], tf.int64)
-        # Places among the pictures and, behind them, their mirror images.
-        return indices, tf.range(part_size, dtype=tf.int64) + part_size * mirrored
+        mirrored = tf.cast(mirrored[start : start + shard_size], tf.int64)
+        # Places among the images and, behind them, their mirror images.
+        return indices, tf.range(shard_size, dtype=tf.int64) + shard_size * mirrored
 
-    def part(number, update, stream, pictures):
-        with tf.device("CPU:0"):  # A few numbers, by operations that GPUs lack: none comes from there.
-            indices, places = chosen(number, update, stream, pictures.shape[0])
-        found = images.to_float(look_up(pictures, indices))
+    def shard(number, update, stream, images):
+        with tf.device("CPU:0"):  # A few numbers, by operations that GPUs lack.
+            indices, places = choose(number, update, stream, images.shape[0])
+        found = pixels.to_float(look_up(images, indices))
         if places is not None:
-            # Whole pictures are chosen: tf.where looks at every value, and takes longer.
+            # Whole images are chosen: tf.where looks at every value, and takes longer.
             found = tf.gather(tf.concat([found, tf.reverse(found, axis=[2])], axis=0), places)
         return found
 
-    def parts(number):
+    def shards(number):
         return tuple(
             {
-                key: part(number, update, stream, pictures)
-                for stream, (key, pictures) in enumerate(domains.items())
+                key: shard(number, update, stream, images)
+                for stream, (key, images) in enumerate(domains.items())
             }
             for update in range(plan.updates_per_step)
         )
 
-    return parts
+    return shards
 
 
-def _look_up(pictures: np.ndarray | StoredPictures, indices: tf.Tensor) -> tf.Tensor:
-    """By NumPy, from memory or from the disk: a tensor would be a second copy of all of it."""
-    found = tf.numpy_function(pictures.__getitem__, [indices], tf.uint8, stateful=False)
-    return tf.ensure_shape(found, (indices.shape[0], *pictures.shape[1:]))
+def _look_up(images: np.ndarray | StoredImages, indices: tf.Tensor) -> tf.Tensor:
+    """By NumPy, from memory or from the disk: a tensor would be a second copy of everything."""
+    found = tf.numpy_function(images.__getitem__, [indices], tf.uint8, stateful=False)
+    return tf.ensure_shape(found, (indices.shape[0], *images.shape[1:]))

@@ -1,1 +1,1 @@
-"""How good a translation is, in numbers. One file for each family of metrics."""
+"""Metrics of translations, one file per family."""

@@ -1,13 +1,13 @@
-"""Distances between pictures, as several metrics use them."""
+"""Distances between images that several metrics use."""
 
 import numpy as np
 
-# Rows compared at once; 4,096 pictures of 64 pixels are 200 MB.
+# Rows compared at once; 4,096 images of 64 pixels are 200 MB.
 _CHUNK = 4096
 
 
 def pairwise(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Root mean square difference of each picture of `one` to each of `other`, float32 [n, m].
+    """Root mean square difference of each image of `one` to each of `other`, float32 [n, m].
 
     Args:
       one, other: float32 [n, size, size, 3] and [m, size, size, 3] in [0, 1].
@@ -18,12 +18,12 @@ def pairwise(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     for start in range(0, len(other), _CHUNK):
         chunk = other[start : start + _CHUNK].reshape(-1, one.shape[1])
         columns.append(squares + np.square(chunk).sum(1) - 2 * one @ chunk.T)
-    # Rounding may leave a little less than nothing.
+    # Rounding may leave slightly negative numbers.
     return np.sqrt(np.maximum(np.concatenate(columns, axis=1), 0) / one.shape[1])
 
 
-def to_nearest_other(pictures: np.ndarray) -> np.ndarray:
-    """Distance of each picture to the nearest of the others, float32 [n]."""
-    distances = pairwise(pictures, pictures)
+def to_nearest_other(images: np.ndarray) -> np.ndarray:
+    """Distance of each image to the nearest of the others, float32 [n]."""
+    distances = pairwise(images, images)
     np.fill_diagonal(distances, np.inf)
     return distances.min(1)

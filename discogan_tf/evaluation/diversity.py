@@ -1,38 +1,39 @@
-"""Whether many pictures are translated to one: the collapse that DiscoGAN was made against."""
+"""Mode collapse: whether many images are translated to one."""
 
 import numpy as np
 
 from discogan_tf.evaluation.distances import pairwise, to_nearest_other
 from discogan_tf.evaluation.measurement import Measurement, bootstrap_interval, mean_of
-from discogan_tf.evaluation.view import View
+from discogan_tf.evaluation.translations import EvalBatch
 
 _CLOSEST = 0.01
 
 
-def measure(view: View, resamples: int) -> dict[str, Measurement]:
-    """`diversity`: mean distance between two outputs over that between two real pictures of their
-    domain. `duplicates`: share of outputs whose nearest output is as close as only 1 % of real pictures
-    are to theirs.
-    """
-    of_outputs = pairwise(view.outputs, view.outputs)
-    of_targets = _mean_off_diagonal(pairwise(view.targets, view.targets))
-    count = len(view.outputs)
+def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
+    """Diversity and duplicates of the translations.
 
-    def ratio(drawn):
-        # A picture drawn twice has no distance to itself.
-        distances, distinct = of_outputs[np.ix_(drawn, drawn)], drawn[:, None] != drawn
+    `diversity`: mean distance between two translations over that between two real images of the
+    target domain. `duplicates`: share of translations whose nearest translation is as close as only
+    1 % of real images are to theirs.
+    """
+    of_outputs = pairwise(batch.outputs, batch.outputs)
+    of_targets = _mean_off_diagonal(pairwise(batch.targets, batch.targets))
+    count = len(batch.outputs)
+
+    def ratio(sample):
+        # An image that the sample holds twice has no distance to itself.
+        distances, distinct = of_outputs[np.ix_(sample, sample)], sample[:, None] != sample
         return float(distances[distinct].mean() / of_targets)
 
     low, high = bootstrap_interval(ratio, count, resamples)
-    real = to_nearest_other(view.targets)
-    # Not the very closest: two real pictures may be the same, and nothing is closer than that.
+    real = to_nearest_other(batch.targets)
+    # Not the minimum: two real images may be identical, and nothing is closer than that.
     close = np.quantile(real, _CLOSEST)
-    is_duplicate = (to_nearest_other(view.outputs) <= close).astype(np.float64)
+    is_duplicate = (to_nearest_other(batch.outputs) <= close).astype(np.float64)
+    value = _mean_off_diagonal(of_outputs) / of_targets
     return {
-        "diversity": Measurement(
-            _mean_off_diagonal(of_outputs) / of_targets, count, low, high, floor=1.0, better="higher"
-        ),
-        "duplicates": mean_of(is_duplicate, resamples, floor=float((real <= close).mean())),
+        "diversity": Measurement(value, count, low, high, reference=1.0, better="higher"),
+        "duplicates": mean_of(is_duplicate, resamples, reference=float((real <= close).mean())),
     }
 
 

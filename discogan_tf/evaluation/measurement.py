@@ -1,4 +1,4 @@
-"""What a metric gives: a number, how sure it is, and what to hold it against."""
+"""The result of a metric: a number, its uncertainty, and a reference to compare it with."""
 
 import dataclasses
 from collections.abc import Callable
@@ -10,14 +10,14 @@ _CONFIDENCE = 0.95
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """A number with its circumstances.
+    """A number with its context.
 
     Attributes:
       value: The number.
-      count: How many pictures are behind it.
-      low, high: A bootstrap interval of 95 %, where there is one.
-      floor: What real pictures, or chance, would give: the number means something beside it.
-      better: "lower" or "higher"; "" where neither is.
+      count: Number of images behind it.
+      low, high: Bootstrap interval of 95 %, if there is one.
+      reference: What real images, or chance, would give.
+      better: "lower" or "higher"; "" if neither is.
       note: What the reader must know besides.
     """
 
@@ -25,7 +25,7 @@ class Measurement:
     count: int
     low: float | None = None
     high: float | None = None
-    floor: float | None = None
+    reference: float | None = None
     better: str = "lower"
     note: str = ""
 
@@ -33,12 +33,13 @@ class Measurement:
 def bootstrap_interval(
     statistic: Callable[[np.ndarray], float], count: int, resamples: int, seed: int = 0
 ) -> tuple[float | None, float | None]:
-    """Percentiles of a statistic over samples drawn with replacement (Efron 1979).
+    """Percentile bootstrap interval of a statistic (Efron 1979).
 
     Args:
-      statistic: Takes indices of the pictures drawn.
-      count: Number of pictures.
-      resamples: How many samples to draw; 0 for no interval.
+      statistic: From the indices of a sample, taken with replacement, to a number.
+      count: Number of images.
+      resamples: Number of samples; 0 for no interval.
+      seed: Of the samples.
     """
     if not resamples:
         return None, None
@@ -50,12 +51,16 @@ def bootstrap_interval(
 
 
 def spread_interval(
-    value: float, statistic: Callable[[np.ndarray], float], count: int, resamples: int, seed: int = 0
+    value: float,
+    statistic: Callable[[np.ndarray], float],
+    count: int,
+    resamples: int,
+    seed: int = 0,
 ) -> tuple[float | None, float | None]:
-    """An interval around `value` as wide as the statistic spreads over samples drawn with replacement.
+    """An interval around `value` by the standard deviation of the statistic over bootstrap samples.
 
-    For distances between sets: a sample that holds pictures twice is further from anything, so that
-    their percentiles would lie above the value itself.
+    For distances between sets: a sample that holds images twice is further from anything, so that
+    its percentiles would lie above the value itself. Arguments as for `bootstrap_interval`.
     """
     if not resamples:
         return None, None
@@ -65,6 +70,8 @@ def spread_interval(
 
 
 def mean_of(values: np.ndarray, resamples: int, **attributes) -> Measurement:
-    """The mean of one value per picture, with its interval."""
-    low, high = bootstrap_interval(lambda drawn: float(values[drawn].mean()), len(values), resamples)
+    """The mean of one value per image, with its interval."""
+    low, high = bootstrap_interval(
+        lambda sample: float(values[sample].mean()), len(values), resamples
+    )
     return Measurement(float(values.mean()), len(values), low, high, **attributes)

@@ -1,51 +1,62 @@
-"""The table of metrics, and the score by which checkpoints are compared."""
+"""All metrics, and the score that compares checkpoints."""
 
 import numpy as np
 
 from discogan_tf.evaluation import (
+    color,
     diversity,
-    hiding,
-    memorisation,
+    memorization,
     reconstruction,
-    relation,
     retrieval,
     sliced_wasserstein,
+    steganography,
 )
 from discogan_tf.evaluation.measurement import Measurement
-from discogan_tf.evaluation.view import View
+from discogan_tf.evaluation.translations import EvalBatch
 
-# In the order in which people read them.
-_FAMILIES = (sliced_wasserstein, relation, diversity, reconstruction, retrieval, hiding, memorisation)
+# In the order in which users read them.
+_FAMILIES = (
+    sliced_wasserstein,
+    color,
+    diversity,
+    reconstruction,
+    retrieval,
+    steganography,
+    memorization,
+)
 
 
-def measure(view: View, resamples: int = 0) -> dict[str, Measurement]:
-    """Every metric that can be had without more files, and `score`.
+def measure(batch: EvalBatch, resamples: int = 0) -> dict[str, Measurement]:
+    """Every metric that applies and needs no more files, and `score`.
 
     Args:
-      view: The pictures of one direction.
+      batch: The images of one direction.
       resamples: Samples for each bootstrap interval; 0 for none.
     """
     found = {}
     for family in _FAMILIES:
-        found |= family.measure(view, resamples)
+        found |= family.measure(batch, resamples)
     found["score"] = score(found)
     return found
 
 
 def score(found: dict[str, Measurement]) -> Measurement:
-    """One number to choose a checkpoint by, lower is better: `sliced_wasserstein` * (2 - `relation`).
+    """The score of a checkpoint: `sliced_wasserstein` * (2 - `relation`), lower is better.
 
-    A translation must look real and keep what it can of the picture. One that carries no colour over
-    must look twice as real as one that carries all of it, and one that inverts colours three times.
-    Neither part alone will do: the distance is small for real-looking shoes that have nothing to do
-    with the bag, and the relation is perfect for a copy of the bag.
+    A translation must look real and preserve what it can of the input. One that preserves no color
+    must be twice as close to real images as one that preserves all of it, and one that inverts
+    colors three times. Neither part alone is enough: realistic shoes that have nothing to do with
+    the bag have a small distance, and a copy of the bag has a perfect color correlation. Without
+    inputs to compare with, it is the distance.
     """
-    realism, carried = found["sliced_wasserstein"], found["relation"]
-    value = realism.value * (2 - carried.value)
+    realism, correlation = found["sliced_wasserstein"], found.get("relation")
+    if correlation is None:
+        return realism
+    value = realism.value * (2 - correlation.value)
     low = high = None
-    if realism.low is not None and carried.low is not None:
-        # First order propagation of two errors taken for independent.
-        spreads = [(part.high - part.low) / 2 for part in (realism, carried)]
-        spread = float(np.hypot((2 - carried.value) * spreads[0], realism.value * spreads[1]))
+    if realism.low is not None and correlation.low is not None:
+        # First-order propagation of two errors taken as independent.
+        spreads = [(part.high - part.low) / 2 for part in (realism, correlation)]
+        spread = float(np.hypot((2 - correlation.value) * spreads[0], realism.value * spreads[1]))
         low, high = value - spread, value + spread
-    return Measurement(value, realism.count, low, high, realism.floor, "lower")
+    return Measurement(value, realism.count, low, high, realism.reference, "lower")

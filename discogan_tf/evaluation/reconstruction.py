@@ -1,21 +1,23 @@
-"""How well a picture survives the way there and back."""
+"""Cycle consistency: how well the reconstruction of an image equals it."""
 
 import numpy as np
 import tensorflow as tf
 
 from discogan_tf.evaluation.measurement import Measurement, mean_of
-from discogan_tf.evaluation.view import View
+from discogan_tf.evaluation.translations import EvalBatch
 
 
-def measure(view: View, resamples: int) -> dict[str, Measurement]:
+def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     """Mean squared error, signal-to-noise ratio in dB, structural similarity (Wang et al. 2004)."""
-    if view.back is None:
+    if batch.inverse is None:
         return {}
-    reconstructed = view.back(view.outputs)
-    errors = np.square(reconstructed - view.inputs).mean((1, 2, 3))
-    # A picture reconstructed to the last bit would have an infinite ratio.
+    reconstructed = batch.inverse(batch.outputs)
+    errors = np.square(reconstructed - batch.inputs).mean((1, 2, 3))
+    # An image reconstructed to the last bit would have an infinite ratio.
     ratios = -10 * np.log10(np.maximum(errors, 1e-10))
-    similarities = tf.image.ssim(tf.constant(view.inputs), tf.constant(reconstructed), max_val=1.0).numpy()
+    similarities = tf.image.ssim(
+        tf.constant(batch.inputs), tf.constant(reconstructed), max_val=1.0
+    ).numpy()
     return {
         "reconstruction_mse": mean_of(errors, resamples),
         "reconstruction_psnr": mean_of(ratios, resamples, better="higher"),

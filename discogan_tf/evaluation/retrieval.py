@@ -1,26 +1,34 @@
-"""Hidden pairs: where each input has a true partner that training never saw beside it, is the partner
-the real picture nearest to the translation? (Measured so by Gan et al. 2018, arXiv 1804.04020.)
+"""Retrieval of hidden pairs: whether the real image nearest to a translation is its ground truth.
+
+For domains whose images are paired, though training never saw a pair together (measured so by Gan
+et al. 2018, arXiv 1804.04020).
 """
 
 import numpy as np
 
 from discogan_tf.evaluation.distances import pairwise
 from discogan_tf.evaluation.measurement import Measurement, mean_of
-from discogan_tf.evaluation.view import View
+from discogan_tf.evaluation.translations import EvalBatch
 
 _RANKS = (1, 5)
 
 
-def measure(view: View, resamples: int) -> dict[str, Measurement]:
-    """Share of inputs whose partner is the nearest, or among the five nearest; the floor is chance."""
-    if view.pairs is None:
+def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
+    """Share of inputs whose ground truth is the nearest, or among the five nearest.
+
+    The reference is chance.
+    """
+    if batch.pairs is None:
         return {}
-    distances = pairwise(view.outputs, view.targets)
-    to_partner = distances[np.arange(len(view.pairs)), view.pairs]
-    ranks = (distances < to_partner[:, None]).sum(1)
+    distances = pairwise(batch.outputs, batch.targets)
+    to_ground_truth = distances[np.arange(len(batch.pairs)), batch.pairs]
+    ranks = (distances < to_ground_truth[:, None]).sum(1)
     return {
         f"retrieval_top_{rank}": mean_of(
-            (ranks < rank).astype(np.float64), resamples, floor=rank / len(view.targets), better="higher"
+            (ranks < rank).astype(np.float64),
+            resamples,
+            reference=rank / len(batch.targets),
+            better="higher",
         )
         for rank in _RANKS
     }

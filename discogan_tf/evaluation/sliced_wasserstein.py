@@ -1,9 +1,9 @@
-"""Realism without a network: sliced Wasserstein distance on the patches of a Laplacian pyramid.
+"""Realism without a network: sliced Wasserstein distance between patches of Laplacian pyramids.
 
 Karras et al. 2018 (arXiv 1710.10196), section 5 and their released code: 7x7 patches at random
-places of each level, normalized per channel, projected on random directions; in one dimension the
-Wasserstein distance is the mean difference of the sorted values. Times 1,000, as they print it.
-Large scales are in the low levels, textures in the high ones.
+places of each level, normalized per channel, projected on random directions. In one dimension the
+Wasserstein distance is the mean difference of the sorted values. Times 1,000, as they print it. The
+low levels hold large structures, the high ones textures.
 """
 
 import numpy as np
@@ -11,59 +11,63 @@ import tensorflow as tf
 
 from discogan_tf.data.domains import evenly_spaced
 from discogan_tf.evaluation.measurement import Measurement, spread_interval
-from discogan_tf.evaluation.view import View
+from discogan_tf.evaluation.translations import EvalBatch
 
-_PATCH, _PATCHES_PER_PICTURE = 7, 128
+_PATCH, _PATCHES_PER_IMAGE = 7, 128
 _PROJECTIONS = 512
 _SMALLEST_LEVEL = 16
-# Fewer are enough to see how the distance spreads.
+# Fewer are enough for the standard deviation.
 _BOOTSTRAP_PROJECTIONS, _BOOTSTRAP_RESAMPLES = 64, 10
 
 
-def measure(view: View, resamples: int) -> dict[str, Measurement]:
-    """Distance of the outputs to real pictures; the floor is that of as many other real ones."""
-    count = min(len(view.outputs), len(view.targets))
-    outputs, targets = evenly_spaced(view.outputs, count), evenly_spaced(view.targets, count)
+def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
+    """Distance of the translations to real images; the reference is that of as many real ones."""
+    count = min(len(batch.outputs), len(batch.targets))
+    outputs, targets = evenly_spaced(batch.outputs, count), evenly_spaced(batch.targets, count)
     levels = distances(outputs, targets)
     value = float(np.mean(list(levels.values())))
-    floor_count = min(count, len(view.training))
-    others = evenly_spaced(view.training, floor_count)
-    # None where the pictures to compare with are training pictures themselves.
-    floor = float(np.mean(list(distances(others, evenly_spaced(targets, floor_count)).values()))) or None
+    reference_count = min(count, len(batch.training))
+    others = evenly_spaced(batch.training, reference_count)
+    of_real = distances(others, evenly_spaced(targets, reference_count))
+    # None if the targets are training images themselves.
+    reference = float(np.mean(list(of_real.values()))) or None
 
-    def of_sample(drawn):
-        sample = distances(outputs[drawn], targets[drawn], _BOOTSTRAP_PROJECTIONS)
-        return float(np.mean(list(sample.values())))
+    def of_sample(sample):
+        found = distances(outputs[sample], targets[sample], _BOOTSTRAP_PROJECTIONS)
+        return float(np.mean(list(found.values())))
 
     low, high = spread_interval(value, of_sample, count, _BOOTSTRAP_RESAMPLES if resamples else 0)
     note = ", ".join(f"{size} px: {distance:.0f}" for size, distance in levels.items())
-    return {"sliced_wasserstein": Measurement(value, count, low, high, floor, "lower", note)}
+    return {"sliced_wasserstein": Measurement(value, count, low, high, reference, "lower", note)}
 
 
-def distances(one: np.ndarray, other: np.ndarray, projections: int = _PROJECTIONS) -> dict[int, float]:
+def distances(
+    one: np.ndarray, other: np.ndarray, projections: int = _PROJECTIONS
+) -> dict[int, float]:
     """The distance at each level of the pyramid, times 1,000: height of the level -> distance.
 
     Args:
-      one, other: float32 [n, size, size, 3] in [0, 1], as many of either.
+      one, other: float32 [n, size, size, 3] in [0, 1], equally many.
       projections: Number of random directions.
     """
     found = {}
     for level_one, level_other in zip(_pyramid(one), _pyramid(other), strict=True):
         sorted_one, sorted_other = (
-            np.sort(_project(_descriptors(level), projections)) for level in (level_one, level_other)
+            np.sort(_project(_descriptors(level), projections))
+            for level in (level_one, level_other)
         )
         found[level_one.shape[1]] = 1000 * float(np.abs(sorted_one - sorted_other).mean())
     return found
 
 
 def _descriptors(level: np.ndarray) -> np.ndarray:
-    """Random patches, float32 [n * patches, 7 * 7 * 3], with mean 0 and deviation 1 in each channel."""
+    """Random patches, float32 [n * patches, 7 * 7 * 3], each channel standardized."""
     rng = np.random.default_rng(1)
     count, size = level.shape[:2]
-    places = rng.integers(0, size - _PATCH + 1, (2, count * _PATCHES_PER_PICTURE))
-    pictures = np.repeat(np.arange(count), _PATCHES_PER_PICTURE)
+    places = rng.integers(0, size - _PATCH + 1, (2, count * _PATCHES_PER_IMAGE))
+    images = np.repeat(np.arange(count), _PATCHES_PER_IMAGE)
     windows = np.lib.stride_tricks.sliding_window_view(level, (_PATCH, _PATCH), axis=(1, 2))
-    patches = windows[pictures, places[0], places[1]]  # [n * patches, 3, 7, 7]
+    patches = windows[images, places[0], places[1]]  # [n * patches, 3, 7, 7]
     patches = patches - patches.mean((0, 2, 3), keepdims=True)
     patches /= patches.std((0, 2, 3), keepdims=True) + 1e-8
     return patches.reshape(len(patches), -1)
@@ -76,26 +80,26 @@ def _project(descriptors: np.ndarray, projections: int) -> np.ndarray:
     return directions.astype(np.float32).T @ descriptors.T
 
 
-def _pyramid(pictures: np.ndarray) -> list[np.ndarray]:
+def _pyramid(images: np.ndarray) -> list[np.ndarray]:
     """Laplacian pyramid (Burt and Adelson 1983): what each size adds to the next smaller one."""
-    levels, current = [], tf.constant(pictures)
+    levels, current = [], tf.constant(images)
     while current.shape[1] > _SMALLEST_LEVEL:
         smaller = _blur(current)[:, ::2, ::2]
-        levels.append((current - _enlarge(smaller)).numpy())
+        levels.append((current - _upsample(smaller)).numpy())
         current = smaller
     return [*levels, current.numpy()]
 
 
-def _blur(pictures: tf.Tensor, gain: float = 1.0) -> tf.Tensor:
+def _blur(images: tf.Tensor, gain: float = 1.0) -> tf.Tensor:
     weights = np.array([1, 4, 6, 4, 1], np.float32) / 16
     kernel = gain * np.outer(weights, weights)[..., None, None] * np.ones((1, 1, 3, 1), np.float32)
-    padded = tf.pad(pictures, [[0, 0], [2, 2], [2, 2], [0, 0]], "REFLECT")
+    padded = tf.pad(images, [[0, 0], [2, 2], [2, 2], [0, 0]], "REFLECT")
     return tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
 
 
-def _enlarge(pictures: tf.Tensor) -> tf.Tensor:
+def _upsample(images: tf.Tensor) -> tf.Tensor:
     """Twice the size: zeros between the pixels, blurred."""
-    count, size = pictures.shape[:2]
-    spread = tf.reshape(pictures, [count, size, 1, size, 1, 3])
+    count, size = images.shape[:2]
+    spread = tf.reshape(images, [count, size, 1, size, 1, 3])
     spread = tf.pad(spread, [[0, 0], [0, 0], [0, 1], [0, 0], [0, 1], [0, 0]])
     return _blur(tf.reshape(spread, [count, 2 * size, 2 * size, 3]), gain=4.0)

@@ -1,19 +1,21 @@
-"""What was measured, in words and tables. Reports are as `subject.measure` gives them."""
+"""Reports of metrics as text and tables. Reports are as `evaluated_run.measure` returns them."""
 
 import statistics
 
 
 def cells(report: dict) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of a table: a row for each metric, a column for each direction."""
+    """Head and rows of a table: one row per metric, one column per direction."""
     directions = report["directions"]
     rows = []
     for metric in dict.fromkeys(metric for found in directions.values() for metric in found):
         entries = [found.get(metric) for found in directions.values()]
         known = [entry for entry in entries if entry]
-        floors = " / ".join(number(entry["floor"]) for entry in known if entry["floor"] is not None)
+        reference = " / ".join(
+            number(entry["reference"]) for entry in known if entry["reference"] is not None
+        )
         values = [with_interval(entry) if entry else "" for entry in entries]
-        rows.append([metric, *values, floors, known[0]["better"]])
-    return ["", *directions, "floor (real pictures, chance)", "better"], rows
+        rows.append([metric, *values, reference, known[0]["better"]])
+    return ["", *directions, "reference (real images, chance)", "better"], rows
 
 
 def common_directions(reports: dict[str, dict]) -> list[str]:
@@ -23,28 +25,31 @@ def common_directions(reports: dict[str, dict]) -> list[str]:
 
 
 def side_by_side(reports: dict[str, dict], direction: str) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of a table: a row for each metric of a direction, a column for each report."""
+    """Head and rows of a table: one row per metric of a direction, one column per report."""
     found = {name: report["directions"][direction] for name, report in reports.items()}
     rows = [["step", *(str(report["step"]) for report in reports.values()), "", ""]]
     for metric in dict.fromkeys(metric for values in found.values() for metric in values):
-        cells = [with_interval(values[metric]) if metric in values else "" for values in found.values()]
+        entries = [
+            with_interval(values[metric]) if metric in values else "" for values in found.values()
+        ]
         known = [values[metric] for values in found.values() if metric in values]
-        # Some floors are by chance, from each report's own translations.
-        at_the_floor = [entry["floor"] for entry in known if entry["floor"] is not None]
-        floor = number(statistics.fmean(at_the_floor)) if at_the_floor else ""
-        rows.append([metric, *cells, floor, known[0]["better"]])
-    return ["", *found, "floor", "better"], rows
+        # Some references are chance, and differ with the translations of each report.
+        references = [entry["reference"] for entry in known if entry["reference"] is not None]
+        reference = number(statistics.fmean(references)) if references else ""
+        rows.append([metric, *entries, reference, known[0]["better"]])
+    return ["", *found, "reference", "better"], rows
 
 
 def notes(report: dict) -> list[str]:
-    """What must be known beside the numbers."""
+    """What the reader must know beside the numbers."""
     directions = report["directions"]
     counts = sorted({entry["count"] for found in directions.values() for entry in found.values()})
     counted = " to ".join(map(str, sorted({counts[0], counts[-1]})))
     return [
-        f"{counted} pictures for a metric, split {report['split']}, of {report['image_size']} pixels "
-        "as they were prepared (mean over areas); outputs rounded to 8 bits.",
-        "In brackets an interval of 95 %, by bootstrap; of distances between sets by the spread of a few.",
+        f"{counted} images for each metric, split {report['split']}, of {report['image_size']} "
+        "pixels as they were prepared (mean over areas); translations rounded to 8 bits.",
+        "In brackets the bootstrap interval of 95 %; for distances between sets from the standard "
+        "deviation of a few bootstrap samples.",
         *(
             f"{name}, {metric}: {entry['note']}"
             for name, found in directions.items()
@@ -54,12 +59,12 @@ def notes(report: dict) -> list[str]:
     ]
 
 
-def floors(report: dict, metric: str) -> dict[str, float]:
-    """Name of each direction -> the floor of a metric, where it has one."""
+def references(report: dict, metric: str) -> dict[str, float]:
+    """Name of each direction -> the reference of a metric, if it has one."""
     return {
-        name: found[metric]["floor"]
+        name: found[metric]["reference"]
         for name, found in report["directions"].items()
-        if metric in found and found[metric]["floor"] is not None
+        if metric in found and found[metric]["reference"] is not None
     }
 
 
@@ -80,7 +85,9 @@ def in_markdown(head: list[str], rows: list[list[str]]) -> str:
 
 
 def with_interval(entry: dict) -> str:
-    interval = f" [{number(entry['low'])}, {number(entry['high'])}]" if entry["low"] is not None else ""
+    interval = ""
+    if entry["low"] is not None:
+        interval = f" [{number(entry['low'])}, {number(entry['high'])}]"
     return number(entry["value"]) + interval
 
 

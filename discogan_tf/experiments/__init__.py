@@ -1,2 +1,4 @@
-# The paper's models, as people call them.
-MODEL_WORDS = {"gan": "GAN", "recon_gan": "GAN with reconstruction", "discogan": "DiscoGAN"}
+"""Experiments on the paper's claims, and what typical runs look like."""
+
+# Display name of each of the paper's models.
+MODEL_NAMES = {"gan": "GAN", "recon_gan": "GAN with reconstruction", "discogan": "DiscoGAN"}

@@ -1,29 +1,29 @@
-"""What the curves look like when it goes well and when it does not, on the drawn sample.
+"""Loss curves of training that goes well and that does not, on the synthetic sample.
 
     python -m data_prep sample --data_dir=data --image_size=32
     python -m discogan_tf.experiments.curves --workdir=runs/curves
 
-Trains a few small runs that differ in one setting, and draws the losses of each beside what it makes
-of the same handbags in the end: `curves.png`, with the alarms that sounded in `curves.md`. Minutes on two
-cores. Run again, it goes on where it was stopped.
+Trains a few small runs that differ in one setting, and plots the losses of each beside its final
+translations of the same handbags: `curves.png`, with the warnings in `curves.md`. It takes minutes
+on two cores. The same command resumes it.
 """
 
 import argparse
 import dataclasses
 from pathlib import Path
 
-# What is said of each run -> how its settings differ.
+# Title of each run -> how its settings differ.
 CASES = {
     "It goes well": {},
-    "No way back: --reconstruction_weight=0": {"reconstruction_weight": 0.0},
-    "Too large steps: --learning_rate=0.02": {"learning_rate": 0.02},
+    "No cycle consistency: --reconstruction_weight=0": {"reconstruction_weight": 0.0},
+    "Steps too large: --learning_rate=0.02": {"learning_rate": 0.02},
     "The discriminators win: --adversarial_weight=0.002": {"adversarial_weight": 0.002},
 }
-# Curves of the direction that is shown: loss -> what it says.
+# Curves of the direction that is shown: loss -> label.
 _LOSSES = {
     "adversarial_a_to_b": "generator, adversarial",
     "discriminator_b_real": "discriminator, on real",
-    "discriminator_b_fake": "discriminator, on drawn",
+    "discriminator_b_fake": "discriminator, on translations",
 }
 _SHOWN = 6
 _WINDOW = 10
@@ -34,10 +34,17 @@ def configs_of(data_dir: str, workdir: Path, num_steps: int) -> dict:
     from discogan_tf.config import Config
 
     common = Config(
-        data_dir=data_dir, domain_a="sample_edges2handbags/photo", domain_b="sample_edges2shoes/photo",
-        image_size=32, num_steps=num_steps, ema_decay=0.9, log_every_steps=1, sample_every_steps=num_steps,
-        evaluate_every_steps=max(1, num_steps // 5), save_every_steps=max(1, num_steps // 2),
-    )  # fmt: skip
+        data_dir=data_dir,
+        domain_a="sample_edges2handbags/photo",
+        domain_b="sample_edges2shoes/photo",
+        image_size=32,
+        num_steps=num_steps,
+        ema_decay=0.9,
+        log_every_steps=1,
+        sample_every_steps=num_steps,
+        evaluate_every_steps=max(1, num_steps // 5),
+        save_every_steps=max(1, num_steps // 2),
+    )
     return {
         label: dataclasses.replace(common, workdir=str(workdir / f"run_{number}"), **changes)
         for number, (label, changes) in enumerate(CASES.items(), 1)
@@ -45,20 +52,20 @@ def configs_of(data_dir: str, workdir: Path, num_steps: int) -> dict:
 
 
 def draw(configs: dict, path: Path) -> None:
-    """The figure: a row for each run, its losses, its reconstruction errors, and its pictures."""
+    """The figure: one row per run with its losses, reconstruction errors and translations."""
     import numpy as np
     from matplotlib.figure import Figure
 
-    from discogan_tf.evaluation.subject import load_subject
+    from discogan_tf.evaluation.evaluated_run import load_evaluated_run
     from discogan_tf.reporting.records import read_records
 
     figure = Figure(figsize=(13, 2.7 * len(configs)), layout="constrained")
     axes = figure.subplots(len(configs), 3, squeeze=False, width_ratios=(1, 1, 1.6))
     for row, (label, config) in zip(axes, configs.items(), strict=True):
         losses = read_records(Path(config.workdir)).losses
-        for name, words in _LOSSES.items():
-            _plot(row[0], losses[name], words)
-        row[0].axhline(np.log(2), color="grey", linestyle=":", linewidth=1)
+        for name, text in _LOSSES.items():
+            _plot(row[0], losses[name], text)
+        row[0].axhline(np.log(2), color="gray", linestyle=":", linewidth=1)
         row[0].set_ylim(0, 6)
         for name in ("reconstruction_a", "reconstruction_b"):
             _plot(row[1], losses[name], name.replace("_", " "))
@@ -67,17 +74,17 @@ def draw(configs: dict, path: Path) -> None:
         for axis in row[:2]:
             axis.legend(fontsize=7, frameon=False, loc="upper right")
             axis.grid(alpha=0.3)
-        view = next(iter(load_subject(config, "val", "last", _SHOWN).views.values()))
-        pictures = [np.concatenate(list(line), axis=1) for line in (view.inputs, view.outputs)]
-        row[2].imshow(np.concatenate(pictures), interpolation="nearest")
-        row[2].set(xticks=[], yticks=[], title="handbags, and the shoes drawn for them")
+        batch = next(iter(load_evaluated_run(config, "val", "last", _SHOWN).batches.values()))
+        images = [np.concatenate(list(line), axis=1) for line in (batch.inputs, batch.outputs)]
+        row[2].imshow(np.concatenate(images), interpolation="nearest")
+        row[2].set(xticks=[], yticks=[], title="handbags, and their translations")
     for axis in axes[-1][:2]:
         axis.set_xlabel("step")
     figure.savefig(path, dpi=100)
 
 
 def _plot(axis, series: list[tuple[int, float]], label: str) -> None:
-    """Means over a few steps: single ones jump too much to be read."""
+    """Plots means over a few steps: single ones vary too much to be read."""
     import numpy as np
 
     values = np.array(series)
@@ -85,20 +92,23 @@ def _plot(axis, series: list[tuple[int, float]], label: str) -> None:
     axis.plot(*values.T, label=label, linewidth=1.2)
 
 
-def alarms(configs: dict) -> str:
-    """Markdown of what each run was warned of."""
+def warnings(configs: dict) -> str:
+    """The warnings of each run, as Markdown."""
     from discogan_tf.reporting.records import read_records
 
     lines = []
     for label, config in configs.items():
-        found = read_records(Path(config.workdir)).alarms
-        lines += [f"- {label}", *(f"  - step {step}: {words}" for step, words in found)]
+        found = read_records(Path(config.workdir)).warnings
+        lines += [f"- {label}", *(f"  - step {step}: {text}" for step, text in found)]
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m discogan_tf.experiments.curves", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="python -m discogan_tf.experiments.curves",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--data_dir", default="data")
     parser.add_argument("--workdir", type=Path, default=Path("runs/curves"))
     parser.add_argument("--num_steps", type=int, default=600, help="of each run (600)")
@@ -106,17 +116,17 @@ def main() -> None:
     if values.num_steps < _WINDOW:
         parser.error(f"--num_steps: at least {_WINDOW}")
 
-    from discogan_tf.experiments.running import errors_for_people, train_all
-    from discogan_tf.quiet import quiet_libraries
+    from discogan_tf.experiments.running import exit_on_errors, train_all
+    from discogan_tf.startup import silence_startup_logs
 
-    quiet_libraries()
-    with errors_for_people():
+    silence_startup_logs()
+    with exit_on_errors():
         configs = configs_of(values.data_dir, values.workdir, values.num_steps)
         train_all(configs)
         draw(configs, values.workdir / "curves.png")
-    words = alarms(configs)
-    (values.workdir / "curves.md").write_text(words + "\n")
-    print(f"\nAlarms:\n{words}\n\nWritten to {values.workdir}: curves.png and curves.md.")
+    markdown = warnings(configs)
+    (values.workdir / "curves.md").write_text(markdown + "\n")
+    print(f"\nWarnings:\n{markdown}\n\nWritten to {values.workdir}: curves.png and curves.md.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Training several runs one after the other, as `train.py` trains one."""
+"""Training of several runs, one after another, as `train.py` trains one."""
 
 import contextlib
 import signal
@@ -10,8 +10,8 @@ from discogan_tf.errors import ConfigError, DiscoganError
 
 
 @contextlib.contextmanager
-def errors_for_people():
-    """Ends the program as `train.py` does: with words on an error, and with 130 on Ctrl-C."""
+def exit_on_errors():
+    """Ends the program as `train.py` does: with a message on an error, and with 130 on Ctrl-C."""
     try:
         yield
     except (DiscoganError, OSError) as error:
@@ -21,31 +21,34 @@ def errors_for_people():
 
 
 def train_all(runs: dict[str, Config]) -> None:
-    """Trains each run, or what is left of it, after a line with its label.
+    """Trains each run, or what remains of it.
+
+    Args:
+      runs: Label of each run, which is printed -> its settings.
 
     Raises:
-      SystemExit: 128 + the signal's number, when one asked to stop; the run in hand has saved then.
-      ConfigError: if a run has gone on further than its settings say, so that it cannot be compared.
-      DataError: if pictures, of which there must be some held out, are missing.
-      DiscoganError, OSError: else as `train`.
+      SystemExit: 128 + the signal's number, when one stopped it, after the current run saved.
+      ConfigError: if a run has more steps than its settings say, so that it cannot be compared.
+      DataError: if images are missing, which must include validation images.
+      DiscoganError, OSError: otherwise as `train`.
     """
     from discogan_tf.data.domains import load_domain
     from discogan_tf.training.loop import train
 
-    for config in runs.values():  # Known now rather than after hours.
-        for domain in (config.domain_a, config.domain_b):
+    for config in runs.values():  # To fail now rather than after hours.
+        for domain in config.domains.values():
             load_domain(config.data_dir, domain, "val", config.image_size)
         if Path(config.workdir).parent.joinpath("config.cfg").exists():
             raise ConfigError(
-                f"--workdir={Path(config.workdir).parent} holds a run of its own: give another"
+                f"--workdir={Path(config.workdir).parent} holds a run itself. Give another"
             )
     for label, config in runs.items():
         print(f"\n{label}:")
-        ending = train(config)
-        if ending.stopped_by:
-            sys.exit(128 + ending.stopped_by)
-        if ending.step != config.num_steps:
+        result = train(config)
+        if result.stopped_by:
+            sys.exit(128 + result.stopped_by)
+        if result.step != config.num_steps:
             raise ConfigError(
-                f"{config.workdir} is at step {ending.step} already, and --num_steps={config.num_steps}: "
-                "take that many steps, or another --workdir"
+                f"{config.workdir} is at step {result.step} already, beyond "
+                f"--num_steps={config.num_steps}. Give that many steps, or another --workdir"
             )

@@ -1,13 +1,14 @@
-"""The paper's claim on pictures: GAN, GAN with reconstruction and DiscoGAN from equally many of them.
+"""The paper's three models on the same images: GAN, GAN with reconstruction, DiscoGAN.
 
     python -m data_prep sample --data_dir=data
-    python -m discogan_tf.experiments.three_models --flagfile=quickstart.cfg --workdir=runs/three_models
+    python -m discogan_tf.experiments.three_models --flagfile=quickstart.cfg \\
+        --workdir=runs/three_models
 
-Trains each model with the same settings and the same pictures in the same order, as `train.py` would, in
-a folder of its own within the workdir, and measures the translations from domain a to b, the way that all
-three have, on validation pictures. With `--seeds=3` each is trained three times, and numbers are means
-with the lowest and the highest. Writes `three_models.md`, `three_models.png` and a page,
-`three_models.html`. Run again, it goes on where it was stopped. Exit status as `train.py`'s.
+Trains each model with the same settings and the same images in the same order, as `train.py` does,
+in its own folder within the workdir, and measures the translations from domain a to b, which all
+three have, on validation images. With `--seeds=3` each is trained three times, and numbers are
+means with the lowest and the highest. Writes `three_models.md`, `three_models.png` and
+`three_models.html`. The same command resumes it. Exit status: as of `train.py`.
 """
 
 import dataclasses
@@ -20,11 +21,11 @@ from absl import app, flags
 
 from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
-from discogan_tf.experiments import MODEL_WORDS
+from discogan_tf.experiments import MODEL_NAMES
 from discogan_tf.flags import config_from_flags, define_training_flags
-from discogan_tf.quiet import quiet_libraries
+from discogan_tf.startup import silence_startup_logs
 
-_PICTURES = 200
+_IMAGES = 200
 _SHOWN = 10
 
 
@@ -33,21 +34,24 @@ def configs_of(config: Config, seeds: int) -> dict[str, list[Config]]:
     return {
         name: [
             dataclasses.replace(
-                config, model=name, seed=seed, workdir=str(Path(config.workdir) / f"{name}_seed_{seed}")
+                config,
+                model=name,
+                seed=seed,
+                workdir=str(Path(config.workdir) / f"{name}_seed_{seed}"),
             )
             for seed in range(config.seed, config.seed + seeds)
         ]
-        for name in MODEL_WORDS
+        for name in MODEL_NAMES
     }
 
 
 def over_seeds(reports: list[dict]) -> dict:
-    """One report of several: of each metric the mean, and the lowest and the highest as its interval.
+    """Several reports as one: the mean of each metric, with its range as the interval.
 
-    A single one stays as it is, with the bootstrap intervals over its pictures.
+    A single report keeps the bootstrap intervals over its images.
 
     Args:
-      reports: As `subject.measure` gives them, of the same metrics.
+      reports: As from `evaluated_run.measure`, with the same metrics.
     """
     if len(reports) == 1:
         return reports[0]
@@ -56,45 +60,45 @@ def over_seeds(reports: list[dict]) -> dict:
         directions[direction] = {}
         for metric, entry in found.items():
             values = [report["directions"][direction][metric]["value"] for report in reports]
-            of_all = {"value": statistics.fmean(values), "low": min(values), "high": max(values)}
-            directions[direction][metric] = entry | of_all
+            over_all = {"value": statistics.fmean(values), "low": min(values), "high": max(values)}
+            directions[direction][metric] = entry | over_all
     return reports[0] | {"directions": directions}
 
 
 def measure(configs: dict[str, list[Config]], resamples: int) -> tuple[dict, dict]:
-    """What the trained runs make of validation pictures.
+    """Measures the trained runs on validation images.
 
     Args:
-      configs: What `configs_of` gave.
+      configs: As from `configs_of`.
       resamples: Samples for each bootstrap interval.
 
     Returns:
-      A model's words -> its report over all seeds; and the rows of a sheet, of the first seed: label ->
-      pictures, float32 [n, size, size, 3] in [0, 1].
+      Display name of each model -> its report over all seeds; and the rows of a grid, of the first
+      seed: label -> images, float32 [n, size, size, 3] in [0, 1].
     """
     from discogan_tf.data.domains import evenly_spaced
-    from discogan_tf.evaluation import subject
+    from discogan_tf.evaluation import evaluated_run
 
     reports, rows = {}, {}
     for name, runs in configs.items():
         measured = []
         for run in runs:
-            of = subject.load_subject(run, "val", "last", _PICTURES)
-            measured.append(subject.measure(of, resamples))
+            loaded = evaluated_run.load_evaluated_run(run, "val", "last", _IMAGES)
+            measured.append(evaluated_run.measure(loaded, resamples))
             if run is runs[0]:
-                view = of.views[_direction(run)]
-                rows[run.name_a] = evenly_spaced(view.inputs, _SHOWN)
-                rows[MODEL_WORDS[name]] = evenly_spaced(view.outputs, _SHOWN)
-        reports[MODEL_WORDS[name]] = over_seeds(measured)
+                batch = loaded.batches[_direction(run)]
+                rows[run.name_a] = evenly_spaced(batch.inputs, _SHOWN)
+                rows[MODEL_NAMES[name]] = evenly_spaced(batch.outputs, _SHOWN)
+        reports[MODEL_NAMES[name]] = over_seeds(measured)
     return reports, rows
 
 
 def show(configs: dict[str, list[Config]], command: str, resamples: int = 200) -> None:
-    """Measures the trained runs, prints the table and writes table, sheet and page into their folder.
+    """Measures the trained runs, and writes a table, a grid and a page into their folder.
 
     Args:
-      configs: What `configs_of` gave.
-      command: What made them, for the page.
+      configs: As from `configs_of`.
+      command: The command that trained them, for the page.
       resamples: Samples for each bootstrap interval.
     """
     from discogan_tf import images as pixels
@@ -106,19 +110,19 @@ def show(configs: dict[str, list[Config]], command: str, resamples: int = 200) -
     workdirs = [Path(run.workdir) for runs in configs.values() for run in runs]
     first, folder, seeds = configs["discogan"][0], workdirs[0].parent, len(configs["discogan"])
     direction = _direction(first)
-    table, sheet = tables.side_by_side(reports, direction), pixels.draw_sheet(rows)
+    table, grid = tables.side_by_side(reports, direction), pixels.draw_grid(rows)
     notes = tables.notes(next(iter(reports.values())))[:2]
     if seeds > 1:
         notes[1] = f"Means of {seeds} seeds; in brackets the lowest and the highest."
     print(f"\n{direction}\n\n{tables.in_columns(*table)}\n", *notes, sep="\n")
     (folder / "three_models.md").write_text(tables.in_markdown(*table) + "\n")
-    pixels.write_png(folder / "three_models.png", sheet)
-    pictures = page.picture(sheet, "translations")
-    drawn = curves.draw_metrics({path.name: read_records(path) for path in workdirs}, direction)
+    pixels.write_png(folder / "three_models.png", grid)
+    images = page.image(grid, "translations")
+    plots = curves.draw_metrics({path.name: read_records(path) for path in workdirs}, direction)
     sections = [
         page.section(direction, page.table(*table), *(page.text(note, "note") for note in notes)),
-        page.section(f"The same validation pictures by each, seed {first.seed}", pictures),
-        page.section("During training", page.curves(*drawn)),
+        page.section(f"The same validation images by each, seed {first.seed}", images),
+        page.section("During training", page.curves(*plots)),
         page.section("Command", page.preformatted(command)),
     ]
     content = page.page("GAN, GAN with reconstruction, DiscoGAN", *sections)
@@ -127,30 +131,34 @@ def show(configs: dict[str, list[Config]], command: str, resamples: int = 200) -
 
 
 def _direction(config: Config) -> str:
-    """Name of the translation from domain a to b, the way that all three models have."""
-    return next(name for name, of_model in config.directions.items() if of_model == "a_to_b")
+    """Display name of the translation from domain a to b, which all three models have."""
+    from discogan_tf.models.contract import display_name
+    from discogan_tf.models.discogan import GAN
+
+    return display_name(GAN.translations[0], config.display_names)
 
 
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    quiet_libraries()
-    from discogan_tf.experiments.running import errors_for_people, train_all
+    silence_startup_logs()
+    from discogan_tf.experiments.running import exit_on_errors, train_all
 
-    with errors_for_people():
+    with exit_on_errors():
         if flags.FLAGS["model"].present:
-            raise ConfigError("--model: all three are trained; leave it out")
+            raise ConfigError("--model: all three are trained. Omit it")
         config = config_from_flags()
         if config.distribute != "none":
-            # One process trains them all, and TensorFlow would mix up the replicas of one with another's.
+            # One process trains them all, and TensorFlow would confuse the replicas of one with
+            # another's.
             raise ConfigError(
-                f"--distribute={config.distribute}: train each model by train.py, and compare"
+                f"--distribute={config.distribute}: train each model by train.py, then compare"
             )
         configs = configs_of(config, flags.FLAGS.seeds)
-        # Seeds outermost: whoever stops it early has all three models of some seeds.
+        # Seeds in the outer loop: if it is stopped early, some seeds have all three models.
         train_all(
             {
-                f"{MODEL_WORDS[run.model]}, seed {run.seed}": run
+                f"{MODEL_NAMES[run.model]}, seed {run.seed}": run
                 for runs in zip(*configs.values(), strict=True)
                 for run in runs
             }
@@ -160,5 +168,5 @@ def main(argv: list[str]) -> None:
 
 if __name__ == "__main__":
     define_training_flags()
-    flags.DEFINE_integer("seeds", 1, "How many runs of each model.", lower_bound=1)
+    flags.DEFINE_integer("seeds", 1, "Number of runs of each model.", lower_bound=1)
     app.run(main)

@@ -2,10 +2,11 @@
 
     python -m discogan_tf.experiments.toy --seeds=10 --output_dir=runs/toy
 
-Two domains, 5 and 10 modes on circles (Kim et al. 2017, section 3.1 and figure 4), and the three models
-with the losses, schedules and step that pictures are trained with; only the networks are small. Writes
-`toy.png`, the translated points of the first seed through time over what the discriminator takes for real,
-and prints a table over all seeds, which goes to `toy.md` and `toy.json`, too.
+Two domains, 5 and 10 modes on circles (Kim et al. 2017, section 3.1 and figure 4), and the three
+models with the same losses, schedules and step as for images; only the networks are small. Writes
+`toy.png`, the translated points of the first seed during training over what the discriminator
+classifies as real, and prints a table over all seeds, which it writes to `toy.md` and `toy.json`
+too.
 """
 
 import argparse
@@ -13,13 +14,13 @@ import dataclasses
 import json
 from pathlib import Path
 
-from discogan_tf.experiments import MODEL_WORDS
+from discogan_tf.experiments import MODEL_NAMES
 
 _SOURCE_MODES, _TARGET_MODES = 5, 10
-_OF_EACH = 200
+_POINTS_PER_MODE = 200
 _EXTENT = 3.0
 _GRID = 120
-# When points are looked at, as shares of all steps.
+# When points are plotted, as shares of all steps.
 _MOMENTS = (0.0, 0.02, 0.1, 0.3, 1.0)
 
 
@@ -29,10 +30,10 @@ def train(model_name: str, seed: int, num_steps: int):
     Args:
       model_name: A name in `MODELS`.
       seed: Of weights and points.
-      num_steps: How many.
+      num_steps: How many steps.
 
-    Returns:
-      (step, translated points [n, 2], probability of real on a grid [rows, columns]) of each moment.
+    Returns: (step, translated points [n, 2], probability of real on a grid [rows, columns]) of each
+      moment.
     """
     import keras
     import numpy as np
@@ -42,28 +43,36 @@ def train(model_name: str, seed: int, num_steps: int):
     from discogan_tf.experiments import mixtures
     from discogan_tf.models import MODELS
     from discogan_tf.networks.architectures import POINTS
-    from discogan_tf.training.calls import create_calls
+    from discogan_tf.training.schedules import learning_rate_schedule, update_schedule
     from discogan_tf.training.step import create_optimizers, create_step
+    from discogan_tf.training.train_loop import create_train_loop
 
     config = Config(
         model=model_name, seed=seed, precision="float32", batch_size=200, learning_rate=1e-3,
         reconstruction_loss="mse", reconstruction_weight=1.0,
     )  # fmt: skip
     keras.utils.set_random_seed(seed)
-    model = MODELS[model_name](config, tf.float32, (POINTS, (2,)))
+    model = MODELS[model_name](config, tf.float32, POINTS)
     strategy = tf.distribute.get_strategy()
-    step = create_step(model, create_optimizers(model, config), config, strategy)
-    take_steps = create_calls(step, strategy)
-    centres = {"a": mixtures.circle(_SOURCE_MODES), "b": mixtures.circle(_TARGET_MODES)}
-    elements = iter(mixtures.batches(centres, config.batch_size, seed))
-    points, _ = mixtures.draw(centres["a"], _OF_EACH)
+    step = create_step(
+        model,
+        create_optimizers(model, config),
+        strategy,
+        update_schedule(config),
+        learning_rate_schedule(config),
+        model.loss_weights,
+    )
+    train_loop = create_train_loop(step, strategy)
+    centers = {"a": mixtures.circle(_SOURCE_MODES), "b": mixtures.circle(_TARGET_MODES)}
+    elements = iter(mixtures.batches(centers, config.batch_size, seed))
+    points, _ = mixtures.sample(centers["a"], _POINTS_PER_MODE)
     axis = np.linspace(-_EXTENT, _EXTENT, _GRID, dtype=np.float32)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     moments, done = [], 0
     for share in _MOMENTS:
         until = int(share * num_steps)
         if until > done:
-            take_steps(elements, done + 1, until - done)
+            train_loop(elements, done + 1, until - done)
             done = until
         logits, _ = model.discriminators["b"](grid)
         surface = tf.sigmoid(logits).numpy().reshape(_GRID, _GRID)
@@ -72,20 +81,22 @@ def train(model_name: str, seed: int, num_steps: int):
 
 
 def draw(moments: dict, path: Path) -> None:
-    """The figure: a row for each model, a column for each moment."""
+    """The figure: one row per model, one column per moment."""
     from matplotlib.figure import Figure
 
     from discogan_tf.experiments import mixtures
 
-    _, modes = mixtures.draw(mixtures.circle(_SOURCE_MODES), _OF_EACH)
+    _, modes = mixtures.sample(mixtures.circle(_SOURCE_MODES), _POINTS_PER_MODE)
     targets = mixtures.circle(_TARGET_MODES)
     figure = Figure(figsize=(2.6 * len(_MOMENTS), 2.7 * len(moments)), layout="constrained")
     axes = figure.subplots(len(moments), len(_MOMENTS), squeeze=False)
-    for row, (name, of_model) in zip(axes, moments.items(), strict=True):
-        row[0].set_ylabel(MODEL_WORDS[name])
-        for axis, (step, points, surface) in zip(row, of_model, strict=True):
+    for row, (name, model_moments) in zip(axes, moments.items(), strict=True):
+        row[0].set_ylabel(MODEL_NAMES[name])
+        for axis, (step, points, surface) in zip(row, model_moments, strict=True):
             extent = (-_EXTENT, _EXTENT, -_EXTENT, _EXTENT)
-            axis.imshow(surface, extent=extent, origin="lower", cmap="Greys_r", vmin=0, vmax=1, alpha=0.6)
+            axis.imshow(
+                surface, extent=extent, origin="lower", cmap="Greys_r", vmin=0, vmax=1, alpha=0.6
+            )
             axis.scatter(*points.T, s=3, c=modes, cmap="tab10", vmax=9)
             axis.scatter(*targets.T, marker="x", c="black", s=22, linewidths=1)
             axis.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[], title=f"step {step:,}")
@@ -93,7 +104,7 @@ def draw(moments: dict, path: Path) -> None:
 
 
 def table(found: dict) -> str:
-    """Markdown of the counts: means over the seeds, with bootstrap intervals of 95 %.
+    """The counts as Markdown: means over the seeds, with bootstrap intervals of 95 %.
 
     Args:
       found: Name of a model -> a `Mapping` for each seed.
@@ -108,8 +119,10 @@ def table(found: dict) -> str:
     }
     rows = []
     for name, mappings in found.items():
-        values = [[float(getattr(mapping, field)) for mapping in mappings] for field in columns.values()]
-        rows.append([MODEL_WORDS[name], *map(_mean, values)])
+        values = [
+            [float(getattr(mapping, field)) for mapping in mappings] for field in columns.values()
+        ]
+        rows.append([MODEL_NAMES[name], *map(_mean, values)])
     return tables.in_markdown(["", *columns], rows)
 
 
@@ -119,34 +132,39 @@ def _mean(values: list[float]) -> str:
     from discogan_tf.evaluation.measurement import bootstrap_interval
 
     values = np.array(values)
-    low, high = bootstrap_interval(lambda drawn: float(values[drawn].mean()), len(values), resamples=2000)
+    low, high = bootstrap_interval(
+        lambda sample: float(values[sample].mean()), len(values), resamples=2000
+    )
     return f"{values.mean():.2f} ({low:.2f} to {high:.2f})"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m discogan_tf.experiments.toy", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("--seeds", type=int, default=10, help="how many runs of each model (10)")
+    parser = argparse.ArgumentParser(
+        prog="python -m discogan_tf.experiments.toy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seeds", type=int, default=10, help="number of runs of each model (10)")
     parser.add_argument("--num_steps", type=int, default=10_000, help="steps of each run (10000)")
     parser.add_argument("--output_dir", type=Path, default=Path("runs/toy"))
     values = parser.parse_args()
     if values.seeds < 1 or values.num_steps < 1:
         parser.error("--seeds and --num_steps: at least 1")
 
-    from discogan_tf.quiet import quiet_libraries
+    from discogan_tf.startup import silence_startup_logs
 
-    quiet_libraries()
+    silence_startup_logs()
     from tqdm import tqdm
 
     from discogan_tf.experiments import mixtures
 
     targets = mixtures.circle(_TARGET_MODES)
-    _, modes = mixtures.draw(mixtures.circle(_SOURCE_MODES), _OF_EACH)
+    _, modes = mixtures.sample(mixtures.circle(_SOURCE_MODES), _POINTS_PER_MODE)
     values.output_dir.mkdir(parents=True, exist_ok=True)
-    found, shown = {name: [] for name in MODEL_WORDS}, {}
-    with tqdm(total=values.seeds * len(MODEL_WORDS), unit="run") as bar:
+    found, shown = {name: [] for name in MODEL_NAMES}, {}
+    with tqdm(total=values.seeds * len(MODEL_NAMES), unit="run") as bar:
         for seed in range(values.seeds):
-            for name in MODEL_WORDS:
+            for name in MODEL_NAMES:
                 moments = train(name, seed, values.num_steps)
                 found[name].append(mixtures.mapping(moments[-1][1], modes, targets))
                 if seed == 0:
@@ -154,11 +172,11 @@ def main() -> None:
                 bar.update()
             if seed == 0:
                 draw(shown, values.output_dir / "toy.png")
-    words = table(found)
-    (values.output_dir / "toy.md").write_text(words + "\n")
+    markdown = table(found)
+    (values.output_dir / "toy.md").write_text(markdown + "\n")
     records = {name: [dataclasses.asdict(mapping) for mapping in of] for name, of in found.items()}
     (values.output_dir / "toy.json").write_text(json.dumps(records, indent=1) + "\n")
-    print(f"{words}\n\nThe first seed through time: {values.output_dir / 'toy.png'}")
+    print(f"{markdown}\n\nThe first seed during training: {values.output_dir / 'toy.png'}")
 
 
 if __name__ == "__main__":

@@ -1,28 +1,41 @@
-"""The models, named for their papers. A new one is a file here and a line in `MODELS`.
+"""The models, one file per paper. A new one is a file here and an entry in `MODELS`.
 
-A model is any class made as `Model(config, compute_dtype)` with
+A model is any class that is made as `Model(config, compute_dtype)` and has
 
-- `generators`, `discriminators`: `dict[str, keras.Model]`, built; a generator's name begins with the
-  domain whose pictures it takes ("a_to_b"), a discriminator's is the domain it judges;
-- `forward(batch)`: everything that the losses of one batch share, as named tensors, so that no
-  network runs twice on the same pictures;
-- `generator_losses(tensors)`, `discriminator_losses(tensors)`: `dict[str, scalar]`, unweighted, of
-  what `forward` gave; the losses of the discriminator of domain a are named `discriminator_a_...`;
-- `sample(batch)`: named image batches, in the order in which a sample sheet shows them;
-- `signatures(generators)`: direction -> name -> `Signature`, for use after training, with the model's
-  own generators or others in their place; `serving_default` gives `translated`.
+- `translations`: tuple of `Translation`. Nothing else knows which generator leads where.
+- `generators`, `discriminators`: `dict[str, keras.Model]`, built. A translation and its generator
+  have the same name. Logits may have any shape.
+- `state`: `dict[str, tf.Variable]`, whatever else the next step depends on, such as a replay
+  buffer. Checkpoints hold it.
+- `forward(batch, step)`: all that the losses of one batch share, as named tensors, in training
+  mode, each network once on the same input. A batch is a dict of named streams, each one array or a
+  tuple of aligned ones; `step` is the number of the step, from 1 on.
+- `generator_losses(tensors)`, `discriminator_losses(tensors)`: `dict[str, scalar]`, unweighted. The
+  losses of the discriminator of domain a are named `discriminator_a_...`.
+- `loss_weights(step)`: weight of every loss at a step, by its name.
+- `generator_inputs(batch)`: generator -> its inputs by name, in their order, for a batch of real
+  data, of all generators whose streams the batch has. They serve to estimate statistics, to
+  evaluate and to test exports.
+- `sample(batch)`: named image batches, in the order in which a sample grid shows them.
+- `signatures(generators)`: translation -> name -> `Signature`, with the model's own generators or
+  with others in their place, such as folded copies.
 """
 
+import dataclasses
+
+from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
-from discogan_tf.models.discogan import DiscoGAN
-from discogan_tf.models.gan import GAN
-from discogan_tf.models.recon_gan import ReconGAN
+from discogan_tf.models.discogan import GAN, DiscoGAN, ReconGAN
 
 MODELS = {"discogan": DiscoGAN, "recon_gan": ReconGAN, "gan": GAN}
 
 
-def create_model(config, compute_dtype):
-    """The model that `config` names, built and with fresh weights.
+def create_model(config: Config, compute_dtype):
+    """The model that `config` names, built, with fresh weights.
+
+    Args:
+      config: The run's settings.
+      compute_dtype: What the networks compute in during training.
 
     Raises:
       ConfigError: if there is no model of that name.
@@ -30,3 +43,8 @@ def create_model(config, compute_dtype):
     if config.model not in MODELS:
         raise ConfigError(f"--model={config.model}: must be one of {', '.join(MODELS)}")
     return MODELS[config.model](config, compute_dtype)
+
+
+def create_inference_model(config: Config):
+    """The model of a run for use after training: float32 and plain convolutions, as in exports."""
+    return create_model(dataclasses.replace(config, conv_implementation="plain"), "float32")

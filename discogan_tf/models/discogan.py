@@ -1,153 +1,224 @@
-"""DiscoGAN (Kim et al. 2017, arXiv 1703.05192), as the chapter builds it."""
+"""Kim et al. 2017 (arXiv 1703.05192): GAN, GAN with reconstruction, DiscoGAN."""
 
 import tensorflow as tf
 
 from discogan_tf import losses
-from discogan_tf.models.signature import Signature
+from discogan_tf.config import Config
+from discogan_tf.models.contract import IMAGES, SERVING_DEFAULT, TRANSLATED, Signature, Translation
 from discogan_tf.networks.architectures import ARCHITECTURES, Architecture
 
-_BACK = {"a_to_b": "b_to_a", "b_to_a": "a_to_b"}
+_A_TO_B = Translation("a_to_b", source="a", target="b", inverse="b_to_a")
+_B_TO_A = Translation("b_to_a", source="b", target="a", inverse="a_to_b")
 
 
 class DiscoGAN:
-    """Two translators that must undo each other, and a judge of each domain.
+    """Two generators that must undo each other, and a discriminator for each domain.
 
-    G_ab draws for a picture of domain a its match in b, and G_ba the other way. D_a and D_b tell
-    real pictures of their domain from drawn ones. That G_ba(G_ab(x)) must give x back, and
-    G_ab(G_ba(y)) must give y, keeps the translations from sending many pictures to one: it is what
-    makes them a relation between the domains (paper, section 2.4).
-
-    The paper's other two models are this one with less: see `gan.py` and `recon_gan.py`.
+    G_ab translates an image of domain a to b, and G_ba the other way. D_a and D_b discriminate
+    between real images of their domain and translations. Cycle consistency, G_ba(G_ab(x)) = x and
+    G_ab(G_ba(y)) = y, keeps a translation from mapping many images to one (mode collapse): it makes
+    the two a one-to-one relation between the domains (paper, section 2.4).
 
     Args:
-      config: The run's settings; of them it reads `image_size`, `architecture`, `reconstruction_loss` and
-        whether `feature_matching_weight` is anything.
+      config: The run's settings: `image_size`, `architecture` and its sizes, losses and weights.
       compute_dtype: What the networks compute in during training.
-      architecture: The networks, and the shape of what they translate, if they are not `config`'s.
+      architecture: The networks, if they are not those of `config`.
     """
 
-    # Translations that a discriminator judges, and domains whose pictures must come back.
-    JUDGED = ("a_to_b", "b_to_a")
-    CYCLES = ("a", "b")
+    translations = (_A_TO_B, _B_TO_A)
+    # Names of the translations that a discriminator sees, and of those that their inverse must
+    # undo.
+    adversarial: tuple[str, ...] = ("a_to_b", "b_to_a")
+    cycles: tuple[str, ...] = ("a_to_b", "b_to_a")
 
     def __init__(
         self,
-        config,
+        config: Config,
         compute_dtype: tf.DType = tf.float32,
-        architecture: tuple[Architecture, tuple[int, ...]] | None = None,
+        architecture: Architecture | None = None,
     ):
-        pictures = (ARCHITECTURES[config.architecture], (config.image_size, config.image_size, 3))
-        networks, self._shape = architecture or pictures
-        self._reconstruction = losses.RECONSTRUCTION[config.reconstruction_loss]
+        networks = architecture or ARCHITECTURES[config.architecture](config)
+        self._config, self._compute_dtype = config, compute_dtype
+        self._input_shape = networks.input_shape
+        self._adversarial_loss = losses.ADVERSARIAL[config.adversarial_loss]
+        self._reconstruction_loss = losses.RECONSTRUCTION[config.reconstruction_loss]
         self._matches_features = config.feature_matching_weight > 0
-        self._compute_dtype = compute_dtype
-        directions = _BACK if self.CYCLES else self.JUDGED
-        self.generators = {
-            direction: networks.generator(f"generator_{direction}") for direction in directions
-        }
-        domains = sorted(direction[-1] for direction in self.JUDGED)
+        self._by_name = {translation.name: translation for translation in self.translations}
+        self.state: dict[str, tf.Variable] = {}
+        self.generators = {name: networks.generator(f"generator_{name}") for name in self._by_name}
+        domains = sorted(self._by_name[name].target for name in self.adversarial)
         self.discriminators = {
             domain: networks.discriminator(f"discriminator_{domain}") for domain in domains
         }
         for network in (*self.generators.values(), *self.discriminators.values()):
-            network(tf.zeros((1, *self._shape)))  # Creates the variables.
+            network(tf.zeros((1, *self._input_shape)))  # Creates the variables.
 
-    def forward(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Translations, reconstructions and the judgement of the fakes, in training mode.
+    def forward(self, batch: dict[str, tf.Tensor], step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Translations, reconstructions and what the discriminators say, in training mode.
 
-        Each picture passes its discriminator once, and both sides' losses use that pass.
+        Each image passes its discriminator once, and the losses of both sides use that pass.
         Differs from the chapter, whose generators see the discriminators after their update.
 
         Args:
-          batch: {"a", "b"}: real pictures, float32 [batch, size, size, 3] in [0, 1].
+          batch: "a", "b" -> real images, float32 [batch, size, size, 3] in [0, 1].
+          step: Number of the step; not used.
 
         Returns:
-          Images `real_a`, `fake_b`, `reconstructed_a` and the same from b, as `batch`; `fake_a_logits`,
-          `real_a_logits` and the same of b, float32 [batch]; and their features, as discriminators give
-          them, `fake_a_features`, ... What the model lacks is not there.
+          Images `real_a`, `fake_b`, `reconstructed_a` and the same from b, as `batch`;
+          `fake_a_logits`, `real_a_logits` and the same of b, float32; and their features, as the
+          discriminators return them, `fake_a_features`, ... Only what the model has.
         """
         tensors = {"real_a": batch["a"], "real_b": batch["b"]}
-        for direction in dict.fromkeys((*self.JUDGED, *(_from(domain) for domain in self.CYCLES))):
-            tensors[f"fake_{direction[-1]}"] = self._translate(direction, batch[direction[0]])
-        for domain in self.CYCLES:
-            there = _from(domain)
-            tensors[f"reconstructed_{domain}"] = self._translate(_BACK[there], tensors[f"fake_{there[-1]}"])
+        for name in dict.fromkeys((*self.adversarial, *self.cycles)):
+            translation = self._by_name[name]
+            tensors[f"fake_{translation.target}"] = self._translate(name, batch[translation.source])
+        for name in self.cycles:
+            translation = self._by_name[name]
+            tensors[f"reconstructed_{translation.source}"] = self._translate(
+                translation.inverse, tensors[f"fake_{translation.target}"]
+            )
         for domain in self.discriminators:
             for kind in ("fake", "real"):
                 name = f"{kind}_{domain}"
-                tensors[f"{name}_logits"], tensors[f"{name}_features"] = self._judge(domain, tensors[name])
+                tensors[f"{name}_logits"], tensors[f"{name}_features"] = self._discriminate(
+                    domain, tensors[name]
+                )
         return tensors
 
     def generator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adversarial and reconstruction losses (paper, equations 5 and 7), unweighted; and, if they are
-        asked for, feature matching losses, as in the authors' code.
+        """Adversarial and reconstruction losses (paper, equations 5 and 7), unweighted.
+
+        Feature matching losses, as in the authors' code, if their weight is not 0.
         """
         result = {}
-        for direction in self.JUDGED:
-            domain = direction[-1]
-            result[f"adversarial_{direction}"] = losses.adversarial(tensors[f"fake_{domain}_logits"])
+        for name in self.adversarial:
+            domain = self._by_name[name].target
+            fake_logits = tensors[f"fake_{domain}_logits"]
+            result[f"adversarial_{name}"] = self._adversarial_loss.generator(fake_logits)
             if self._matches_features:
-                result[f"feature_matching_{direction}"] = losses.feature_matching(
+                result[f"feature_matching_{name}"] = losses.feature_matching(
                     tensors[f"real_{domain}_features"], tensors[f"fake_{domain}_features"]
                 )
-        for domain in self.CYCLES:
-            result[f"reconstruction_{domain}"] = self._reconstruction(
+        for name in self.cycles:
+            domain = self._by_name[name].source
+            result[f"reconstruction_{domain}"] = self._reconstruction_loss(
                 tensors[f"real_{domain}"], tensors[f"reconstructed_{domain}"]
             )
         return result
 
     def discriminator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Cross-entropy on real and on drawn pictures (paper, equations 6 and 8)."""
+        """Discriminator losses on real images and on translations (paper, equations 6 and 8)."""
         result = {}
         for domain in self.discriminators:
-            result[f"discriminator_{domain}_real"] = losses.discriminator_real(
+            result[f"discriminator_{domain}_real"] = self._adversarial_loss.real(
                 tensors[f"real_{domain}_logits"]
             )
-            result[f"discriminator_{domain}_fake"] = losses.discriminator_fake(
+            result[f"discriminator_{domain}_fake"] = self._adversarial_loss.fake(
                 tensors[f"fake_{domain}_logits"]
             )
         return result
 
+    def loss_weights(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Weight of every loss in its side's total.
+
+        The chapter's totals are plain sums. In the authors' code the generators' total is
+        (1 - r) * (0.1 * adversarial + 0.9 * feature matching) + r * reconstruction, with r small at
+        first.
+
+        Args:
+          step: Number of the step, from 1 on; scalar int64.
+
+        Returns:
+          Name of each loss -> float32 scalar.
+        """
+        config = self._config
+        adversarial, features, reconstruction = (
+            tf.constant(weight)
+            for weight in (
+                config.adversarial_weight,
+                config.feature_matching_weight,
+                config.reconstruction_weight,
+            )
+        )
+        if config.reconstruction_rate:
+            early = tf.cast(step, tf.int64) <= config.early_steps
+            rate = tf.where(early, config.early_reconstruction_rate, config.reconstruction_rate)
+            adversarial, features = adversarial * (1 - rate), features * (1 - rate)
+            reconstruction = reconstruction * rate
+        weights = {}
+        for name in self.adversarial:
+            weights |= {f"adversarial_{name}": adversarial, f"feature_matching_{name}": features}
+        for name in self.cycles:
+            weights[f"reconstruction_{self._by_name[name].source}"] = reconstruction
+        for domain in self.discriminators:
+            for kind in ("real", "fake"):
+                weights[f"discriminator_{domain}_{kind}"] = tf.constant(config.discriminator_weight)
+        return weights
+
+    def generator_inputs(self, batch: dict[str, tf.Tensor]) -> dict[str, dict[str, tf.Tensor]]:
+        """Each generator takes the real images of its source domain, if `batch` has them."""
+        return {
+            name: {IMAGES: batch[source]}
+            for name, source, _, _ in self.translations
+            if source in batch
+        }
+
     def sample(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """What a sample sheet shows of `batch`: outside training mode, in float32."""
+        """What a sample grid shows of `batch`: outside training mode, in float32."""
         shown = {}
-        for direction, generator in self.generators.items():
-            source, target = direction[0], direction[-1]
+        for name, source, target, inverse in self.translations:
             shown[f"real_{source}"] = batch[source]
-            fake = shown[f"fake_{target}"] = generator(batch[source])
-            if _BACK[direction] in self.generators:
-                shown[f"reconstructed_{source}"] = self.generators[_BACK[direction]](fake)
+            fake = shown[f"fake_{target}"] = self.generators[name](batch[source])
+            if inverse:
+                shown[f"reconstructed_{source}"] = self.generators[inverse](fake)
         return shown
 
     def signatures(self, generators: dict | None = None) -> dict[str, dict[str, Signature]]:
-        """Of each direction: `serving_default`, the translation, and, if there is a way back, `cycle`.
+        """Of each translation: `serving_default`, and `cycle` if there is an inverse.
 
         Args:
           generators: What to run instead of the model's own, such as folded copies of them.
         """
         generators = generators or self.generators
-        images = tf.TensorSpec((None, *self._shape), tf.float32, name="images")
+        inputs = {IMAGES: tf.TensorSpec((None, *self._input_shape), tf.float32, name=IMAGES)}
 
-        def of(there, back):
+        def signatures_of(generator, inverse):
             def translate(images):
-                return {"translated": there(images)}
+                return {TRANSLATED: generator(images)}
 
             def cycle(images):
-                translated = there(images)
-                return {"translated": translated, "reconstructed": back(translated)}
+                translated = generator(images)
+                return {TRANSLATED: translated, "reconstructed": inverse(translated)}
 
-            found = {"serving_default": Signature(translate, images)}
-            return found | {"cycle": Signature(cycle, images)} if back else found
+            found = {SERVING_DEFAULT: Signature(translate, inputs)}
+            return found | {"cycle": Signature(cycle, inputs)} if inverse else found
 
-        return {name: of(network, generators.get(_BACK[name])) for name, network in generators.items()}
+        return {
+            name: signatures_of(generators[name], generators.get(inverse))
+            for name, _, _, inverse in self.translations
+        }
 
-    def _translate(self, direction: str, images: tf.Tensor) -> tf.Tensor:
-        return self.generators[direction](tf.cast(images, self._compute_dtype), training=True)
+    def _translate(self, name: str, images: tf.Tensor) -> tf.Tensor:
+        return self.generators[name](tf.cast(images, self._compute_dtype), training=True)
 
-    def _judge(self, domain: str, images: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def _discriminate(self, domain: str, images: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         return self.discriminators[domain](tf.cast(images, self._compute_dtype), training=True)
 
 
-def _from(domain: str) -> str:
-    """The direction that starts from a domain."""
-    return next(direction for direction in _BACK if direction[0] == domain)
+class ReconGAN(DiscoGAN):
+    """GAN with a reconstruction loss (paper, figure 2b): cycle consistency from a to b to a.
+
+    Several images of a may still become one of b, distinguished by details that only the second
+    generator sees (steganography); and modes of b that are never generated are missed.
+    """
+
+    adversarial = ("a_to_b",)
+    cycles = ("a_to_b",)
+
+
+class GAN(DiscoGAN):
+    """A plain GAN between domains (paper, figure 2a): nothing ties a translation to its source."""
+
+    translations = (_A_TO_B._replace(inverse=None),)
+    adversarial = ("a_to_b",)
+    cycles = ()

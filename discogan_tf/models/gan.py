@@ -4,7 +4,7 @@ from discogan_tf.models.discogan import DiscoGAN
 
 
 class GAN(DiscoGAN):
-    """One translator and a judge of what it draws. Nothing asks which picture it drew it for."""
+    """One translator and a judge of what it draws. Nothing asks which image it drew it for."""
 
     JUDGED = ("a_to_b",)
     CYCLES = ()

@@ -4,9 +4,9 @@ from discogan_tf.models.discogan import DiscoGAN
 
 
 class ReconGAN(DiscoGAN):
-    """A GAN whose pictures a second translator must lead back, one way: a to b to a.
+    """A GAN whose images a second translator must lead back, one way: a to b to a.
 
-    Several pictures of a may still become one of b, told apart by what the way back reads between the
+    Several images of a may still become one of b, told apart by what the way back reads between the
     lines; and what is in b and never drawn is missed.
     """
 

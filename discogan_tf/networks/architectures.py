@@ -1,26 +1,46 @@
-"""The networks that a model is made of."""
+"""The architectures: which networks a model can have. A new one is a file here and an entry."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 
-from discogan_tf.networks.discriminators import Discriminator
-from discogan_tf.networks.generators import Generator
+from discogan_tf.config import Config
+from discogan_tf.networks.chapter import Discriminator, Generator
 from discogan_tf.networks.paper import PaperDiscriminator, PaperGenerator
 from discogan_tf.networks.points import PointDiscriminator, PointGenerator
 
 
 class Architecture(NamedTuple):
-    """What makes a generator and a discriminator, each from its name."""
+    """What makes the networks of a run.
+
+    Attributes: generator: A function from a name to a generator, not yet built. discriminator: A
+      function from a name to a discriminator, which returns logits of any shape and
+        a list of features.
+      input_shape: Shape of one example that the networks take.
+    """
 
     generator: Callable[[str], keras.Model]
     discriminator: Callable[[str], keras.Model]
+    input_shape: tuple[int, ...]
 
 
-# Of pictures, by the value of --architecture.
-ARCHITECTURES = {
-    "chapter": Architecture(Generator, Discriminator),
-    "paper": Architecture(PaperGenerator, PaperDiscriminator),
+def _image_architecture(generator, discriminator, config: Config) -> Architecture:
+    sizes = {"conv_implementation": config.conv_implementation}
+    if config.base_filters:
+        sizes["base_filters"] = config.base_filters
+    return Architecture(
+        functools.partial(generator, **sizes),
+        functools.partial(discriminator, **sizes),
+        (config.image_size, config.image_size, 3),
+    )
+
+
+# By the value of --architecture: functions from the run's settings to an `Architecture`.
+ARCHITECTURES: dict[str, Callable[[Config], Architecture]] = {
+    "chapter": functools.partial(_image_architecture, Generator, Discriminator),
+    "paper": functools.partial(_image_architecture, PaperGenerator, PaperDiscriminator),
 }
-POINTS = Architecture(PointGenerator, PointDiscriminator)
+# For the toy experiment, which has no images.
+POINTS = Architecture(PointGenerator, PointDiscriminator, (2,))

@@ -1,140 +1,163 @@
-"""The layers that every network here is made of.
+"""The layers that every network is made of.
 
-A layer computes in the dtype of its input and keeps its variables in float32, so the same network
-trains in bfloat16 and is shown, judged and exported in float32, with nothing to convert.
+A layer computes in the dtype of its input and keeps its variables in float32. So the same network
+trains in bfloat16 and translates in float32, with nothing to convert. Each layer with variables has
+a method `fold`, which `folding.py` calls: how it becomes a layer of constants after training.
 """
 
-import contextlib
-
 import keras
+import numpy as np
 import tensorflow as tf
 
-from discogan_tf.networks.convolution import convolve, convolve_enlarged
-
-# Added to variances. TensorFlow's own default, and so the chapter's.
-EPSILON = 1e-3
-
-# Where `BatchNorm` layers note the statistics of their batches; None when nobody asks.
-_record: list | None = None
+from discogan_tf.networks import ops
 
 
-def _initializer() -> keras.initializers.Initializer:
-    """Truncated normal with deviation 0.02, as in the chapter, for every kernel."""
+def default_initializer() -> keras.initializers.Initializer:
+    """Truncated normal with standard deviation 0.02, as in the chapter."""
     return keras.initializers.TruncatedNormal(stddev=0.02)
 
 
-class Conv(keras.layers.Layer):
+class _Linear(keras.layers.Layer):
+    """A kernel and, perhaps, a bias."""
+
+    def __init__(self, use_bias: bool, name: str, initializer=None, initial_bias: float = 0.0):
+        super().__init__(name=name, autocast=False)
+        self.use_bias, self.initial_bias = use_bias, initial_bias
+        self._initializer = initializer
+
+    def _add_weights(self, kernel_shape: tuple[int, ...]) -> None:
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=kernel_shape,
+            # Made only here: an initializer draws its seed when it is made, so that the order of
+            # building decides the first weights.
+            initializer=self._initializer or default_initializer(),
+        )
+        if self.use_bias:
+            constant = keras.initializers.Constant(self.initial_bias)
+            self.bias = self.add_weight(name="bias", shape=kernel_shape[-1:], initializer=constant)
+
+    def _add_bias(self, x):
+        return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
+
+    def fold(self, source: "_Linear", norm: "BatchNorm | None") -> None:
+        """Takes constant weights that do the work of `source` and of the batch norm behind it.
+
+        Outside training, batch norm multiplies by factor = scale / sqrt(variance + epsilon) and
+        adds a constant, for each channel. So x * kernel followed by batch norm is
+
+            x * (kernel * factor) + (offset - mean * factor)
+        """
+        kernel = source.kernel.numpy().astype(np.float64)
+        bias = source.bias.numpy().astype(np.float64) if source.use_bias else None
+        if norm is not None:
+            factor, constant = norm.affine()
+            kernel = kernel * factor
+            bias = constant if bias is None else bias * factor + constant
+        self.kernel = kernel.astype(np.float32)
+        self.use_bias = bias is not None
+        if self.use_bias:
+            self.bias = bias.astype(np.float32)
+        self.built = True  # Otherwise Keras would make variables in their place.
+
+
+class Conv(_Linear):
     """4x4 convolution with SAME padding: [batch, h, w, c] -> [batch, h/stride, w/stride, filters].
 
     Args:
       filters: Number of output channels.
       stride: Step of the kernel, in both directions.
-      use_bias: False before batch norm, where a bias would have no gradient but rounding noise, which
-        Adam turns into drift. Differs from the chapter, which leaves it in.
-      initial_bias: What the bias starts at.
+      use_bias: False before batch norm, where a bias would have no gradient but rounding noise,
+        which Adam turns into drift. Differs from the chapter, which has biases there.
+      name: Of the layer. Its batch norm, if it has one, is named `NAME_norm`.
+      implementation: A key of `ops.CONV2D`.
+      initial_bias: Initial value of the bias.
     """
 
-    def __init__(self, filters: int, stride: int, use_bias: bool, name: str, initial_bias: float = 0.0):
-        super().__init__(name=name, autocast=False)
-        self.filters, self.stride, self.use_bias = filters, stride, use_bias
-        self.initial_bias = initial_bias
+    def __init__(
+        self,
+        filters: int,
+        stride: int,
+        use_bias: bool,
+        name: str,
+        implementation: str = "auto",
+        initial_bias: float = 0.0,
+    ):
+        super().__init__(use_bias, name, initial_bias=initial_bias)
+        self.filters, self.stride = filters, stride
+        self._conv2d = ops.CONV2D[implementation]
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(
-            name="kernel", shape=(4, 4, input_shape[-1], self.filters), initializer=_initializer()
-        )
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.filters,),
-                initializer=keras.initializers.Constant(self.initial_bias),
-            )
+        self._add_weights((4, 4, input_shape[-1], self.filters))
 
-    def call(self, x, training=False):
-        return self._biased(convolve(x, tf.cast(self.kernel, x.dtype), self.stride, training))
-
-    def _biased(self, x):
-        return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
+    def call(self, x):
+        return self._add_bias(self._conv2d(x, tf.cast(self.kernel, x.dtype), self.stride))
 
 
-class EnlargingConv(Conv):
-    """`depth_to_space` by 2, then a convolution: [batch, h, w, 4 * c] -> [batch, 2 * h, 2 * w, filters].
+class ConvTranspose(_Linear):
+    """Transposed 4x4 convolution: [batch, h, w, c] -> [batch, h * stride, w * stride, filters].
 
-    Arguments as of `Conv`, with a stride of 1.
+    Args:
+      filters, use_bias, name: As for `Conv`.
+      stride: Factor of enlargement. With 4, each place becomes 4x4 places that no other place
+        reaches.
     """
 
-    def __init__(self, filters: int, use_bias: bool, name: str, initial_bias: float = 0.0):
-        super().__init__(filters, 1, use_bias, name, initial_bias)
+    def __init__(self, filters: int, stride: int, use_bias: bool, name: str):
+        super().__init__(use_bias, name)
+        self.filters, self.stride = filters, stride
 
     def build(self, input_shape):
-        super().build((*input_shape[:-1], input_shape[-1] // 4))
-
-    def call(self, x, training=False):
-        return self._biased(convolve_enlarged(x, tf.cast(self.kernel, x.dtype), training))
-
-
-class ConvTranspose(Conv):
-    """The transpose of a 4x4 convolution: [batch, h, w, c] -> [batch, h * stride, w * stride, filters].
-
-    With a stride of 4 it makes of one place 4x4, none of which another place reaches. Arguments as of
-    `Conv`.
-    """
+        self._add_weights((4, 4, input_shape[-1], self.filters))
 
     def call(self, x):
         batch, (height, width) = tf.shape(x)[0], x.shape[1:3]
         shape = [batch, height * self.stride, width * self.stride, self.filters]
         kernel = tf.transpose(tf.cast(self.kernel, x.dtype), [0, 1, 3, 2])
-        return self._biased(tf.nn.conv2d_transpose(x, kernel, shape, self.stride, "SAME"))
+        return self._add_bias(tf.nn.conv2d_transpose(x, kernel, shape, self.stride, "SAME"))
 
 
-class Dense(keras.layers.Layer):
-    """Fully connected layer: [batch, features] -> [batch, units]. `use_bias` as in `Conv`.
+class Dense(_Linear):
+    """Fully connected layer: [batch, features] -> [batch, units].
 
     Args:
       units: Number of outputs.
-      initializer: Of the kernel; the chapter's if None.
+      use_bias, name: As for `Conv`.
+      initializer: Of the kernel; `default_initializer` if None.
     """
 
     def __init__(self, units: int, use_bias: bool, name: str, initializer=None):
-        super().__init__(name=name, autocast=False)
-        self.units, self.use_bias, self.initializer = units, use_bias, initializer
+        super().__init__(use_bias, name, initializer)
+        self.units = units
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(input_shape[-1], self.units),
-            # Made only here: an initializer takes its seed when it is made, so that the order decides.
-            initializer=self.initializer or _initializer(),
-        )
-        if self.use_bias:
-            self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+        self._add_weights((input_shape[-1], self.units))
 
     def call(self, x):
-        x = tf.matmul(x, tf.cast(self.kernel, x.dtype))
-        return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
+        return self._add_bias(tf.matmul(x, tf.cast(self.kernel, x.dtype)))
 
 
 class BatchNorm(keras.layers.Layer):
     """Batch normalization over all axes but the last (Ioffe and Szegedy 2015).
 
-    In training it normalizes with the statistics of the batch: of the global batch, where several
+    In training it normalizes with the statistics of the batch: of the global batch, if several
     replicas share one. Otherwise it normalizes with `mean` and `variance`, which no training step
-    touches: `recompute_statistics` sets them from training pictures before anything is shown,
-    judged or exported.
+    changes: `statistics.py` re-estimates them on training images (precise batch norm) before the
+    network is shown, evaluated or exported. Differs from the chapter: its moving averages are never
+    updated and it always normalizes with the batch, so that the translation of an image depends on
+    the images beside it.
 
-    Differs from the chapter: its moving averages are never updated and it always normalizes with
-    the batch, so that a picture's translation depends on the pictures beside it.
-
-    Where `folded` is set before the layer is built, the layer before it does this one's work, and it
-    has no variables and gives back what it gets: see `folding.py`.
+    Attributes:
+      batch_statistics: Mean and variance, float32 [c], of the last batch in training mode.
     """
 
     def __init__(self, name: str):
         super().__init__(name=name, autocast=False)
-        self.folded = False
+        self.batch_statistics: tuple[tf.Tensor, tf.Tensor] | None = None
+        self._folded = False
 
     def build(self, input_shape):
-        if self.folded:
+        if self._folded:
             return
 
         def vector(name, initializer, trainable):
@@ -148,84 +171,81 @@ class BatchNorm(keras.layers.Layer):
         self.variance = vector("variance", "ones", False)
 
     def call(self, x, training=False):
-        if self.folded:
+        if self._folded:
             return x
         shape = tf.shape(x)
-        # The fused kernel takes pictures only; features are pictures of one pixel to it.
-        pictures = x if x.shape.rank == 4 else x[:, tf.newaxis, tf.newaxis, :]
+        # The fused kernel takes images only; to it, vectors are images of one pixel.
+        images = x if x.shape.rank == 4 else x[:, tf.newaxis, tf.newaxis, :]
         scale, offset = tf.convert_to_tensor(self.scale), tf.convert_to_tensor(self.offset)
         if not training:
             mean, variance = tf.convert_to_tensor(self.mean), tf.convert_to_tensor(self.variance)
-            y = _normalized(pictures, scale, offset, mean, variance)
+            return tf.reshape(ops.normalize_fused(images, scale, offset, mean, variance), shape)
+        replica = tf.distribute.get_replica_context()
+        if replica is not None and replica.num_replicas_in_sync > 1:
+            y, *statistics = ops.normalize_by_global_batch(images, scale, offset, replica)
         else:
-            replica = tf.distribute.get_replica_context()
-            if replica is not None and replica.num_replicas_in_sync > 1:
-                y, mean, variance = _synchronized(pictures, scale, offset, replica)
-            else:
-                y, mean, variance = _normalized(pictures, scale, offset)
-                # The kernel normalizes with the variance of the batch itself, but gives the
-                # estimate for what the batch was drawn from: larger by n / (n - 1).
-                count = tf.cast(tf.size(pictures) // tf.shape(pictures)[-1], tf.float32)
-                variance *= (count - 1) / count
-            if _record is not None:
-                _record.append((self, mean, variance))
+            y, *statistics = ops.normalize_by_batch(images, scale, offset)
+        self.batch_statistics = tuple(statistics)
         return tf.reshape(y, shape)
 
-
-def _synchronized(x, scale, offset, replica):
-    """Normalizes with the statistics of all replicas' batches together.
-
-    The gradient is written out (Ioffe and Szegedy 2015, section 3): TensorFlow would add up the three
-    ways from x to y in the order of their coming, and two runs would not be the same.
-    """
-
-    def mean_of_all(*vectors):
-        return replica.all_reduce(tf.distribute.ReduceOp.MEAN, list(vectors))
-
-    @tf.custom_gradient
-    def normalize(x, scale, offset):
-        x_float = tf.cast(x, tf.float32)
-        mean, mean_square = mean_of_all(
-            tf.reduce_mean(x_float, [0, 1, 2]), tf.reduce_mean(tf.square(x_float), [0, 1, 2])
+    def affine(self) -> tuple[np.ndarray, np.ndarray]:
+        """What it multiplies by and adds outside training, for each channel: float64 [c] each."""
+        scale, offset, mean, variance = (
+            value.numpy().astype(np.float64)
+            for value in (self.scale, self.offset, self.mean, self.variance)
         )
-        variance = mean_square - tf.square(mean)
-        y = _normalized(x, scale, offset, mean, variance)
+        factor = scale / np.sqrt(variance + ops.EPSILON)
+        return factor, offset - mean * factor
 
-        def gradients(upstream, *_):  # Nothing depends on mean and variance but what is noted.
-            # As if mean and variance were constants; then less what goes through them.
-            by_x, by_scale, by_offset, *_ = tf.raw_ops.FusedBatchNormGradV3(
-                y_backprop=upstream, x=x, scale=scale, reserve_space_1=mean, reserve_space_2=variance,
-                reserve_space_3=mean[:0], epsilon=EPSILON, is_training=False,
-            )  # fmt: skip
-            count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-            mean_upstream, mean_product = mean_of_all(by_offset / count, by_scale / count)
-            slope = scale * tf.math.rsqrt(variance + EPSILON)
-            through = _normalized(x, slope * mean_product, slope * mean_upstream, mean, variance)
-            return by_x - through, by_scale, by_offset
-
-        return (y, mean, variance), gradients
-
-    return normalize(x, scale, offset)
+    def fold(self, source: "BatchNorm", norm: None) -> None:
+        """Becomes the identity: the layer before it does its work."""
+        self._folded = True
 
 
-def _normalized(x, scale, offset, mean=None, variance=None):
-    """One kernel instead of a dozen operations; statistics are float32 whatever x is.
+def strided_convs(
+    filters: tuple[int, ...], name: str, implementation: str, first_bias: bool = True
+) -> tuple[list[Conv], list[BatchNorm]]:
+    """Convolutions with stride 2, and the batch norm behind each but the first.
+
+    Args:
+      filters: Of each convolution.
+      name: The layers are named `NAME_1`, `NAME_2`, `NAME_2_norm`, ...
+      implementation: As for `Conv`.
+      first_bias: Whether the first convolution, which has no batch norm behind it, has a bias.
+    """
+    convs = [
+        Conv(count, 2, first_bias and index == 0, f"{name}_{index + 1}", implementation)
+        for index, count in enumerate(filters)
+    ]
+    return convs, [BatchNorm(f"{name}_{index + 1}_norm") for index in range(1, len(filters))]
+
+
+def run_strided_convs(
+    x: tf.Tensor, convs: list[Conv], norms: list[BatchNorm], training: bool
+) -> list[tf.Tensor]:
+    """Convolution, batch norm, leaky ReLU: the features behind each of `strided_convs`.
+
+    Args:
+      x: [batch, h, w, c].
 
     Returns:
-      y alone, with the statistics given; or y, mean and variance, with those of the batch.
+      [batch, h/2, w/2, filters], [batch, h/4, w/4, filters], ...
     """
-    y, *statistics = tf.compat.v1.nn.fused_batch_norm(
-        x, scale, offset, mean=mean, variance=variance, epsilon=EPSILON, is_training=mean is None
-    )
-    return (y, *statistics) if mean is None else y
+    features = [tf.nn.leaky_relu(convs[0](x), 0.2)]
+    for conv, norm in zip(convs[1:], norms, strict=True):
+        features.append(tf.nn.leaky_relu(norm(conv(features[-1]), training=training), 0.2))
+    return features
 
 
-@contextlib.contextmanager
-def recorded_statistics():
-    """Within it, every `BatchNorm` called in training mode appends (layer, mean, variance)."""
-    global _record
-    _record = record = []
-    try:
-        yield record
-    finally:
-        _record = None
+def flatten(x: tf.Tensor) -> tf.Tensor:
+    """[batch, h, w, c] -> [batch, h * w * c]."""
+    return tf.reshape(x, [-1, x.shape[1] * x.shape[2] * x.shape[3]])
+
+
+def named_layers(network: keras.layers.Layer) -> dict[str, keras.layers.Layer]:
+    """All layers within a network, nested ones included: path from the network -> layer."""
+    found = {}
+    for layer in network._flatten_layers(include_self=False, recursive=False):
+        found[layer.name] = layer
+        found |= {f"{layer.name}/{path}": inner for path, inner in named_layers(layer).items()}
+    return found

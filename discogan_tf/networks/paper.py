@@ -1,39 +1,70 @@
-"""The networks of the paper authors' code (Kim et al. 2017), for pictures of 64 pixels."""
+"""The networks of the paper authors' code (Kim et al. 2017), for images of 64 pixels."""
 
 import keras
 import tensorflow as tf
 
-from discogan_tf.networks.layers import BatchNorm, ConvTranspose, Dense
-from discogan_tf.networks.strided import create_strided, flattened, run_strided
+from discogan_tf.networks.layers import (
+    BatchNorm,
+    ConvTranspose,
+    Dense,
+    flatten,
+    run_strided_convs,
+    strided_convs,
+)
 
-_FILTERS = (64, 128, 256, 512)
-# What the generator squeezes a picture through.
-_BOTTLENECK = 100
+
+def _filters(base_filters: int) -> tuple[int, ...]:
+    return tuple(base_filters * factor for factor in (1, 2, 4, 8))
 
 
 class PaperGenerator(keras.Model):
     """Five convolutions down to 100 numbers, and five transposed convolutions back up.
 
     Images [batch, 64, 64, 3] in [0, 1], in the dtype to compute in, to images of the same shape in
-    [0, 1], always float32. The fifth convolution covers all of the 4x4 places that are left: it is a
-    fully connected layer. No layer has a bias. In their code the two layers of the bottleneck are an
-    option ("extra layers").
+    [0, 1], always float32. The fifth convolution covers all of the remaining 4x4 places: it is a
+    fully connected layer. No layer has a bias. In the authors' code the two layers of the
+    bottleneck are an option ("extra layers").
+
+    Args:
+      name: Of the network.
+      base_filters: Channels after the first convolution; the authors' are 64.
+      bottleneck: Size of the code between encoder and decoder.
+      conv_implementation: As for `layers.Conv`.
     """
 
-    def __init__(self, name: str = "generator"):
+    def __init__(
+        self,
+        name: str = "generator",
+        base_filters: int = 64,
+        bottleneck: int = 100,
+        conv_implementation: str = "auto",
+    ):
         super().__init__(name=name, autocast=False)
-        self.encoder, self.encoder_norms = create_strided(_FILTERS, "encode", first_bias=False)
-        self.squeeze = Dense(_BOTTLENECK, use_bias=False, name="squeeze")
+        self._config = {
+            "base_filters": base_filters,
+            "bottleneck": bottleneck,
+            "conv_implementation": conv_implementation,
+        }
+        filters = _filters(base_filters)
+        self.encoder, self.encoder_norms = strided_convs(
+            filters, "encode", conv_implementation, first_bias=False
+        )
+        self.squeeze = Dense(bottleneck, use_bias=False, name="squeeze")
         self.squeeze_norm = BatchNorm("squeeze_norm")
         self.decoder = [
-            ConvTranspose(filters, 4 if index == 0 else 2, use_bias=False, name=f"decode_{index + 1}")
-            for index, filters in enumerate(reversed(_FILTERS))
+            ConvTranspose(count, 4 if number == 1 else 2, use_bias=False, name=f"decode_{number}")
+            for number, count in enumerate(reversed(filters), 1)
         ]
-        self.decoder_norms = [BatchNorm(f"decode_{index + 1}_norm") for index in range(len(_FILTERS))]
+        self.decoder_norms = [
+            BatchNorm(f"decode_{number}_norm") for number, _ in enumerate(filters, 1)
+        ]
         self.to_image = ConvTranspose(3, 2, use_bias=False, name="to_image")
 
+    def get_config(self):
+        return {"name": self.name} | self._config
+
     def call(self, images, training=False):
-        x = flattened(run_strided(images, self.encoder, self.encoder_norms, training)[-1])
+        x = flatten(run_strided_convs(images, self.encoder, self.encoder_norms, training)[-1])
         x = tf.nn.leaky_relu(self.squeeze_norm(self.squeeze(x), training=training), 0.2)
         x = x[:, tf.newaxis, tf.newaxis, :]
         for conv, norm in zip(self.decoder, self.decoder_norms, strict=True):
@@ -42,18 +73,29 @@ class PaperGenerator(keras.Model):
 
 
 class PaperDiscriminator(keras.Model):
-    """Five convolutions, the last over all of the 4x4 places that are left.
+    """Five convolutions, the last over all of the remaining 4x4 places.
 
-    Images [batch, 64, 64, 3] in [0, 1], in the dtype to compute in, to logits [batch] and features, as
-    `Discriminator`.
+    Images [batch, 64, 64, 3] in [0, 1], in the dtype to compute in, to logits, float32 [batch], and
+    the features after the second, third and fourth convolution, as in `chapter.Discriminator`.
+
+    Args:
+      name, base_filters, conv_implementation: As for `PaperGenerator`.
     """
 
-    def __init__(self, name: str = "discriminator"):
+    def __init__(
+        self, name: str = "discriminator", base_filters: int = 64, conv_implementation: str = "auto"
+    ):
         super().__init__(name=name, autocast=False)
-        self.convs, self.conv_norms = create_strided(_FILTERS, "conv", first_bias=False)
+        self._config = {"base_filters": base_filters, "conv_implementation": conv_implementation}
+        self.convs, self.conv_norms = strided_convs(
+            _filters(base_filters), "conv", conv_implementation, first_bias=False
+        )
         self.to_logit = Dense(1, use_bias=False, name="to_logit")
 
+    def get_config(self):
+        return {"name": self.name} | self._config
+
     def call(self, images, training=False):
-        outputs = run_strided(images, self.convs, self.conv_norms, training)
-        logits = tf.squeeze(self.to_logit(flattened(outputs[-1])), axis=1)
-        return tf.cast(logits, tf.float32), outputs[1:]
+        features = run_strided_convs(images, self.convs, self.conv_norms, training)
+        logits = tf.squeeze(self.to_logit(flatten(features[-1])), axis=1)
+        return tf.cast(logits, tf.float32), features[1:]

@@ -1,19 +1,22 @@
-"""Small fully connected networks for points of the plane, to try on them what pictures hide."""
+"""Small fully connected networks for points in the plane, for the paper's toy experiment."""
 
 import keras
 import tensorflow as tf
 
 from discogan_tf.networks.layers import Dense
 
-_UNITS = (128, 128, 128)
-
 
 class PointGenerator(keras.Model):
-    """Points, float32 [batch, 2], to points: three layers of 128 units with ReLU."""
+    """Points, float32 [batch, 2], to points, by fully connected layers with ReLU.
 
-    def __init__(self, name: str = "generator"):
+    Args:
+      name: Of the network.
+      units: Size of each hidden layer.
+    """
+
+    def __init__(self, name: str = "generator", units: tuple[int, ...] = (128, 128, 128)):
         super().__init__(name=name, autocast=False)
-        self.hidden = _hidden()
+        self.hidden = _hidden_layers(units)
         self.to_point = _dense(2, "to_point")
 
     def call(self, points, training=False):
@@ -24,11 +27,15 @@ class PointGenerator(keras.Model):
 
 
 class PointDiscriminator(keras.Model):
-    """Points, float32 [batch, 2], to logits [batch] and the features of all layers, [batch, 128] each."""
+    """Points, float32 [batch, 2], to logits [batch] and the features of all layers, [batch, units].
 
-    def __init__(self, name: str = "discriminator"):
+    Args:
+      name, units: As for `PointGenerator`.
+    """
+
+    def __init__(self, name: str = "discriminator", units: tuple[int, ...] = (128, 128, 128)):
         super().__init__(name=name, autocast=False)
-        self.hidden = _hidden()
+        self.hidden = _hidden_layers(units)
         self.to_logit = _dense(1, "to_logit")
 
     def call(self, points, training=False):
@@ -39,10 +46,10 @@ class PointDiscriminator(keras.Model):
         return tf.squeeze(self.to_logit(x), axis=1), features
 
 
-def _hidden() -> list[Dense]:
-    return [_dense(units, f"hidden_{number + 1}") for number, units in enumerate(_UNITS)]
+def _hidden_layers(units: tuple[int, ...]) -> list[Dense]:
+    return [_dense(count, f"hidden_{number}") for number, count in enumerate(units, 1)]
 
 
 def _dense(units: int, name: str) -> Dense:
-    """Without batch norm, weights must be as large as keeps signals alive (He et al. 2015)."""
+    """Without batch norm, initial weights must preserve the signal's variance (He et al. 2015)."""
     return Dense(units, use_bias=True, name=name, initializer=keras.initializers.HeNormal())

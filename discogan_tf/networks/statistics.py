@@ -1,28 +1,32 @@
-"""Batch norm's statistics for use outside training, measured on training pictures."""
+"""Precise batch norm: its statistics for use outside training, re-estimated on training images.
+
+Moving averages lag behind the weights. Measuring again with the weights of the moment does not (Wu
+and Johnson 2021, arXiv 2105.07576, section 3).
+"""
 
 import keras
 import tensorflow as tf
 
-from discogan_tf.networks.layers import recorded_statistics
+from discogan_tf.networks.layers import BatchNorm, named_layers
 
 
 def statistics_function(network: keras.Model):
     """A compiled function that measures the statistics of each batch norm layer of `network`.
 
-    It takes one batch of images, float32 [batch, size, size, 3] in [0, 1], normalizes every layer
-    with that batch, as training does, and gives {layer path: (mean, variance)}. Nothing is changed.
+    It takes the network's inputs for one batch, normalizes every layer with that batch, as training
+    does, and returns {path of a layer: (mean, variance)}. Nothing is changed.
     """
+    norms = _norms(network)
 
     @tf.function
-    def measure(images):
-        with recorded_statistics() as record:
-            network(images, training=True)
-        return {layer.path: (mean, variance) for layer, mean, variance in record}
+    def measure(*inputs):
+        network(*inputs, training=True)
+        return {path: norm.batch_statistics for path, norm in norms.items()}
 
     return measure
 
 
-def recompute_statistics(network: keras.Model, measure, batches) -> None:
+def reestimate_statistics(network: keras.Model, measure, batches) -> None:
     """Sets the mean and variance of every batch norm layer to those of all `batches` together.
 
     The batches count alike, so they should be equally large. The variance of the whole is the mean
@@ -30,13 +34,20 @@ def recompute_statistics(network: keras.Model, measure, batches) -> None:
 
     Args:
       network: The network whose layers are set.
-      measure: What `statistics_function(network)` gave; kept by the caller, for it is compiled.
-      batches: Batches of images, float32 [batch, size, size, 3] in [0, 1].
+      measure: As from `statistics_function(network)`. The caller keeps it, because it is compiled.
+      batches: The network's inputs for each batch, a tuple of tensors each.
     """
-    measured = [measure(images) for images in batches]
-    layers = {layer.path: layer for layer in network.layers}
-    for path in measured[0]:
+    norms = _norms(network)
+    if not norms:
+        return
+    measured = [measure(*inputs) for inputs in batches]
+    for path, norm in norms.items():
         means = tf.stack([statistics[path][0] for statistics in measured])
         variances = tf.stack([statistics[path][1] for statistics in measured])
-        layers[path].mean.assign(tf.reduce_mean(means, 0))
-        layers[path].variance.assign(tf.reduce_mean(variances, 0) + tf.math.reduce_variance(means, 0))
+        norm.mean.assign(tf.reduce_mean(means, 0))
+        norm.variance.assign(tf.reduce_mean(variances, 0) + tf.math.reduce_variance(means, 0))
+
+
+def _norms(network: keras.Model) -> dict[str, BatchNorm]:
+    layers = named_layers(network)
+    return {path: layer for path, layer in layers.items() if isinstance(layer, BatchNorm)}

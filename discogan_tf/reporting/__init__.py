@@ -1,1 +1,1 @@
-"""Pages about runs that open offline, in one file each."""
+"""Reports on runs: HTML pages in one file each that open offline."""

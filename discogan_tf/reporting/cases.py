@@ -1,35 +1,37 @@
-"""The validation pictures that went best and worst."""
+"""The validation images with the best and the worst translations."""
 
 import numpy as np
 
-from discogan_tf import images
-from discogan_tf.evaluation.relation import foreground_colours
-from discogan_tf.evaluation.view import View
+from discogan_tf import images as pixels
+from discogan_tf.evaluation.color import foreground_colors
+from discogan_tf.evaluation.translations import EvalBatch
 
 
-def best_and_worst(view: View, count: int = 6) -> dict[str, np.ndarray]:
-    """What is measured -> a sheet of the best `count` pictures and the worst, uint8 [height, width, 3].
+def best_and_worst(batch: EvalBatch, count: int = 6) -> dict[str, np.ndarray]:
+    """Name of a measure -> grid of the best `count` images and the worst, uint8 [height, width, 3].
 
-    Measured are the distance between the colours of a picture and of its translation, in CIELAB
-    (mean over the foreground), and the mean squared error of its way there and back.
+    Measures are the distance between the mean foreground colors of an image and its translation in
+    CIELAB, and the mean squared reconstruction error. None if there are no input images.
     """
-    colours = foreground_colours(view.inputs) - foreground_colours(view.outputs)
-    found = {"colour carried over": np.sqrt(np.square(colours).sum(1))}
-    rows = {"input": view.inputs, "output": view.outputs}
-    if view.back is not None:
-        back = view.back(view.outputs)
-        found["reconstruction"] = np.square(back - view.inputs).mean((1, 2, 3))
-        rows["and back"] = back
-    sheets = {}
-    for measured, errors in found.items():
+    if batch.inputs is None:
+        return {}
+    colors = foreground_colors(batch.inputs) - foreground_colors(batch.outputs)
+    found = {"color distance": np.sqrt(np.square(colors).sum(1))}
+    rows = {"input": batch.inputs, "translation": batch.outputs}
+    if batch.inverse is not None:
+        reconstructed = batch.inverse(batch.outputs)
+        found["reconstruction"] = np.square(reconstructed - batch.inputs).mean((1, 2, 3))
+        rows["reconstruction"] = reconstructed
+    grids = {}
+    for measure, errors in found.items():
         order = np.argsort(errors)
         count = min(count, len(order))
         chosen = {"best": order[:count], "worst": order[::-1][:count]}
-        sheets[measured] = images.draw_sheet(
+        grids[measure] = pixels.draw_grid(
             {
-                f"{which}: {row}": pictures[places]
+                f"{which}: {row}": images[places]
                 for which, places in chosen.items()
-                for row, pictures in rows.items()
+                for row, images in rows.items()
             }
         )
-    return sheets
+    return grids

@@ -1,4 +1,4 @@
-"""Building blocks of a page in one file: no script, style, font or picture comes from anywhere else."""
+"""Building blocks of an HTML page in one file, without external scripts, fonts or images."""
 
 import base64
 import html
@@ -11,15 +11,17 @@ from PIL import Image
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #8886; }
+h1 { font-size: 1.5rem; }
+h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #8886; }
 img { max-width: 100%; height: auto; image-rendering: pixelated; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.85rem; }
-th, td { padding: 0.25rem 0.6rem; text-align: left; border-bottom: 1px solid #8884; white-space: nowrap; }
+th, td { padding: 0.25rem 0.6rem; text-align: left; white-space: nowrap; }
+th, td { border-bottom: 1px solid #8884; }
 .curves { display: grid; gap: 0.5rem; }
 .curves { grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
 .curves svg { width: 100%; height: auto; background: #fff; border-radius: 4px; }
-.alarm { border-left: 4px solid #c33; padding: 0.3rem 0.8rem; margin: 0.6rem 0; background: #c331; }
+.warning { border-left: 4px solid #c33; background: #c331; padding: 0.3rem 0.8rem; }
 input[type=range] { width: 100%; }
 pre { overflow-x: auto; font-size: 0.8rem; }
 .note { color: #888; font-size: 0.85rem; }
@@ -27,13 +29,12 @@ pre { overflow-x: auto; font-size: 0.8rem; }
 
 
 def page(title: str, *sections: str) -> str:
-    """A whole document."""
+    """A complete document."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n<body><h1>{html.escape(title)}</h1>\n"
-        + "\n".join(sections)
-        + "\n</body></html>\n"
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n"
+        f"<body><h1>{html.escape(title)}</h1>\n" + "\n".join(sections) + "\n</body></html>\n"
     )
 
 
@@ -41,59 +42,64 @@ def section(title: str, *content: str) -> str:
     return f"<section><h2>{html.escape(title)}</h2>\n" + "\n".join(content) + "</section>"
 
 
-def text(words: str, kind: str = "p") -> str:
-    """A paragraph; `kind` "note" or "alarm" for those."""
-    return f"<p>{html.escape(words)}</p>" if kind == "p" else f'<p class="{kind}">{html.escape(words)}</p>'
+def text(content: str, kind: str = "") -> str:
+    """A paragraph; `kind` may be "note" or "warning"."""
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<p{attribute}>{html.escape(content)}</p>"
 
 
-def preformatted(words: str) -> str:
-    return f"<pre>{html.escape(words)}</pre>"
+def preformatted(content: str) -> str:
+    return f"<pre>{html.escape(content)}</pre>"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    """A table that scrolls by itself where the screen is narrow."""
+    """A table that scrolls on narrow screens."""
 
     def line(cells, tag):
         return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     body = "\n".join(line(row, "td") for row in rows)
-    return f'<div class="wide"><table><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table></div>'
+    content = f"<thead>{line(head, 'th')}</thead><tbody>{body}</tbody>"
+    return f'<div class="wide"><table>{content}</table></div>'
 
 
 def curves(*svgs: str) -> str:
     return '<div class="curves">' + "".join(f"<div>{svg}</div>" for svg in svgs) + "</div>"
 
 
-def picture(source: Path | np.ndarray, words: str) -> str:
-    """A picture within the page; of a PNG's or uint8 [height, width, 3]."""
-    return f'<img alt="{html.escape(words)}" src="{_data_uri(source)}">'
+def image(source: Path | np.ndarray, description: str) -> str:
+    """An image within the page, from a file or uint8 [height, width, 3]."""
+    return f'<img alt="{html.escape(description)}" src="{_data_uri(source)}">'
 
 
-def slider(pictures: dict[str, Path], words: str) -> str:
-    """Pictures of which one is seen, chosen by a slider: label -> file. A page may have one."""
+def slider(images: dict[str, Path], description: str) -> str:
+    """Images (label -> file) of which a slider chooses the visible one; one per page."""
     name = "slider"
-    labels = list(pictures)
-    images = "".join(
-        f'<img alt="{html.escape(f"{words}, {label}")}" src="{_data_uri(pictures[label])}"'
+    labels = list(images)
+    tags = "".join(
+        f'<img alt="{html.escape(f"{description}, {label}")}" src="{_data_uri(images[label])}"'
         f"{'' if label == labels[-1] else ' hidden'}>"
         for label in labels
     )
     script = (
         f"document.getElementById('{name}').addEventListener('input', function (event) {{"
         f"var box = document.getElementById('{name}_box');"
-        "for (var i = 0; i < box.children.length; i++) box.children[i].hidden = i != event.target.value;"
-        f"document.getElementById('{name}_label').textContent = box.children[event.target.value].alt; }});"
+        "for (var i = 0; i < box.children.length; i++)"
+        "  box.children[i].hidden = i != event.target.value;"
+        f"document.getElementById('{name}_label').textContent ="
+        "  box.children[event.target.value].alt; });"
     )
     last = len(labels) - 1
     return (
-        f'<label for="{name}" id="{name}_label">{html.escape(f"{words}, {labels[-1]}")}</label>'
+        f'<label for="{name}" id="{name}_label">'
+        f"{html.escape(f'{description}, {labels[-1]}')}</label>"
         f'<input type="range" id="{name}" min="0" max="{last}" value="{last}">'
-        f'<div class="wide" id="{name}_box">{images}</div><script>{script}</script>'
+        f'<div class="wide" id="{name}_box">{tags}</div><script>{script}</script>'
     )
 
 
 def _data_uri(source: Path | np.ndarray) -> str:
-    # WebP is a quarter of a PNG, and 90 hides nothing at this size.
+    # WebP is a quarter of the size of PNG, without visible loss at this quality.
     file = io.BytesIO()
     opened = Image.open(source) if isinstance(source, Path) else Image.fromarray(source)
     opened.convert("RGB").save(file, "WEBP", quality=90)

@@ -1,58 +1,57 @@
-"""What a run wrote down as it trained."""
+"""The metrics log and the sample grids of a run, as reports use them."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 from discogan_tf.errors import DataError
+from discogan_tf.runs.metrics_log import METRICS, WARNING, read_metrics_log
 
-# (step, value) for each time that something was written.
+# (step, value) each.
 Series = list[tuple[int, float]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-    """Of one run.
+    """What a run recorded.
 
     Attributes:
       losses: Name -> its values.
       metrics: Metric -> direction -> its values.
-      alarms: (step, words) of each.
-      sheets: Step -> file of its sample sheet.
+      warnings: (step, text) of each.
+      grids: Step -> file of its sample grid.
     """
 
     losses: dict[str, Series]
     metrics: dict[str, dict[str, Series]]
-    alarms: list[tuple[int, str]]
-    sheets: dict[int, Path]
+    warnings: list[tuple[int, str]]
+    grids: dict[int, Path]
 
 
 def read_records(workdir: Path) -> Records:
-    """Reads `metrics.jsonl` and lists the sheets.
+    """Reads the metrics log of a run and lists its sample grids.
 
     Raises:
-      DataError: if the run has written nothing yet.
+      DataError: if the run has logged nothing yet.
     """
-    path = workdir / "metrics.jsonl"
-    if not path.is_file():
-        raise DataError(f"{path} is missing: train first")
-    losses, metrics, alarms = {}, {}, []
-    for line in path.read_text().splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:  # The last line of a run that is writing, or was killed.
-            continue
-        step = entry.pop("step")
-        if "alarm" in entry:
-            alarms.append((step, entry["alarm"]))
-        elif "metrics" in entry:
-            for direction, values in entry["metrics"].items():
+    lines = read_metrics_log(workdir)
+    if not lines:
+        raise DataError(f"{workdir} has no metrics log: train first")
+    losses, metrics, warnings = {}, {}, []
+    for line in lines:
+        step = line["step"]
+        if WARNING in line:
+            warnings.append((step, line[WARNING]))
+        elif METRICS in line:
+            for direction, values in line[METRICS].items():
                 for metric, value in values.items():
-                    metrics.setdefault(metric, {}).setdefault(direction, []).append((step, value))
+                    series = metrics.setdefault(metric, {}).setdefault(direction, [])
+                    series.append((step, value))
         else:
-            for name, value in entry.items():
-                losses.setdefault(name, []).append((step, value))
-    sheets = {
-        int(file.stem.removeprefix("step_")): file for file in (workdir / "samples").glob("step_*.png")
+            for name, value in line.items():
+                if name != "step":
+                    losses.setdefault(name, []).append((step, value))
+    grids = {
+        int(file.stem.removeprefix("step_")): file
+        for file in (workdir / "samples").glob("step_*.png")
     }
-    return Records(losses, metrics, alarms, dict(sorted(sheets.items())))
+    return Records(losses, metrics, warnings, dict(sorted(grids.items())))

@@ -1,1 +1,1 @@
-"""Trained translators for use elsewhere: export, server, client."""
+"""Serving of exports: a server, and clients for it and for TensorFlow Serving."""

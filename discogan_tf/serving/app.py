@@ -1,4 +1,4 @@
-"""The server's HTTP side, an ASGI application: routes, limits, errors, metrics."""
+"""The server as an ASGI application: routes, limits, errors, metrics."""
 
 import contextlib
 import dataclasses
@@ -15,20 +15,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from discogan_tf.serving import rest
-from discogan_tf.serving.reasons import plain_reason
+from discogan_tf.serving.error_messages import plain_reason
 from discogan_tf.serving.store import Store, Version
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a request may be.
+    """Limits of requests.
 
     Attributes:
-      max_batch_size: Pictures.
-      max_body_bytes: Of its body.
-      body_timeout_secs: For its body to arrive.
-      max_waiting: Requests that may wait for a core; more are answered 503 at once.
-      max_held_bytes: Of all bodies held at one time; more are answered 503.
+      max_batch_size: Examples in a request.
+      max_body_bytes: Size of its body.
+      body_timeout_secs: Time for its body to arrive.
+      max_waiting: Requests that may wait for a core; further ones are answered 503 at once.
+      max_held_bytes: Size of all bodies in memory; further ones are answered 503.
     """
 
     max_batch_size: int = 64
@@ -39,7 +39,7 @@ class Limits:
 
 
 class _Refusal(Exception):  # noqa: N818 - an answer, not a failure.
-    """Answered to the client as it is."""
+    """A request that is not answered; the client gets the message."""
 
     def __init__(self, status: int, reason: str):
         super().__init__(reason)
@@ -59,14 +59,16 @@ def create_app(store: Store, limits: Limits) -> Starlette:
                 version = _version(store, request)
                 if cores.statistics().tasks_waiting >= limits.max_waiting:
                     raise _Refusal(503, "overloaded: try again later")
-                answer = await anyio.to_thread.run_sync(_predict, version, body, limits, limiter=cores)
+                answer = await anyio.to_thread.run_sync(
+                    _predict, version, body, limits, limiter=cores
+                )
             status = 200
             return Response(answer, media_type="application/json")
         except _Refusal as refusal:
             status = refusal.status
             raise
         except ClientDisconnect:
-            status = 499  # Nobody will read this; the number is nginx's, for the metrics.
+            status = 499  # Nobody reads the answer; nginx's number, for the metrics.
             return Response(status_code=status)
         finally:
             metrics.count(request.path_params["name"], status, time.perf_counter() - started)
@@ -76,6 +78,9 @@ def create_app(store: Store, limits: Limits) -> Starlette:
         outcome = {"error_code": "OK", "error_message": ""}
         entry = {"version": str(version.number), "state": "AVAILABLE", "status": outcome}
         return JSONResponse({"model_version_status": [entry]})
+
+    def metadata(request: Request) -> Response:
+        return JSONResponse(rest.metadata(request.path_params["name"], _version(store, request)))
 
     def health(request: Request) -> Response:
         versions = {name: version.number for name, version in store.versions.items()}
@@ -89,20 +94,24 @@ def create_app(store: Store, limits: Limits) -> Starlette:
     routes = [Route("/health", health), Route("/monitoring/prometheus/metrics", metrics_text)]
     register_url_convertor("part", _Part())
     for model in ("/v1/models/{name:part}", "/v1/models/{name:part}/versions/{number:part}"):
-        routes += [Route(f"{model}:predict", predict, methods=["POST"]), Route(model, status)]
+        routes += [
+            Route(f"{model}:predict", predict, methods=["POST"]),
+            Route(f"{model}/metadata", metadata),
+            Route(model, status),
+        ]
     return Starlette(
         routes=routes,
         exception_handlers={
             _Refusal: lambda request, refusal: _error(refusal.status, str(refusal)),
-            404: lambda request, error: _error(404, f"there is nothing at {request.url.path}"),
-            405: lambda request, error: _error(405, f"{request.method} is not answered here"),
-            Exception: lambda request, error: _error(500, "internal error; the server's log says more"),
+            404: lambda request, error: _error(404, f"nothing at {request.url.path}"),
+            405: lambda request, error: _error(405, f"{request.method} is not allowed here"),
+            Exception: lambda request, error: _error(500, "internal error; see the server's log"),
         },
     )
 
 
 class _Part(Convertor):
-    """A part of a path up to a colon: what follows one is what to do."""
+    """A segment of a path up to a colon, which the verb follows."""
 
     regex = "[^/:]+"
 
@@ -114,7 +123,7 @@ class _Part(Convertor):
 
 
 def _predict(version: Version, body: bytes, limits: Limits) -> bytes:
-    """A request's body to the answer's. Runs in a thread: TensorFlow and JSON take their time."""
+    """From the body of a request to that of its answer. Runs in a thread, because it is slow."""
     try:
         signature, request = rest.parse_body(body)
         if signature not in version.signatures:
@@ -130,7 +139,7 @@ def _predict(version: Version, body: bytes, limits: Limits) -> bytes:
 
 
 class _Bodies:
-    """The bodies of requests while they are held."""
+    """The bodies of requests while they are in memory."""
 
     def __init__(self, limits: Limits):
         self._limits = limits
@@ -141,7 +150,7 @@ class _Bodies:
         """The body of a request, bytes.
 
         Raises:
-          _Refusal: if it is too large, takes too long, or too much is held already.
+          _Refusal: if it is too large, arrives too slowly, or too much is in memory already.
         """
         limits, body = self._limits, bytearray()
         too_large = _Refusal(413, f"the request is larger than {limits.max_body_bytes} bytes")
@@ -159,7 +168,9 @@ class _Bodies:
                         raise _Refusal(503, "overloaded: try again later")
             yield bytes(body)
         except TimeoutError as error:
-            raise _Refusal(408, f"the body did not arrive within {limits.body_timeout_secs:g} s") from error
+            raise _Refusal(
+                408, f"the body did not arrive within {limits.body_timeout_secs:g} s"
+            ) from error
         finally:
             self._held_bytes -= len(body)
 
@@ -170,42 +181,44 @@ def _version(store: Store, request: Request) -> Version:
     Raises:
       _Refusal: if it is not loaded.
     """
-    name, number = request.path_params["name"], request.path_params.get("number")  # As it was written.
+    name, number = request.path_params["name"], request.path_params.get("number")
     version = store.versions.get(name)
     if version is None:
         raise _Refusal(404, f"no model {name!r}; there are {', '.join(sorted(store.versions))}")
     if number is not None and number != str(version.number):
-        raise _Refusal(404, f"no version {number[:20]} of {name}; version {version.number} is loaded")
+        raise _Refusal(
+            404, f"no version {number[:20]} of {name}; version {version.number} is loaded"
+        )
     return version
 
 
 def _error(status: int, reason: str) -> Response:
     headers = {"Retry-After": "1"} if status == 503 else {}
-    if status in (408, 413):  # What is left of the body is not read, so no request can follow it.
+    if status in (408, 413):  # The rest of the body is not read, so no request can follow it.
         headers["Connection"] = "close"
     return JSONResponse({"error": reason}, status, headers)
 
 
 class _Metrics:
-    """What the server counts, for Prometheus."""
+    """Metrics of the server, for Prometheus."""
 
     def __init__(self, store: Store):
         self.registry = prometheus.CollectorRegistry()
         self._names = lambda: store.versions
         labels = ("model", "status")
         self._requests = prometheus.Counter(
-            "requests", "Predictions asked for.", labels, registry=self.registry
+            "requests", "Prediction requests.", labels, registry=self.registry
         )
         self._seconds = prometheus.Histogram(
             "request_seconds",
-            "From a request's first line to its answer.",
+            "Time from a request to its answer.",
             ("model",),
             registry=self.registry,
         )
         prometheus.ProcessCollector(registry=self.registry)
 
     def count(self, name: str, status: int, seconds: float) -> None:
-        # Any name can be asked for; only known ones may become a series.
+        # Clients can request any name; only known ones may become a series.
         name = name if name in self._names() else "unknown"
         self._requests.labels(name, str(status)).inc()
         self._seconds.labels(name).observe(seconds)

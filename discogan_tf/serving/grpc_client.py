@@ -1,12 +1,12 @@
-"""The client's gRPC side; needs the packages of the extra `serving`."""
+"""A client of TensorFlow Serving's gRPC interface; needs the packages of the extra `serving`."""
 
 import json
 
 import numpy as np
 
 from discogan_tf.errors import ServingError
-from discogan_tf.serving.client import Client
-from discogan_tf.serving.reasons import plain_reason
+from discogan_tf.serving.error_messages import plain_reason
+from discogan_tf.serving.prediction_client import PredictionClient
 
 try:
     import grpc
@@ -17,22 +17,22 @@ except ImportError as error:
         f"gRPC needs packages that are not installed ({error}): pip install -e .[serving]"
     ) from error
 
-# A batch of 64 pictures of 256 pixels, there and back, is 100 MB.
+# A batch of 64 images of 256 pixels, with their translations, is 100 MB.
 _MAX_MESSAGE_BYTES = 256 << 20
 
 
-class GrpcClient(Client):
+class GrpcClient(PredictionClient):
     """Speaks TensorFlow Serving's gRPC interface.
 
     Args:
       address: HOST:PORT.
-      timeout_secs, retries: As of `create_client`.
+      timeout_secs, retries: As for `client.create_client`.
     """
 
     def __init__(self, address: str, timeout_secs: float, retries: int):
         self._address, self._timeout_secs = address, timeout_secs
         policy = {
-            "maxAttempts": min(retries + 1, 5),  # gRPC knows no more than 5.
+            "maxAttempts": min(retries + 1, 5),  # gRPC allows no more than 5.
             "initialBackoff": "0.2s",
             "maxBackoff": "5s",
             "backoffMultiplier": 2,
@@ -48,7 +48,7 @@ class GrpcClient(Client):
     def predict(
         self, name: str, signature: str, inputs: dict[str, np.ndarray], version: int | None = None
     ) -> dict[str, np.ndarray]:
-        """As `RestClient.predict`."""
+        """As `PredictionClient.predict`."""
         request = predict_pb2.PredictRequest()
         request.model_spec.name = name
         request.model_spec.signature_name = signature
@@ -66,11 +66,11 @@ class GrpcClient(Client):
     def _explain(self, error: grpc.RpcError) -> str:
         code, details = error.code(), plain_reason(error.details() or "")
         if code == grpc.StatusCode.UNAVAILABLE:
-            return f"no server answers at grpc://{self._address}: is it running there? ({details})"
+            return f"no server at grpc://{self._address}: is it running? ({details})"
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             return (
-                f"grpc://{self._address} did not answer within {self._timeout_secs:g} s: "
-                "try a larger --timeout_secs"
+                f"grpc://{self._address} did not answer within {self._timeout_secs:g} s. Give a "
+                "larger --timeout_secs"
             )
         if code == grpc.StatusCode.NOT_FOUND:
             return f"grpc://{self._address} serves no such model or version: {details}"

@@ -1,7 +1,7 @@
 """Requests and answers of TensorFlow Serving's REST interface: JSON to arrays and back.
 
 A request names its inputs by rows, `{"instances": [{"images": ...}, ...]}`, or by columns,
-`{"inputs": {"images": [...]}}`; with one input, its value may stand alone. Bytes are
+`{"inputs": {"images": [...]}}`. If there is one input, its name may be left out. Bytes are
 `{"b64": "..."}`. Answers have the form of their request: `predictions` or `outputs`.
 """
 
@@ -11,21 +11,23 @@ import binascii
 import numpy as np
 import orjson
 import tensorflow as tf
+from tensorflow.core.framework import types_pb2
 
-from discogan_tf.serving.endpoints import DEFAULT
+from discogan_tf.export.versions import Version
+from discogan_tf.models.contract import SERVING_DEFAULT
 
 Specs = dict[str, tf.TensorSpec]
 
 
-class BadRequest(Exception):  # noqa: N818 - named for the status it becomes.
-    """A request that says something wrong; the text says what."""
+class BadRequest(Exception):  # noqa: N818 - named for the HTTP status it becomes.
+    """A request that cannot be answered; the message says why."""
 
 
 def parse_body(body: bytes) -> tuple[str, dict]:
     """The signature that a request names, and the request.
 
     Raises:
-      BadRequest: if it is no JSON, or not of either form.
+      BadRequest: if it is not JSON, or has neither form.
     """
     try:
         request = orjson.loads(body)
@@ -33,18 +35,18 @@ def parse_body(body: bytes) -> tuple[str, dict]:
         raise BadRequest(f"the body is not JSON: {error}") from error
     if not isinstance(request, dict) or ("instances" in request) == ("inputs" in request):
         raise BadRequest('the body must be an object with either "instances" or "inputs"')
-    signature = request.get("signature_name") or DEFAULT
+    signature = request.get("signature_name") or SERVING_DEFAULT
     if not isinstance(signature, str):
         raise BadRequest('"signature_name" must be a string')
     return signature, request
 
 
 def parse_inputs(request: dict, specs: Specs, max_batch_size: int) -> dict[str, np.ndarray]:
-    """The inputs of a request: float32, or objects of type bytes.
+    """The inputs of a request: numbers, or objects of type bytes.
 
     Args:
-      request: As `parse_body` gives it.
-      specs: Those of the signature's inputs.
+      request: As from `parse_body`.
+      specs: Of the signature's inputs.
       max_batch_size: How many rows a request may have.
 
     Raises:
@@ -59,9 +61,11 @@ def parse_inputs(request: dict, specs: Specs, max_batch_size: int) -> dict[str, 
         raise BadRequest(f"the inputs must be {_names(specs)}, not {_names(columns)}")
     for name, column in columns.items():
         if not isinstance(column, list):
-            raise BadRequest(f"{name}: must be a list, with one entry for each picture")
+            raise BadRequest(f"{name}: must be a list, with one entry for each image")
         if not 1 <= len(column) <= max_batch_size:
-            raise BadRequest(f"{name}: {len(column)} entries; from 1 to {max_batch_size} are accepted")
+            raise BadRequest(
+                f"{name}: {len(column)} entries; from 1 to {max_batch_size} are accepted"
+            )
     return {name: _array(name, columns[name], spec) for name, spec in specs.items()}
 
 
@@ -72,12 +76,40 @@ def render(outputs: dict[str, np.ndarray], by_rows: bool) -> bytes:
         (content,) = columns.values()
         content = list(content) if by_rows else content
     elif by_rows:
-        content = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        rows = zip(*columns.values(), strict=True)
+        content = [dict(zip(columns, row, strict=True)) for row in rows]
     else:
         content = columns
     return orjson.dumps(
         {"predictions" if by_rows else "outputs": content}, option=orjson.OPT_SERIALIZE_NUMPY
     )
+
+
+def metadata(name: str, version: Version) -> dict:
+    """What TensorFlow Serving answers to `/metadata`: the signatures of a version."""
+    signatures = {
+        signature: {
+            "inputs": _tensor_infos(version.inputs(signature)),
+            "outputs": _tensor_infos(version.outputs(signature)),
+            "method_name": "tensorflow/serving/predict",
+        }
+        for signature in version.signatures
+    }
+    return {
+        "model_spec": {"name": name, "signature_name": "", "version": str(version.number)},
+        "metadata": {"signature_def": {"signature_def": signatures}},
+    }
+
+
+def _tensor_infos(specs: Specs) -> dict[str, dict]:
+    def info(name, spec):
+        dimensions = [] if spec.shape.rank is None else spec.shape.as_list()
+        sizes = [{"size": str(-1 if size is None else size), "name": ""} for size in dimensions]
+        shape = {"dim": sizes, "unknown_rank": spec.shape.rank is None}
+        dtype = tf.dtypes.as_dtype(spec.dtype).as_datatype_enum
+        return {"dtype": types_pb2.DataType.Name(dtype), "tensor_shape": shape, "name": name}
+
+    return {name: info(name, spec) for name, spec in specs.items()}
 
 
 def _columns(instances, specs: Specs) -> dict[str, list]:
@@ -91,7 +123,7 @@ def _columns(instances, specs: Specs) -> dict[str, list]:
 
 
 def _named(value, specs: Specs) -> dict:
-    """Name -> value, where a value may stand without a name if there is only one."""
+    """Name -> value; the name may be left out if there is only one."""
     if isinstance(value, dict) and set(value) != {"b64"}:
         return value
     if len(specs) != 1:
@@ -109,7 +141,7 @@ def _array(name: str, column: list, spec: tf.TensorSpec) -> np.ndarray:
     if array.dtype.kind not in "iuf":
         raise BadRequest(f"{name}: must be numbers")
     if not spec.shape.is_compatible_with(array.shape):
-        raise BadRequest(f"{name}: has shape {list(array.shape)}; {spec.shape.as_list()} is wanted")
+        raise BadRequest(f"{name}: has shape {list(array.shape)}, expected {spec.shape.as_list()}")
     return array.astype(spec.dtype.as_numpy_dtype)
 
 
@@ -119,7 +151,7 @@ def _text(name: str, entry) -> bytes:
     try:
         return base64.b64decode(entry["b64"], validate=True)
     except (TypeError, KeyError, binascii.Error, ValueError) as error:
-        raise BadRequest(f'{name}: each entry must be {{"b64": "..."}}, with base64 in it') from error
+        raise BadRequest(f'{name}: each entry must be {{"b64": "..."}} in base64') from error
 
 
 def _json(value: np.ndarray):

@@ -1,4 +1,4 @@
-"""Serves an export where TensorFlow Serving cannot run: the same REST calls, on Python.
+"""Serves an export with TensorFlow Serving's REST interface, where that cannot run.
 
 python -m discogan_tf.serving.server --export_dir=exported --port=8501
 
@@ -15,7 +15,7 @@ import signal
 import sys
 from pathlib import Path
 
-from discogan_tf.quiet import quiet_libraries
+from discogan_tf.startup import silence_startup_logs
 
 _MIB = 1 << 20
 
@@ -24,31 +24,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m discogan_tf.serving.server", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--export_dir", type=Path, default=Path("exported"), help="what export.py wrote")
     parser.add_argument(
-        "--host", default="127.0.0.1", help="0.0.0.0 lets other machines in: put a proxy before it"
+        "--export_dir", type=Path, default=Path("exported"), help="what export.py wrote"
     )
-    parser.add_argument("--port", type=int, default=8501, help="0 for any that is free")
-    parser.add_argument("--max_batch_size", type=int, default=64, help="pictures in a request")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="0.0.0.0 also serves other machines: put a proxy before it",
+    )
+    parser.add_argument("--port", type=int, default=8501, help="0 for any free one")
+    parser.add_argument("--max_batch_size", type=int, default=64, help="images in a request")
     parser.add_argument("--max_request_mib", type=int, default=32, help="size of a request's body")
-    parser.add_argument("--request_timeout_secs", type=float, default=10.0, help="for a body to arrive")
-    parser.add_argument("--poll_secs", type=float, default=1.0, help="between looks for new versions")
+    parser.add_argument(
+        "--request_timeout_secs", type=float, default=10.0, help="time for a body to arrive"
+    )
+    parser.add_argument(
+        "--poll_secs", type=float, default=1.0, help="time between checks for new versions"
+    )
     values = parser.parse_args()
-    quiet_libraries()
+    silence_startup_logs()
     try:
         import uvicorn
 
         from discogan_tf.serving.app import Limits, create_app
     except ImportError as error:
         sys.exit(
-            f"error: the server needs packages that are not installed ({error}): pip install -e .[serving]"
+            f"error: the server needs packages that are not installed ({error}): "
+            "pip install -e .[serving]"
         )
+    from discogan_tf.export.versions import version_folders
     from discogan_tf.serving.store import Store
-    from discogan_tf.serving.versions import version_folders
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if not version_folders(values.export_dir):
-        sys.exit(f"error: no export in {values.export_dir}: export.py makes one")
+        sys.exit(f"error: no export in {values.export_dir}. Run export.py first")
     store = Store(values.export_dir)
     try:
         store.refresh()
@@ -57,13 +66,15 @@ def main() -> None:
     if not store.versions:
         sys.exit("error: no version could be loaded:\n  " + "\n  ".join(store.errors.values()))
     store.start(values.poll_secs)
-    limits = Limits(values.max_batch_size, values.max_request_mib * _MIB, values.request_timeout_secs)
+    limits = Limits(
+        values.max_batch_size, values.max_request_mib * _MIB, values.request_timeout_secs
+    )
     uvicorn.run(
         create_app(store, limits),
         host=values.host,
         port=values.port,
         access_log=False,
-        # Connections: what is slow or idle must not use up the process's descriptors.
+        # Of connections: slow or idle ones must not exhaust the process's file descriptors.
         limit_concurrency=256,
         timeout_graceful_shutdown=10,
     )

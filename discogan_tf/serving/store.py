@@ -1,4 +1,4 @@
-"""The exported translators that a server has loaded: of each, the newest version on disk."""
+"""The exported translations that a server has loaded: of each, the newest version on disk."""
 
 import logging
 import threading
@@ -6,35 +6,39 @@ import time
 from pathlib import Path
 
 from discogan_tf.errors import ExportError
-from discogan_tf.serving import golden
-from discogan_tf.serving.versions import Version, identity, version_folders
+from discogan_tf.export import golden
+from discogan_tf.export.versions import Version, identity, version_folders
 
 _log = logging.getLogger(__name__)
 
 
 class Store:
-    """Looks at an export again and again, and keeps the newest version of each model loaded.
+    """Keeps the newest version of each model in an export loaded.
 
-    Where that cannot be loaded, or is still being copied, it is the newest that can; the other is
-    tried again once its files change.
+    If that cannot be loaded, or is still being copied, it is the newest that can. The other is
+    tried again when its files change.
 
     Args:
-      export_dir: An export, as `bundle.py` describes it.
+      export_dir: An export, as `export/bundle.py` describes it.
+
+    Attributes:
+      versions: Name of each model -> its loaded version.
+      errors: Name of a model -> why newer versions could not be loaded.
     """
 
     def __init__(self, export_dir: Path):
         self._export_dir = export_dir
-        # Folder -> when its files last changed, and what was wrong with them then.
+        # Folder -> when its files last changed, and the error at that time.
         self._failures: dict[Path, tuple[float, str]] = {}
         self._stopping = threading.Event()
         self.versions: dict[str, Version] = {}
         self.errors: dict[str, str] = {}
 
     def refresh(self) -> None:
-        """Loads what is new on disk and forgets what is gone."""
+        """Loads what is new on disk and drops what was removed."""
         folders = version_folders(self._export_dir)
         for name in set(self.versions) - set(folders):
-            _log.warning("%s is gone from %s", name, self._export_dir)
+            _log.warning("%s was removed from %s", name, self._export_dir)
             del self.versions[name]
         errors = {}
         for name, versions in folders.items():
@@ -58,8 +62,8 @@ class Store:
             while not self._stopping.wait(poll_secs):
                 try:
                     self.refresh()
-                except OSError as error:  # A network drive that is away for a moment, say.
-                    _log.warning("cannot look at %s: %s", self._export_dir, error)
+                except OSError as error:  # For example a network drive that is disconnected.
+                    _log.warning("cannot read %s: %s", self._export_dir, error)
 
         threading.Thread(target=poll, daemon=True, name="store").start()
 
@@ -67,7 +71,7 @@ class Store:
         self._stopping.set()
 
     def _load(self, name: str, folder: Path) -> str | None:
-        """Loads a version, and gives what is wrong with it if it cannot."""
+        """Loads a version. Returns the error if that fails."""
         changed = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
         known = self._failures.get(folder)
         if known is not None and known[0] == changed:
@@ -76,19 +80,22 @@ class Store:
         try:
             version = Version(folder)
             _warm_up(name, folder, version)
-        except Exception as error:  # Whatever is wrong with it, the version before must stay.
+        except Exception as error:  # Whatever is wrong, the version before must stay.
             failure = f"version {folder.name}: {error}"
             self._failures[folder] = changed, failure
             _log.error("%s %s", name, failure)
             return failure
         self.versions[name] = version
-        _log.info("%s: version %d ready after %.1f s", name, version.number, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        _log.info("%s: version %d ready after %.1f s", name, version.number, seconds)
         return None
 
 
 def _warm_up(name: str, folder: Path, version: Version) -> None:
-    """Asks for the golden answers, so that no client waits for the first, and compares them."""
+    """Replays and compares the golden answers, so that no client waits for the first."""
     try:
         golden.replay(folder, version.run)
-    except ExportError as error:  # Another machine may round otherwise; it can serve all the same.
+    except (
+        ExportError
+    ) as error:  # Another machine may round differently, and can serve all the same.
         _log.warning("%s version %d, golden answers: %s", name, version.number, error)

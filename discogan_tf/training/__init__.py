@@ -1,1 +1,1 @@
-"""Training: who updates what (schedules), one update (step), and time (loop)."""
+"""Training: who learns from what (schedules), one update (step), and time (loop)."""

@@ -1,4 +1,4 @@
-"""Where a run is computed: on one device, on several of this machine, or on several machines."""
+"""Distribution strategies: one device, several devices of this machine, or several machines."""
 
 import contextlib
 import dataclasses
@@ -17,9 +17,9 @@ _SIGTERM = 15
 def create_strategy(config: Config) -> tf.distribute.Strategy:
     """The strategy of `--distribute`.
 
-    Raises:
-      ConfigError: if the batch cannot be shared out evenly among the replicas, for float16, XLA or
-        feature matching on several of them, or for pictures kept on the devices of several machines.
+    Raises: ConfigError: if the batch size is not a multiple of the number of replicas; for float16,
+      XLA or
+        feature matching on several replicas; for images kept on the devices of several machines.
     """
     if config.distribute == "mirrored":
         strategy = tf.distribute.MirroredStrategy(_local_devices())
@@ -29,17 +29,19 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
         strategy = tf.distribute.get_strategy()
     if config.precision == "float16" and strategy.num_replicas_in_sync > 1:
         raise ConfigError(
-            "--precision=float16 works on one device only, for each replica would scale its loss by "
-            "itself: take bfloat16 or float32"
+            "--precision=float16 works on one device only, because each replica would scale its "
+            "loss differently. Use bfloat16 or float32"
         )
     if config.xla and strategy.num_replicas_in_sync > 1:
-        raise ConfigError("--xla works on one device only: XLA compiles nothing that asks other replicas")
+        raise ConfigError(
+            "--xla works on one device only, because XLA cannot compile reductions over replicas"
+        )
     if config.device_cache_bytes > 0 and config.distribute == "multi_worker":
-        raise ConfigError("--device_cache_bytes is for one machine: with multi_worker leave it out")
+        raise ConfigError("--device_cache_bytes is for one machine. Omit it with multi_worker")
     if config.feature_matching_weight and strategy.num_replicas_in_sync > 1:
         raise ConfigError(
-            "--feature_matching_weight works on one device only: each replica would match its own part of "
-            "the batch"
+            "--feature_matching_weight works on one device only, because each replica would match "
+            "the means of its own shard"
         )
     if config.batch_size % strategy.num_replicas_in_sync:
         raise ConfigError(
@@ -61,49 +63,49 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def require_agreement(strategy: tf.distribute.Strategy, config: Config, first_step: int) -> None:
-    """Makes sure that all workers start from the same step with the same settings.
+    """Checks that all workers start from the same step with the same settings.
 
     Raises:
-      ConfigError: if they do not, as happens when they do not share the workdir.
+      ConfigError: if they do not, for example because they do not share the workdir.
     """
     if strategy.num_replicas_in_sync == 1:
         return
-    # Where things lie may differ from machine to machine.
+    # Paths may differ from machine to machine.
     settings = repr(dataclasses.replace(config, workdir="shared", data_dir="shared"))
     mine = tf.constant([first_step, zlib.crc32(settings.encode())], tf.int64)
 
     total = _summed_over_replicas(strategy)(mine)
     if not np.array_equal(total, mine * strategy.num_replicas_in_sync):
         raise ConfigError(
-            f"the workers do not agree: this one starts from step {first_step} with {settings}. All need "
-            "the same settings (set --precision where their hardware differs) and the same --workdir, "
-            "on storage that they share."
+            f"the workers do not agree: this one starts from step {first_step} with {settings}. "
+            "All need the same settings (give --precision if their hardware differs) and the same "
+            "--workdir, on storage that they share"
         )
 
 
 @contextlib.contextmanager
-def lost_workers_told(strategy: tf.distribute.Strategy):
-    """Within it, that another worker is gone is an error that says what to do.
+def worker_loss_errors(strategy: tf.distribute.Strategy):
+    """Within it, the loss of another worker is an error that says what to do.
 
     Raises:
-      WorkerLostError: in place of what TensorFlow raises then.
+      WorkerLostError: in place of TensorFlow's errors.
     """
     try:
         yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CanceledError) as error:
         if not _is_one_of_several(strategy):
             raise
         raise WorkerLostError(
-            "another worker is gone, or cannot be reached, and no step can be taken without it. Start all "
-            "workers again by the same commands: they go on from the last checkpoint."
+            "another worker was lost or cannot be reached, so training cannot continue. Start all "
+            "workers again with the same commands: they resume from the last checkpoint"
         ) from error
 
 
 def agreed_signal(strategy: tf.distribute.Strategy, signal: int | None, due: bool) -> int | None:
-    """The signal that stops the run: this process's own, or of several workers any one's.
+    """The signal that stops the run: this process's own or, with several workers, that of any.
 
-    Workers stop after the same step, or the others would wait for ever: so they ask each other, where
-    `due` says that it is time to, which must be the same on all of them.
+    Workers must stop after the same step, or some would wait for ever. So they exchange their
+    signals at the steps where `due` is true, which must be the same for all.
     """
     if not _is_one_of_several(strategy):
         return signal
@@ -118,11 +120,11 @@ def agreed_signal(strategy: tf.distribute.Strategy, signal: int | None, due: boo
 
 @functools.lru_cache(maxsize=1)
 def _summed_over_replicas(strategy: tf.distribute.Strategy):
-    """A function from a tensor of each worker's own to the sum over all replicas, the same everywhere."""
+    """A function from each worker's own tensor to the sum over all replicas."""
 
     def summed(mine):
         replica = tf.distribute.get_replica_context()
-        # A value of each replica's own: one that all share would not be added up.
+        # Made a value per replica: one that all share would not be summed.
         own = mine + 0 * tf.cast(replica.replica_id_in_sync_group, tf.int64)
         return replica.all_reduce(tf.distribute.ReduceOp.SUM, own)
 
@@ -134,7 +136,7 @@ def _summed_over_replicas(strategy: tf.distribute.Strategy):
 
 
 def _is_one_of_several(strategy: tf.distribute.Strategy) -> bool:
-    """Whether there are other workers than this process."""
+    """Whether there are other workers beside this process."""
     resolver = strategy.cluster_resolver
     return resolver is not None and bool(resolver.task_type) and strategy.num_replicas_in_sync > 1
 

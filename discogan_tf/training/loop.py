@@ -1,4 +1,4 @@
-"""Time: when to step, log, draw, save and stop. What a step is or a log holds is elsewhere."""
+"""Time: when to step, log, sample, evaluate, save and stop."""
 
 import contextlib
 import dataclasses
@@ -10,169 +10,199 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from discogan_tf.checkpoints import Checkpoints
 from discogan_tf.config import Config
+from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.data.domains import Domain, cached, load_domain, load_training
 from discogan_tf.errors import CheckpointError, DataError, NonFiniteLossError
 from discogan_tf.models import create_model
-from discogan_tf.training import announcements, distribution, health, provenance, reproducibility, schedules
-from discogan_tf.training.averages import WeightAverages
-from discogan_tf.training.calls import create_calls
-from discogan_tf.training.feed import Feed
-from discogan_tf.training.journal import Journal, logged
-from discogan_tf.training.judge import Judge, evaluated, losses_of
-from discogan_tf.training.lock import WorkdirLock
-from discogan_tf.training.progress import Progress
-from discogan_tf.training.sheets import SampleSheets
+from discogan_tf.models.contract import by_display_name
+from discogan_tf.runs import console, provenance, reproducibility
+from discogan_tf.runs.checkpoints import Checkpoints
+from discogan_tf.runs.lock import WorkdirLock
+from discogan_tf.runs.metrics_log import MetricsLog, losses_at, read_metrics_log
+from discogan_tf.runs.workdir import is_new, resolve_config, settings_changed, write_config
+from discogan_tf.training import distribution, finite
+from discogan_tf.training.ema import ExponentialMovingAverage
+from discogan_tf.training.evaluator import Evaluator, was_evaluated
+from discogan_tf.training.samples import SampleGrids
+from discogan_tf.training.schedules import learning_rate_schedule, update_schedule
 from discogan_tf.training.signals import StopSignals
 from discogan_tf.training.step import create_optimizers, create_step
-from discogan_tf.training.workdir import is_new, settle_config, was_begun_otherwise, write_config
+from discogan_tf.training.train_loop import create_train_loop
 
 
-class Ending(NamedTuple):
+class TrainResult(NamedTuple):
     """How training ended.
 
-    Attributes:
-      step: The step that the run is at.
-      stopped_by: Number of the signal that asked it to stop, even if no step was left; None if none did.
+    Attributes: step: The step that the run is at. stopped_by: Number of the signal that requested
+      the stop, even if no step was left; None if none.
     """
 
     step: int
     stopped_by: int | None
 
 
-def train(config: Config) -> Ending:
-    """Trains, or goes on training, until `config.num_steps` steps are done or a signal says stop.
+def train(config: Config) -> TrainResult:
+    """Trains, or continues to train, until `config.num_steps` steps are done or a signal arrives.
 
     Args:
       config: The run's settings.
 
-    Returns:
-      Where the run is, and the signal that asked it to stop, if one did.
-
     Raises:
       ConfigError: if the workdir holds a run with other settings, is in use or cannot be written.
       DataError: if a domain is missing, or is not the one that the run began with.
-      CheckpointError: if there are checkpoints but none that can be read, or the last cannot be written.
+      CheckpointError: if there are checkpoints but none can be read, or the last cannot be written.
       NonFiniteLossError: if a loss or gradient became NaN or infinite. The last checkpoint stays.
-      WorkerLostError: if another worker is gone.
+      WorkerLostError: if another worker is lost.
     """
     reproducibility.enforce(config)
     strategy = distribution.create_strategy(config)
-    chief = distribution.is_chief(strategy)
+    is_chief = distribution.is_chief(strategy)
     training, validation = _load_domains(config)
     with (
-        WorkdirLock(Path(config.workdir)) if chief else contextlib.nullcontext(),
-        distribution.lost_workers_told(strategy),
+        WorkdirLock(Path(config.workdir)) if is_chief else contextlib.nullcontext(),
+        distribution.worker_loss_errors(strategy),
     ):
-        config = settle_config(config)
-        return _Run(config, strategy, chief, training, validation).train()
+        config = resolve_config(config)
+        return _Run(config, strategy, is_chief, training, validation).train()
 
 
 class _Run:
     """A run in this process: what it trains, and where it is.
 
     Args:
-      config: The run's settings, settled.
+      config: The run's settings, resolved.
       strategy: Where it is computed.
-      chief: Whether this process writes to the workdir.
-      training: "a", "b" -> training pictures, uint8 [n, size, size, 3].
-      validation: "a", "b" -> the `Domain` of its validation pictures.
+      is_chief: Whether this process writes to the workdir.
+      training: "a", "b" -> training images, uint8 [n, size, size, 3].
+      validation: "a", "b" -> the `Domain` of its validation images.
     """
 
-    def __init__(self, config: Config, strategy, chief: bool, training: dict, validation: dict):
-        self._config, self._strategy, self._chief, self._training = config, strategy, chief, training
-        self._workdir = Path(config.workdir)
+    def __init__(self, config: Config, strategy, is_chief: bool, training: dict, validation: dict):
+        self._config, self._strategy, self._is_chief = config, strategy, is_chief
+        self._training, self._workdir = training, Path(config.workdir)
         self._new = is_new(self._workdir)
         with strategy.scope():
-            # Seeds the initial weights, the only thing here that draws from global state.
+            # Seeds the initial weights, the only thing here that depends on global state.
             keras.utils.set_random_seed(config.seed)
             self._model = create_model(config, tf.as_dtype(config.precision))
             optimizers = create_optimizers(self._model, config)
-            averaged = create_model(config, tf.float32) if config.ema_decay else None
-            self._averages = WeightAverages(self._model, averaged, config.ema_decay) if averaged else None
+            ema_model = ema = None
+            if config.ema_decay:
+                ema_model = create_model(config, tf.float32)
+                ema = ExponentialMovingAverage(self._model, ema_model, config.ema_decay)
             self._checkpoints = Checkpoints(
-                self._workdir / "checkpoints", self._model, optimizers, config.keep_checkpoints, averaged
+                self._workdir / "checkpoints",
+                self._model,
+                optimizers,
+                config.keep_checkpoints,
+                ema_model,
             )
-        self._feed = Feed(strategy, config, training)
-        step = create_step(self._model, optimizers, config, strategy, self._feed.make_batches)
-        self._take_steps = create_calls(step, strategy, self._averages)
-        shown = averaged or self._model
-        pictures = {key: domain.images for key, domain in validation.items()}
-        self._sheets = SampleSheets(shown, config, training, pictures)
-        self._judge = Judge(shown, config, validation, training) if chief else None
+        updates = update_schedule(config)
+        self._images_per_step = 2 * config.batch_size * len(updates)
+        self._input = DistributedInput(strategy, config, training, len(updates))
+        step = create_step(
+            self._model,
+            optimizers,
+            strategy,
+            updates,
+            learning_rate_schedule(config),
+            self._model.loss_weights,
+            self._input.make_batches,
+            config.xla,
+        )
+        self._train_loop = create_train_loop(step, strategy, ema)
+        shown = ema_model or self._model
+        images = {key: domain.images for key, domain in validation.items()}
+        self._samples = SampleGrids(shown, config, training, images)
+        self._evaluator = Evaluator(shown, config, validation, training) if is_chief else None
         self._networks = [*self._model.generators.values(), *self._model.discriminators.values()]
+        self._directions = list(by_display_name(self._model, config.display_names))
 
-    def train(self) -> Ending:
+    def train(self) -> TrainResult:
         """As the function `train`."""
         config, first_step = self._config, self._begin()
         distribution.require_agreement(self._strategy, config, first_step)
         if first_step >= config.num_steps:
-            if self._chief and self._lacks_evaluation(first_step, logged(self._workdir, first_step)):
-                with self._opened(first_step) as (journal, progress):
-                    self._recall(first_step, journal, progress)
-            print(f"The run is at step {first_step} already: a larger --num_steps takes it further.")
-            announcements.print_results(config, first_step)
-            return Ending(first_step, None)
-        if self._chief:
+            return self._already_trained(first_step)
+        if self._is_chief:
             before, now = provenance.record(config, first_step, self._strategy.num_replicas_in_sync)
-            announcements.print_opening(
-                config, self._training, self._strategy,
-                None if self._new else first_step, reproducibility.doubts(before, now),
-            )  # fmt: skip
-        skipped = health.read_skipped(self._workdir)
+            console.print_start(
+                config,
+                self._training,
+                self._strategy,
+                None if self._new else first_step,
+                reproducibility.reproducibility_warnings(before, now),
+            )
+        skipped = finite.read_skipped(self._workdir)
         with StopSignals() as stop:
             for rollbacks in itertools.count():
                 try:
                     step, stopped_by = self._train_from(first_step, stop, skipped)
                     break
                 except NonFiniteLossError as error:
-                    if config.on_nonfinite == "stop" or rollbacks == health.MOST_ROLLBACKS:
+                    if config.on_nonfinite == "stop" or rollbacks == finite.MAX_ROLLBACKS:
                         raise
-                    skipped.add(error.step)
-                    with self._strategy.scope():
-                        first_step = self._checkpoints.restore_last()
-                    if self._chief:
-                        health.write_skipped(self._workdir, skipped)
-                        announcements.print_rollback(error, first_step, rollbacks + 1)
-        if self._chief:
-            announcements.print_closing(config, step)
-        return Ending(step, stopped_by)
+                    first_step = self._roll_back(error, skipped, rollbacks + 1)
+        if self._is_chief:
+            console.print_end(config, step, self._directions)
+        return TrainResult(step, stopped_by)
 
     def _begin(self) -> int:
-        """Restores the last checkpoint, or saves the first: a run that was begun always has one."""
+        """Restores the last checkpoint, or saves the first: a run that began always has one."""
         with self._strategy.scope():
             first_step = None if self._new else self._checkpoints.restore_last()
         if first_step is not None:
-            if self._chief:
+            if self._is_chief:
                 self._checkpoints.remove_leftovers()
                 write_config(self._config)
             return first_step
         if not self._new:
             raise CheckpointError(
-                f"{self._workdir} holds a run but no checkpoint of it. Restore one from a copy, or move "
-                "the folder away to start anew."
+                f"{self._workdir} holds a run but no checkpoint of it. Restore one from a copy, or "
+                "move the folder away to start again"
             )
-        if self._chief:
-            if was_begun_otherwise(self._config):
-                health.write_skipped(self._workdir, set())
+        if self._is_chief:
+            if settings_changed(self._config):
+                finite.write_skipped(self._workdir, set())
             self._checkpoints.save(0)
             self._checkpoints.remove_leftovers()
             write_config(self._config)
         return 0
 
-    def _train_from(self, first_step: int, stop: StopSignals, skipped: set[int]) -> tuple[int, int | None]:
-        """Trains to the end. Gives the last step, and the number of the signal that asked to stop."""
-        config, elements = self._config, self._feed.elements(first_step)
-        with self._opened(first_step) as (journal, progress):
-            if self._chief:
-                self._recall(first_step, journal, progress)
+    def _already_trained(self, step: int) -> TrainResult:
+        """Ends a run that has no step left, with the evaluation that a crash may have prevented."""
+        if self._is_chief and self._lacks_evaluation(step, read_metrics_log(self._workdir, step)):
+            with self._opened(step) as (metrics_log, progress):
+                self._restore_evaluator(step, metrics_log, progress)
+        print(f"The run is at step {step} already. Give a larger --num_steps to continue it.")
+        console.print_results(self._config, step, self._directions)
+        return TrainResult(step, None)
+
+    def _roll_back(self, error: NonFiniteLossError, skipped: set[int], number: int) -> int:
+        """Restores the last checkpoint and leaves out the batch that broke. Returns the step."""
+        skipped.add(error.step)
+        with self._strategy.scope():
+            step = self._checkpoints.restore_last()
+        if self._is_chief:
+            finite.write_skipped(self._workdir, skipped)
+            console.print_rollback(error, step, number, finite.MAX_ROLLBACKS)
+        return step
+
+    def _train_from(
+        self, first_step: int, stop: StopSignals, skipped: set[int]
+    ) -> tuple[int, int | None]:
+        """Trains to the end. Returns the last step, and the signal that requested the stop."""
+        config, elements = self._config, self._input.elements(first_step)
+        with self._opened(first_step) as (metrics_log, progress):
+            if self._is_chief:
+                self._restore_evaluator(first_step, metrics_log, progress)
             step, unread, losses = first_step, [], {}
             while True:
-                count = self._steps_of_a_call(step, skipped)
+                count = self._steps_per_execution(step, skipped)
                 if count:
-                    # Losses stay on the device until something is done with them or with the weights.
-                    unread.append(self._take_steps(elements, step + 1, count))
+                    # Losses stay on the device until they, or the weights, are used.
+                    unread.append(self._train_loop(elements, step + 1, count))
                 else:
                     next(elements)
                 step += count or 1
@@ -180,26 +210,25 @@ class _Run:
                 due = _Due(config, step)
                 stopped_by = distribution.agreed_signal(self._strategy, stop.signal, due.log)
                 if stopped_by:
-                    due = due.at_the_end()
+                    due = due.when_stopping()
                 if due.anything:
-                    losses = health.read_losses(unread, self._model) if unread else losses
+                    losses = finite.read_losses(unread, self._model) if unread else losses
                     unread.clear()
                 if due.sample or due.save or due.evaluate:
-                    health.require_finite_weights(self._networks, step)
+                    finite.require_finite_weights(self._networks, step)
                     with self._strategy.scope():
-                        self._sheets.recompute_statistics()
-                if self._chief:
-                    last = bool(stopped_by) or step == config.num_steps
-                    with announcements.told_unless(last, progress, step):
-                        # After the save, for it takes a while; who asked to stop is not kept waiting.
-                        self._write(step, due, losses, journal, progress)
-                if stopped_by or step == config.num_steps:
+                        self._samples.reestimate_statistics()
+                is_last = bool(stopped_by) or step == config.num_steps
+                if self._is_chief:
+                    with console.tolerate_write_errors(is_last, progress, step, due.next_save):
+                        self._write(step, due, losses, metrics_log, progress)
+                if is_last:
                     return step, stopped_by
 
-    def _steps_of_a_call(self, step: int, skipped: set[int]) -> int:
-        """How many steps to take at once from `step` on; none if the next one is left out."""
+    def _steps_per_execution(self, step: int, skipped: set[int]) -> int:
+        """How many steps to take at once from `step` on; 0 if the next one is left out."""
         last = step
-        while last < step + self._config.steps_per_call and last + 1 not in skipped:
+        while last < step + self._config.steps_per_execution and last + 1 not in skipped:
             last += 1
             if _Due(self._config, last).anything:
                 break
@@ -207,50 +236,58 @@ class _Run:
 
     @contextlib.contextmanager
     def _opened(self, first_step: int):
-        """The journal, of the chief alone, and the progress bar."""
-        config = self._config
-        images_per_step = 2 * config.batch_size * len(schedules.updates(config))
-        bar = Progress(first_step, config.num_steps, images_per_step, visible=self._chief)
-        with (
-            bar as progress,
-            Journal(config, first_step) if self._chief else contextlib.nullcontext() as journal,
-        ):
-            yield journal, progress
+        """The metrics log, of the chief alone, and the progress bar."""
+        bar = console.Progress(
+            first_step, self._config.num_steps, self._images_per_step, visible=self._is_chief
+        )
+        log = MetricsLog(self._config, first_step) if self._is_chief else contextlib.nullcontext()
+        with bar as progress, log as metrics_log:
+            yield metrics_log, progress
 
-    def _recall(self, first_step: int, journal: Journal, progress: Progress) -> None:
-        """What a run that goes on must know: evaluations before, and the last, if a kill took it."""
-        self._judge.recall(journal.earlier)
-        if self._lacks_evaluation(first_step, journal.earlier):
-            self._judge.judge(first_step, losses_of(journal.earlier, first_step), journal, progress)
+    def _restore_evaluator(
+        self, first_step: int, metrics_log: MetricsLog, progress: console.Progress
+    ) -> None:
+        """Restores earlier evaluations, and makes up for the last one if a crash prevented it."""
+        self._evaluator.restore(metrics_log.earlier)
+        if self._lacks_evaluation(first_step, metrics_log.earlier):
+            losses = losses_at(metrics_log.earlier, first_step)
+            self._evaluator.evaluate(first_step, losses, metrics_log, progress)
 
-    def _lacks_evaluation(self, step: int, lines: list[dict]) -> bool:
-        return step > 0 and _Due(self._config, step).evaluate and not evaluated(lines, step)
+    def _lacks_evaluation(self, step: int, records: list[dict]) -> bool:
+        return step > 0 and _Due(self._config, step).evaluate and not was_evaluated(records, step)
 
-    def _write(self, step: int, due: "_Due", losses: dict, journal: Journal, progress: Progress) -> None:
-        """Everything that a step leaves behind, the checkpoint after what belongs before it."""
+    def _write(
+        self,
+        step: int,
+        due: "_Due",
+        losses: dict,
+        metrics_log: MetricsLog,
+        progress: console.Progress,
+    ) -> None:
+        """Writes everything that is due after a step; logs before the checkpoint."""
         if due.log and losses:
-            journal.write_losses(step, losses)
+            metrics_log.write_losses(step, losses)
             progress.show_losses(step, losses)
         if due.sample:
-            journal.write_sheet(step, self._sheets.draw())
-            journal.write_histograms(step, self._networks)
+            metrics_log.write_sample_grid(step, self._samples.make())
+            metrics_log.write_histograms(step, self._networks)
         if due.save:
-            journal.flush()
+            metrics_log.flush()
             self._checkpoints.save(step)
-        if due.evaluate and losses:
-            self._judge.judge(step, losses, journal, progress)
+        if due.evaluate and losses:  # After the save, because it takes a while.
+            self._evaluator.evaluate(step, losses, metrics_log, progress)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Due:
-    """What is to be done after a step."""
+    """What is due after a step."""
 
     config: Config
     step: int
     stopping: bool = False
 
-    def at_the_end(self) -> "_Due":
-        """Of a run that is asked to stop: all is written, but nobody is kept waiting by an evaluation."""
+    def when_stopping(self) -> "_Due":
+        """For a run that must stop: all is written, but nothing is evaluated."""
         return dataclasses.replace(self, stopping=True)
 
     def _every(self, steps: int) -> bool:
@@ -276,16 +313,22 @@ class _Due:
     def anything(self) -> bool:
         return self.log or self.sample or self.save or self.evaluate
 
+    @property
+    def next_save(self) -> int:
+        """The step of the next checkpoint after this one."""
+        every = self.config.save_every_steps
+        return min((self.step // every + 1) * every, self.config.num_steps)
+
 
 def _load_domains(config: Config) -> tuple[dict[str, np.ndarray], dict[str, Domain]]:
-    """The training pictures, uint8 [n, size, size, 3], and the validation domains of "a" and "b"."""
+    """The training images, uint8 [n, size, size, 3], and the validation domain of each stream."""
     training, validation = {}, {}
     loaded = load_training(config)
-    for domain, name in (("a", config.domain_a), ("b", config.domain_b)):
-        training[domain] = cached(loaded[domain].images, config.cache_bytes)
+    for stream, domain in config.domains.items():
+        training[stream] = cached(loaded[stream].images, config.cache_bytes)
         try:
-            validation[domain] = load_domain(config.data_dir, name, "val", config.image_size)
+            validation[stream] = load_domain(config.data_dir, domain, "val", config.image_size)
         except DataError as error:
-            print(f"Note: {error}. Sheets and metrics use training pictures instead.")
-            validation[domain] = loaded[domain]
+            print(f"Note: {error}. Sample grids and metrics use training images instead.")
+            validation[stream] = loaded[stream]
     return training, validation

@@ -1,4 +1,6 @@
-"""How the weights of the losses and the choice of side change with the step. The only place."""
+"""What changes with the step: which side learns from which batch, and the learning rate."""
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -6,44 +8,34 @@ from discogan_tf.config import Config
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
+# For each batch of a step, the sides that learn from it.
+UpdateSchedule = tuple[tuple[str, ...], ...]
 
-# Loss names begin with these.
-_ADVERSARIAL, _FEATURES, _RECONSTRUCTION = "adversarial_", "feature_matching_", "reconstruction_"
 
+def update_schedule(config: Config) -> UpdateSchedule:
+    """The updates of one step.
 
-def updates(config: Config) -> tuple[tuple[str, ...], ...]:
-    """The updates of one step: for each of its batches, the sides that learn from it.
-
-    The chapter updates both sides on one batch and the generators once more on a fresh one. The authors'
-    code has batches for the discriminators alone: one, and then two for the generators.
+    The chapter updates both sides on one batch and the generators once more on a fresh one. The
+    authors' code has batches for the discriminators alone: one, and then two for the generators.
     """
     generators = ((GENERATOR,),) * config.generator_updates_per_step
-    if config.discriminators_apart:
+    if config.separate_discriminator_batch:
         return ((DISCRIMINATOR,), *generators)
     return ((DISCRIMINATOR, GENERATOR), *generators[1:])
 
 
-def loss_weight(config: Config, name: str, step: tf.Tensor) -> tf.Tensor:
-    """What the loss `name` counts in its side's total at a step: float32 scalar.
+def learning_rate_schedule(config: Config) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from the number of a step, scalar int64 from 1 on, to its learning rate, float32.
 
-    The chapter's totals are plain sums. In the authors' code the generators' is
-    (1 - r) * (0.1 * adversarial + 0.9 * feature matching) + r * reconstruction, with r small at first.
-
-    Args:
-      config: The run's settings.
-      name: Of a loss.
-      step: Number of the step, from 1 on; scalar int64.
+    Constant, and with `learning_rate_decay_steps` linear to 0 over the last steps of the run, as in
+    CycleGAN (Zhu et al. 2017, section 4). The last step has the smallest rate above 0.
     """
-    weights = {
-        _ADVERSARIAL: config.adversarial_weight,
-        _FEATURES: config.feature_matching_weight,
-        _RECONSTRUCTION: config.reconstruction_weight,
-        f"{DISCRIMINATOR}_": config.discriminator_weight,
-    }
-    kind = next(prefix for prefix in weights if name.startswith(prefix))
-    weight = tf.constant(weights[kind])
-    if not config.reconstruction_rate or kind == f"{DISCRIMINATOR}_":
-        return weight
-    early = tf.cast(step, tf.int64) <= config.early_steps
-    rate = tf.where(early, config.early_reconstruction_rate, config.reconstruction_rate)
-    return weight * (rate if kind == _RECONSTRUCTION else 1 - rate)
+    rate, decay_steps = config.learning_rate, config.learning_rate_decay_steps
+
+    def learning_rate(step):
+        if not decay_steps:
+            return tf.constant(rate, tf.float32)
+        remaining = tf.cast(config.num_steps - tf.cast(step, tf.int64) + 1, tf.float32)
+        return rate * tf.minimum(1.0, remaining / (decay_steps + 1))
+
+    return learning_rate

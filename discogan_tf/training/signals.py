@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop after the step in hand, instead of in the middle of it."""
+"""Ctrl-C and SIGTERM as requests to stop after the current step, instead of in the middle of it."""
 
 import signal
 
@@ -6,22 +6,24 @@ import signal
 class StopSignals:
     """A context manager: within it, `signal` is None until one arrives, then its number.
 
-    A second one is not held back: it ends the process as if nobody had listened.
+    A second signal is not intercepted: it ends the process as it would outside.
     """
 
     def __init__(self):
         self.signal: int | None = None
 
     def __enter__(self):
-        self._previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._previous = {
+            number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
+        }
         for number in self._previous:
-            signal.signal(number, self._note)
+            signal.signal(number, self._receive)
         return self
 
     def __exit__(self, *unused):
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def _note(self, number, frame):
+    def _receive(self, number, frame):
         self.signal = number
         self.__exit__()

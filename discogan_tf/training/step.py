@@ -1,25 +1,28 @@
-"""One training step: losses -> weighted sums -> gradients -> optimizers. Only it knows gradients."""
+"""One training step: losses -> weighted sums -> gradients -> optimizers."""
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from discogan_tf.config import Config
-from discogan_tf.training import schedules
-from discogan_tf.training.adam import Adam
+from discogan_tf.errors import ConfigError
+from discogan_tf.training.optimizer import Adam
+from discogan_tf.training.schedules import DISCRIMINATOR, GENERATOR, UpdateSchedule
 
-# Before a network's name, in what a step reports.
+# Prefix of the gradient norms among the metrics of a step.
 GRADIENT_NORM = "gradient_norm_"
 
 
 def create_optimizers(model, config: Config) -> dict[str, keras.optimizers.Optimizer]:
-    """Adam for each side, its slots built: under a strategy they cannot be made within a step.
+    """Adam for each side, with its slots built: under a strategy they cannot be made within a step.
 
     Differs from the chapter, which leaves beta_1 at 0.9: 0.5 by default, as in the paper's code.
     """
     optimizers = {}
-    for side, variables in _variables(model).items():
+    for side, variables in _trainable_variables(model).items():
         optimizer = Adam(
-            config.learning_rate, config.beta_1, name=f"adam_{side}", weight_share=config.weight_decay
+            config.learning_rate, config.beta_1, name=f"adam_{side}", l2_weight=config.weight_decay
         )
         if config.precision == "float16":
             # Small gradients vanish in float16's range unless the loss is scaled up.
@@ -29,88 +32,123 @@ def create_optimizers(model, config: Config) -> dict[str, keras.optimizers.Optim
     return optimizers
 
 
-def create_step(model, optimizers, config: Config, strategy: tf.distribute.Strategy, make_batches=None):
+def create_step(
+    model,
+    optimizers: dict[str, keras.optimizers.Optimizer],
+    strategy: tf.distribute.Strategy,
+    updates: UpdateSchedule,
+    learning_rate: Callable[[tf.Tensor], tf.Tensor],
+    loss_weights: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    make_batches: Callable | None = None,
+    xla: bool = False,
+):
     """The compiled step.
 
     Args:
       model: A model of `MODELS`.
-      optimizers: What `create_optimizers` gave.
-      config: The run's settings.
+      optimizers: Of each side, as from `create_optimizers`.
       strategy: Where the step runs.
-      make_batches: What makes the batches from what the step gets, if that is not the batches themselves
-        (see `Feed`).
+      updates: For each batch of the step, the sides that learn from it.
+      learning_rate: From the number of a step to its learning rate.
+      loss_weights: From the number of a step to the weight of each loss, by its name.
+      make_batches: Makes the batches from the step's element, if that is not the batches themselves
+        (see `DistributedInput`).
+      xla: Whether losses and gradients are compiled with XLA.
 
     Returns:
-      A function of one element of `Feed.elements` and the step's number, from 1 on. It gives, of the first
-      of the step's batches that a side learns from: float32 scalars by name, the unweighted losses of both
-      sides and the weighted `generator_total` and `discriminator_total`, each the mean over the replicas;
-      and `gradient_norm_NETWORK`, added up over the step's updates, which is not finite where any gradient
-      of the network is not.
-    """
-    variables = _variables(model)
-    losses_of = {
-        schedules.GENERATOR: model.generator_losses,
-        schedules.DISCRIMINATOR: model.discriminator_losses,
-    }
+      A function of one element of `DistributedInput.elements` and the step's number, from 1 on. It
+      returns float32 scalars by name, each the mean over the replicas, of the first batch that a
+      side learns from: the unweighted losses, the weighted `generator_total` and
+      `discriminator_total`; and `gradient_norm_NETWORK`, summed over the step's updates, which is
+      not finite if any gradient of the network is not.
 
-    def gradients_of(batch, number, sides) -> tuple[dict, dict]:
+    Raises:
+      ConfigError: when called, if the model gives a loss no weight.
+    """
+    variables = _trainable_variables(model)
+    losses_of = {
+        GENERATOR: model.generator_losses,
+        DISCRIMINATOR: model.discriminator_losses,
+    }
+    # Loss scaling of float16 expects gradients that are not finite, and leaves such steps out.
+    scales_loss = any(
+        isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        for optimizer in optimizers.values()
+    )
+
+    def compute_gradients(batch, number, sides) -> tuple[dict, dict]:
         """Losses, and the gradients of each side's variables."""
-        reported, objectives = {}, {}
+        metrics, objectives = {}, {}
+        weights = loss_weights(number)
         with tf.GradientTape(persistent=True) as tape:
-            tensors = model.forward(batch)
+            tensors = model.forward(batch, number)
             for side in sides:
                 losses = losses_of[side](tensors)
-                weighted = [schedules.loss_weight(config, k, number) * v for k, v in losses.items()]
-                total = _sum(weighted)
-                # The optimizers add up the replicas' gradients, and the loss is their mean.
-                objectives[side] = optimizers[side].scale_loss(total / strategy.num_replicas_in_sync)
-                reported |= losses | {f"{side}_total": total}
-        # Differs from the chapter, whose generators meet discriminators updated a moment before: all
-        # gradients come before any update, which lets both sides share the passes of `forward`.
-        return reported, {side: tape.gradient(objectives[side], variables[side]) for side in sides}
+                total = _sum(_weighted(losses, weights))
+                # Keras optimizers add up the replicas' gradients, and the loss is their mean.
+                objectives[side] = optimizers[side].scale_loss(
+                    total / strategy.num_replicas_in_sync
+                )
+                metrics |= losses | {f"{side}_total": total}
+        # Differs from the chapter, whose generators see discriminators that were just updated: all
+        # gradients are taken before any update, so that both sides share the passes of `forward`.
+        return metrics, {side: tape.gradient(objectives[side], variables[side]) for side in sides}
 
-    if config.xla:
-        gradients_of = tf.function(gradients_of, jit_compile=True)
+    if xla:
+        compute_gradients = tf.function(compute_gradients, jit_compile=True)
 
     def update(batch, number, sides) -> dict[str, tf.Tensor]:
-        reported, gradients = gradients_of(batch, number, sides)
-        if config.precision != "float16":  # Whose loss scaling expects gradients that are not finite.
-            reported |= _gradient_norms(model, variables, gradients)
+        metrics, gradients = compute_gradients(batch, number, sides)
+        if not scales_loss:
+            metrics |= _gradient_norms(model, variables, gradients)
         for side in sides:
             optimizers[side].apply(gradients[side], variables[side])
-        return reported
+        return metrics
 
     def replica_step(batches, number) -> dict[str, tf.Tensor]:
         batches = make_batches(batches) if make_batches else batches
-        reported = [
-            update(batch, number, sides)
-            for batch, sides in zip(batches, schedules.updates(config), strict=True)
+        metrics = [
+            update(batch, number, sides) for batch, sides in zip(batches, updates, strict=True)
         ]
-        first = {name: value for update in reversed(reported) for name, value in update.items()}
+        first = {name: value for update in reversed(metrics) for name, value in update.items()}
         norms = {name for name in first if name.startswith(GRADIENT_NORM)}
         return first | {
-            name: _sum([update[name] for update in reported if name in update]) for name in norms
+            name: _sum([update[name] for update in metrics if name in update]) for name in norms
         }
 
     @tf.function
     def step(element, number=1) -> dict[str, tf.Tensor]:
-        losses = strategy.run(replica_step, args=(element, number))
+        for optimizer in optimizers.values():
+            optimizer.learning_rate = learning_rate(number)
+        metrics = strategy.run(replica_step, args=(element, number))
         return {
-            name: strategy.reduce(tf.distribute.ReduceOp.MEAN, loss, axis=None)
-            for name, loss in losses.items()
+            name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
+            for name, value in metrics.items()
         }
 
     return step
 
 
+def _weighted(losses: dict[str, tf.Tensor], weights: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+    if missing := losses.keys() - weights.keys():
+        raise ConfigError(
+            f"the model gives these losses no weight: {', '.join(sorted(missing))}. "
+            "Add them to its loss_weights"
+        )
+    return [weights[name] * loss for name, loss in losses.items()]
+
+
 def _sum(scalars: list[tf.Tensor]) -> tf.Tensor:
-    """Their sum, always in this order: TensorFlow makes one operation of several additions, and adds up
-    more than two terms as they come, which differs from run to run in the last bit."""
+    """Their sum, always in this order.
+
+    TensorFlow makes one operation of several additions, which adds up more than two terms in the
+    order in which they are ready: the last bit would differ from run to run.
+    """
     return tf.reduce_sum(tf.stack(scalars))
 
 
 def _gradient_norms(model, variables: dict, gradients: dict) -> dict[str, tf.Tensor]:
-    """The norm of each network's gradients, of the sides that there are gradients of."""
+    """The norm of each network's gradients, of the sides that have gradients."""
     by_variable = {
         id(variable): gradient
         for side in gradients
@@ -125,12 +163,9 @@ def _gradient_norms(model, variables: dict, gradients: dict) -> dict[str, tf.Ten
     }
 
 
-def _variables(model) -> dict[str, list]:
+def _trainable_variables(model) -> dict[str, list]:
     """The trainable variables of each side."""
     return {
         side: [v for network in networks.values() for v in network.trainable_variables]
-        for side, networks in (
-            (schedules.GENERATOR, model.generators),
-            (schedules.DISCRIMINATOR, model.discriminators),
-        )
+        for side, networks in ((GENERATOR, model.generators), (DISCRIMINATOR, model.discriminators))
     }

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/data.md: a good domain, and one with everything wrong that `check` finds.
+"""Draws the images of docs/data.md: a good domain, and one with everything wrong that `check` finds.
 
     python docs/figures/good_and_bad.py
 
@@ -44,7 +44,9 @@ def _spoil(folder: Path) -> None:
         Image.open(folder / f"bag{50 + number:03}.png").save(folder / f"copy{number}.bmp")
         again = Image.open(folder / f"bag{70 + number:03}.png").resize((200, 200))
         again.save(folder / f"saved_again{number}.jpg", quality=70)
-        Image.new("RGB", (256, 256), tuple(rng.integers(0, 256, 3))).save(folder / f"blank{number}.png")
+        Image.new("RGB", (256, 256), tuple(rng.integers(0, 256, 3))).save(
+            folder / f"blank{number}.png"
+        )
         Image.open(folder / f"bag{90 + number:03}.png").resize((24, 24)).save(
             folder / f"thumbnail{number}.png"
         )
@@ -54,7 +56,14 @@ def _spoil(folder: Path) -> None:
 
 
 def _check(folder: Path, sheet: Path) -> str:
-    command = [sys.executable, "-m", "data_prep", "check", f"--images={folder.name}", f"--sheet={sheet}"]
+    command = [
+        sys.executable,
+        "-m",
+        "data_prep",
+        "check",
+        f"--images={folder.name}",
+        f"--sheet={sheet}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder.parent)
     return f"{done.stdout}exit status {done.returncode}"
 

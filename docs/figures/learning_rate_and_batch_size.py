@@ -2,7 +2,7 @@
 
     python docs/figures/learning_rate_and_batch_size.py --runs=runs
 
-Writes docs/images/learning_rate.svg and docs/images/batch_size.svg: metrics against pictures seen.
+Writes docs/images/learning_rate.svg and docs/images/batch_size.svg: metrics against images seen.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from discogan_tf.reporting.records import read_records
-from discogan_tf.training.workdir import read_config
+from discogan_tf.runs.workdir import read_config
 
 _IMAGES = Path(__file__).parents[1] / "images"
 _FIGURES = {
@@ -30,7 +30,7 @@ def _draw(runs: Path, labels: dict[str, str], path: Path) -> None:
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     for place, (metric, title) in enumerate(_METRICS.items(), 1):
         axes = figure.add_subplot(
-            1, len(_METRICS), place, title=title, xlabel="pictures of each domain seen"
+            1, len(_METRICS), place, title=title, xlabel="images of each domain seen"
         )
         for number, (run, label) in enumerate(labels.items()):
             records, config = read_records(runs / run), read_config(runs / run)
@@ -38,7 +38,12 @@ def _draw(runs: Path, labels: dict[str, str], path: Path) -> None:
                 steps, values = zip(*records.metrics[metric][direction], strict=True)
                 seen = [step * config.batch_size for step in steps]
                 axes.plot(
-                    seen, values, style, color=f"C{number}", marker="o", label=f"{label}, {direction}"
+                    seen,
+                    values,
+                    style,
+                    color=f"C{number}",
+                    marker="o",
+                    label=f"{label}, {direction}",
                 )
         if metric == "sliced_wasserstein":
             axes.legend(fontsize=7)

@@ -3,20 +3,21 @@
 import numpy as np
 import pytest
 
-from discogan_tf.checkpoints import restore_generators
 from discogan_tf.data.domains import load_domain
+from discogan_tf.export.bundle import export
+from discogan_tf.export.formats import FORMATS
+from discogan_tf.export.versions import Version
 from discogan_tf.models import MODELS, create_model
+from discogan_tf.runs.checkpoints import restore_generators
 from discogan_tf.serving import c_api, parity
-from discogan_tf.serving.bundle import export
-from discogan_tf.serving.formats import FORMATS
-from discogan_tf.serving.versions import Version
 
 # With a way back and without; the third model's generators are those of the first.
 _QUICK = {"discogan", "gan"}
 
 
 @pytest.fixture(
-    params=[pytest.param(m, marks=() if m in _QUICK else pytest.mark.slow) for m in MODELS], scope="module"
+    params=[pytest.param(m, marks=() if m in _QUICK else pytest.mark.slow) for m in MODELS],
+    scope="module",
 )
 def run_and_export(request, make_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
@@ -31,47 +32,51 @@ def test_every_way_to_run_an_export_gives_what_the_network_gives(run_and_export)
     config, exported = run_and_export
     model = create_model(config, "float32")
     restore_generators(exported.parent / "run", model)
-    pictures = load_domain(config.data_dir, config.domain_a, "val", 32).images[:].astype(np.float32) / 255
+    images = (
+        load_domain(config.data_dir, config.domain_a, "val", 32).images[:].astype(np.float32) / 255
+    )
     for name, direction in config.directions.items():
         folder = exported / name / "1"
         assert folder.exists() == (direction in model.generators)
         if direction not in model.generators:
             continue
-        expected = model.generators[direction](pictures).numpy()
+        expected = model.generators[direction](images).numpy()
         assert expected.std() > 0.02  # Or anything would agree.
         version = Version(folder)
         answers = {
-            "Python": version.run("serving_default", {"images": pictures})["translated"],
-            "C API": parity.run_c_api(folder, pictures),
+            "Python": version.run("serving_default", {"images": images})["translated"],
+            "C API": parity.run_c_api(folder, images),
         }
         for chosen, form in FORMATS.items():
             if config.model == "discogan":
-                answers[chosen] = form.load(folder / form.file_name)(pictures)
+                answers[chosen] = form.load(folder / form.file_name)(images)
         for way, answer in answers.items():
             np.testing.assert_allclose(answer, expected, atol=1e-5, err_msg=way)
         back = model.generators.get({"a_to_b": "b_to_a", "b_to_a": "a_to_b"}[direction])
         assert ("cycle" in version.signatures) == (back is not None)
         if back:
-            cycle = version.run("cycle", {"images": pictures})
+            cycle = version.run("cycle", {"images": images})
             np.testing.assert_allclose(cycle["reconstructed"], back(expected), atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [7, 64])
-def test_a_picture_does_not_depend_on_its_batch(run_and_export, size):
+def test_a_image_does_not_depend_on_its_batch(run_and_export, size):
     _, exported = run_and_export
     rng = np.random.default_rng(0)
-    pictures = rng.random((64, 32, 32, 3), np.float32)
+    images = rng.random((64, 32, 32, 3), np.float32)
     for folder in exported.glob("*/1"):
         version = Version(folder)
 
-        def run(images, version=version):
-            return version.run("serving_default", {"images": images})["translated"]
+        def run(batch, version=version):
+            return version.run("serving_default", {"images": batch})["translated"]
 
-        alone = parity.in_batches(run, pictures, 1)
-        np.testing.assert_allclose(parity.in_batches(run, pictures, size), alone, atol=1e-5)
+        alone = parity.in_batches(run, images, 1)
+        np.testing.assert_allclose(parity.in_batches(run, images, size), alone, atol=1e-5)
 
 
 def test_the_c_api_says_what_is_wrong(run_and_export):
     _, exported = run_and_export
     with pytest.raises(RuntimeError, match="no operation"):
-        c_api.run(next(exported.glob("*/1")), {"absent:0": np.zeros((1,), np.float32)}, ["absent:0"])
+        c_api.run(
+            next(exported.glob("*/1")), {"absent:0": np.zeros((1,), np.float32)}, ["absent:0"]
+        )

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from discogan_tf.checkpoints import Checkpoints, restore_generators
 from discogan_tf.config import Config
 from discogan_tf.errors import CheckpointError, ConfigError
 from discogan_tf.models import MODELS, create_model
+from discogan_tf.runs.checkpoints import Checkpoints, restore_generators
 from discogan_tf.training import schedules
 from discogan_tf.training.step import create_optimizers, create_step
 
@@ -23,7 +23,7 @@ _KINDS = {name: {"model": name} for name in MODELS} | {
     "authors": {
         "architecture": "paper", "image_size": 64,
         "adversarial_weight": 0.1, "feature_matching_weight": 0.9,
-        "reconstruction_rate": 0.5, "early_steps": 1, "discriminators_apart": True, "weight_decay": 1e-5,
+        "reconstruction_rate": 0.5, "early_steps": 1, "separate_discriminator_batch": True, "weight_decay": 1e-5,
         "discriminator_weight": 0.5, "reconstruction_loss": "mse",
     },
 }  # fmt: skip
@@ -37,7 +37,7 @@ def config(request):
 
 @pytest.fixture
 def batch(config):
-    """Four pictures of noise of each domain."""
+    """Four images of noise of each domain."""
     rng = np.random.default_rng(0)
     shape = (4, config.image_size, config.image_size, 3)
     return {domain: tf.constant(rng.random(shape, np.float32)) for domain in ("a", "b")}
@@ -94,7 +94,7 @@ def test_a_sides_update_leaves_the_other_untouched(model, config, batch, side, m
         assert _same(before[name], after[name]) == (name != side)
 
 
-def test_sample_and_signatures_are_pictures_in_range(model, batch):
+def test_sample_and_signatures_are_images_in_range(model, batch):
     for images in model.sample(batch).values():
         assert images.shape == batch["a"].shape
         assert float(tf.reduce_min(images)) >= 0 and float(tf.reduce_max(images)) <= 1

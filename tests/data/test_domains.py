@@ -77,11 +77,11 @@ def test_an_unknown_half_names_those_there_are(data_dir):
 
 
 def test_an_unknown_split_is_an_error(data_dir):
-    with pytest.raises(DataError, match="no test pictures"):
+    with pytest.raises(DataError, match="no test images"):
         load_domain(str(data_dir), "sample_edges2shoes/photo", "test", 32)
 
 
-def test_pictures_stay_on_the_disk_until_they_are_wanted(data_dir):
+def test_images_stay_on_the_disk_until_they_are_wanted(data_dir):
     images = load_domain(str(data_dir), "sample_edges2shoes/photo", "train", 32).images
     in_memory = cached(images, images.nbytes)
     assert isinstance(in_memory, np.ndarray) and cached(images, images.nbytes - 1) is images

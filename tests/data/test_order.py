@@ -7,7 +7,7 @@ from discogan_tf.data import order
 
 def _indices(start, count, n, seed=0, stream=0):
     positions = tf.range(start, start + count, dtype=tf.int64)
-    return order.picture_indices(positions, n, seed, stream).numpy()
+    return order.image_indices(positions, n, seed, stream).numpy()
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 100, 1000])
@@ -32,7 +32,7 @@ def test_order_depends_on_the_position_alone():
 
 
 def test_order_is_spread_out():
-    """Neighbours in the domain do not stay neighbours, and no picture has a favourite place."""
+    """Neighbors in the domain do not stay neighbors, and no image has a favorite place."""
     places = np.stack([_indices(epoch * 64, 64, 64) for epoch in range(200)])
     assert np.abs(np.diff(places, axis=1)).mean() == pytest.approx(64 / 3, rel=0.05)
     assert np.abs(places.mean(axis=0) - 31.5).max() < 6

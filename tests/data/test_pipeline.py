@@ -6,8 +6,10 @@ from discogan_tf.data.pipeline import BatchPlan, training_batches
 
 
 def _numbered(count, size=4):
-    """Pictures whose value is their number, and whose left column is 255."""
-    images = np.repeat(np.arange(count, dtype=np.uint8), size * size * 3).reshape(count, size, size, 3)
+    """Images whose value is their number, and whose left column is 255."""
+    images = np.repeat(np.arange(count, dtype=np.uint8), size * size * 3).reshape(
+        count, size, size, 3
+    )
     images[:, :, 0] = 255
     return images
 
@@ -15,8 +17,8 @@ def _numbered(count, size=4):
 _A, _B = _numbered(5), _numbered(7)
 
 
-def _numbers(pictures):
-    return np.rint(np.asarray(pictures)[:, 0, 1] * 255)[:, 0].astype(int).tolist()
+def _numbers(images):
+    return np.rint(np.asarray(images)[:, 0, 1] * 255)[:, 0].astype(int).tolist()
 
 
 def _take(count, plan, first_step=0):
@@ -90,7 +92,7 @@ def test_flip_mirrors_about_half_and_only_when_asked():
     assert 0.35 < mirrored(True) < 0.65
 
 
-def test_pictures_on_the_disk_make_the_same_batches(data_dir):
+def test_images_on_the_disk_make_the_same_batches(data_dir):
     """And as many steps later, where a resumed run begins."""
     stored = [
         load_domain(str(data_dir), f"sample_edges2{name}/photo", "train", 32).images

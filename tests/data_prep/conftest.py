@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 
-def jpeg(colour, size=(512, 256), file_format="JPEG"):
-    """A picture with a white half on the left and one of a colour on the right, as a file."""
-    picture = Image.new("RGB", size, (255, 255, 255))
-    picture.paste(colour, (size[0] // 2, 0, *size))
+def jpeg(color, size=(512, 256), file_format="JPEG"):
+    """An image with a white half on the left and one of a color on the right, as a file."""
+    image = Image.new("RGB", size, (255, 255, 255))
+    image.paste(color, (size[0] // 2, 0, *size))
     file = io.BytesIO()
-    picture.save(file, file_format)
+    image.save(file, file_format)
     return file.getvalue()
 
 

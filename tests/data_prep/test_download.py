@@ -126,7 +126,9 @@ def test_a_later_run_goes_on_from_what_the_first_left(tmp_path, serve):
 
 def test_a_file_that_changed_meanwhile_is_fetched_anew(tmp_path, serve):
     with pytest.raises(PreparationError):
-        _download(tmp_path, serve(["cut"] + [503] * 6, content=_CONTENT[:1_000_000], version='"old"'))
+        _download(
+            tmp_path, serve(["cut"] + [503] * 6, content=_CONTENT[:1_000_000], version='"old"')
+        )
     assert _download(tmp_path, serve()).read_bytes() == _CONTENT
 
 
@@ -203,4 +205,6 @@ def test_a_page_of_text_or_another_kind_of_file_is_not_taken(tmp_path, serve):
     with pytest.raises(PreparationError, match="no gzip archive"):
         _download(tmp_path, serve([404]), page)
     assert part.read_bytes() == left
-    assert _download(tmp_path, page, serve()).read_bytes() == _CONTENT and _only_the_archive(tmp_path)
+    assert _download(tmp_path, page, serve()).read_bytes() == _CONTENT and _only_the_archive(
+        tmp_path
+    )

@@ -7,25 +7,25 @@ import pytest
 from PIL import Image
 
 from data_prep.errors import PreparationError
-from data_prep.folder import prepare_folder, read_picture
+from data_prep.folder import prepare_folder, read_image
 from data_prep.limits import LeftOut, Limits
 from discogan_tf.data.domains import load_domain
 
 _RED, _GREEN, _WHITE = (220, 30, 40), (20, 200, 60), (255, 255, 255)
 
 
-def _file(picture, file_format="PNG", **options):
+def _file(image, file_format="PNG", **options):
     file = io.BytesIO()
-    picture.save(file, file_format, **options)
+    image.save(file, file_format, **options)
     return file.getvalue()
 
 
 def _read(data, fit="stretch", size=32):
-    return read_picture(data, size, fit, 10_000_000)[0]
+    return read_image(data, size, fit, 10_000_000)[0]
 
 
-def _is(pixels, colour, tolerance=4):
-    return np.abs(pixels.astype(int) - colour).max() <= tolerance
+def _is(pixels, color, tolerance=4):
+    return np.abs(pixels.astype(int) - color).max() <= tolerance
 
 
 def _prepare(images, data_dir, val_share=0.2, val_images=None):
@@ -37,7 +37,7 @@ def _prepare(images, data_dir, val_share=0.2, val_images=None):
     return domains, left_out.lines
 
 
-def _random_pictures(folder, count, seed=0):
+def _random_images(folder, count, seed=0):
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     for number in range(count):
@@ -51,24 +51,26 @@ def test_reads_every_format(file_format):
 
 
 def test_of_an_animation_the_first_frame():
-    frames = [Image.new("RGB", (40, 40), colour) for colour in (_GREEN, _RED)]
+    frames = [Image.new("RGB", (40, 40), color) for color in (_GREEN, _RED)]
     assert _is(_read(_file(frames[0], "GIF", save_all=True, append_images=frames[1:])), _GREEN)
 
 
 def test_turned_as_the_camera_says():
-    picture = Image.new("RGB", (64, 64), _RED)
-    picture.paste(_GREEN, (0, 0, 64, 32))  # Green above.
+    image = Image.new("RGB", (64, 64), _RED)
+    image.paste(_GREEN, (0, 0, 64, 32))  # Green above.
     exif = Image.Exif()
     exif[0x0112] = 6  # To be turned clockwise: what is above comes to the right.
-    pixels = _read(_file(picture, "JPEG", exif=exif, quality=95))
+    pixels = _read(_file(image, "JPEG", exif=exif, quality=95))
     assert _is(pixels[:, 20:], _GREEN, 8) and _is(pixels[:, :12], _RED, 8)
 
 
-def test_grey_palettes_cmyk_and_transparency():
+def test_gray_palettes_cmyk_and_transparency():
     assert _is(_read(_file(Image.new("L", (40, 40), 99))), (99, 99, 99))
     assert _is(_read(_file(Image.new("RGB", (40, 40), _RED).convert("P"))), _RED, tolerance=30)
     assert _is(
-        _read(_file(Image.new("CMYK", (40, 40), (0, 255, 255, 0)), "JPEG")), (255, 0, 0), tolerance=6
+        _read(_file(Image.new("CMYK", (40, 40), (0, 255, 255, 0)), "JPEG")),
+        (255, 0, 0),
+        tolerance=6,
     )
     half = Image.new("RGBA", (40, 40), (*_RED, 255))
     half.paste((0, 0, 0, 0), (0, 0, 20, 40))
@@ -81,9 +83,9 @@ def test_grey_palettes_cmyk_and_transparency():
 
 
 def test_what_is_not_square_is_cropped_padded_or_stretched():
-    picture = Image.new("RGB", (96, 48), _GREEN)
-    picture.paste(_RED, (0, 0, 24, 48))  # The quarter on the left, which a crop loses.
-    data = _file(picture)
+    image = Image.new("RGB", (96, 48), _GREEN)
+    image.paste(_RED, (0, 0, 24, 48))  # The quarter on the left, which a crop loses.
+    data = _file(image)
     assert _is(_read(data, "crop"), _GREEN)
     padded = _read(data, "pad")
     assert _is(padded[:8], _WHITE) and _is(padded[24:], _WHITE)
@@ -100,7 +102,7 @@ def test_any_shape_becomes_square(shape, fit):
     assert np.abs(pixels[15:17, 15:17].astype(int) - _RED).max(-1).min() <= 6
 
 
-def test_large_photos_keep_place_and_colour():
+def test_large_photos_keep_place_and_color():
     """Scaled within the JPEG transform, then by the area mean: near the area mean of all pixels."""
     rng = np.random.default_rng(0)
     smooth = Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).resize((1280, 1280))
@@ -110,37 +112,40 @@ def test_large_photos_keep_place_and_colour():
     assert np.abs(_read(data) - exact).mean() < 1.0
 
 
-def test_looks_at_any_depth_and_keeps_identical_pictures_together(tmp_path):
-    _random_pictures(tmp_path / "in" / "deep" / "er", 60)
+def test_looks_at_any_depth_and_keeps_identical_images_together(tmp_path):
+    _random_images(tmp_path / "in" / "deep" / "er", 60)
     for number in range(0, 60, 2):  # Each second one again, elsewhere and in another format.
-        picture = Image.open(tmp_path / "in" / "deep" / "er" / f"{number:03}.png")
-        picture.save(tmp_path / "in" / f"again_{number:03}.bmp")
+        image = Image.open(tmp_path / "in" / "deep" / "er" / f"{number:03}.png")
+        image.save(tmp_path / "in" / f"again_{number:03}.bmp")
     domains, left_out = _prepare(tmp_path / "in", tmp_path)
     assert not left_out and sum(len(domain.names) for domain in domains.values()) == 90
-    pictures = {s: {image.tobytes() for image in domain.images} for s, domain in domains.items()}
-    assert not pictures["train"] & pictures["val"] and 4 <= len(pictures["val"]) <= 22
+    pixels = {s: {image.tobytes() for image in domain.images} for s, domain in domains.items()}
+    assert not pixels["train"] & pixels["val"] and 4 <= len(pixels["val"]) <= 22
     assert "deep/er/001.png" in domains["train"].names + domains["val"].names
 
 
 def test_the_split_is_the_same_whatever_else_there_is(tmp_path):
-    _random_pictures(tmp_path / "few", 40)
-    _random_pictures(tmp_path / "many", 40)
-    _random_pictures(tmp_path / "many" / "more", 40, seed=1)
+    _random_images(tmp_path / "few", 40)
+    _random_images(tmp_path / "many", 40)
+    _random_images(tmp_path / "many" / "more", 40, seed=1)
     few, _ = _prepare(tmp_path / "few", tmp_path / "a")
     many, _ = _prepare(tmp_path / "many", tmp_path / "b")
     assert set(few["val"].names) <= set(many["val"].names)
 
 
-def test_one_picture_at_least_is_for_validation(tmp_path):
+def test_one_image_at_least_is_for_validation(tmp_path):
     for seed in range(5):
-        _random_pictures(tmp_path / str(seed) / "in", 3, seed)
+        _random_images(tmp_path / str(seed) / "in", 3, seed)
         domains, _ = _prepare(tmp_path / str(seed) / "in", tmp_path / str(seed), val_share=0.01)
-        assert {split: len(domain.names) for split, domain in domains.items()} == {"train": 2, "val": 1}
+        assert {split: len(domain.names) for split, domain in domains.items()} == {
+            "train": 2,
+            "val": 1,
+        }
 
 
 def test_a_second_folder_for_validation(tmp_path):
-    _random_pictures(tmp_path / "in", 6)
-    _random_pictures(tmp_path / "held_out", 2, seed=1)
+    _random_images(tmp_path / "in", 6)
+    _random_images(tmp_path / "held_out", 2, seed=1)
     domains, _ = _prepare(tmp_path / "in", tmp_path, val_images=tmp_path / "held_out")
     assert [len(domains[split].names) for split in ("train", "val")] == [6, 2]
 
@@ -148,7 +153,7 @@ def test_a_second_folder_for_validation(tmp_path):
 def test_nothing_usable_is_an_error(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "notes.jpg").write_text("notes")
-    with pytest.raises(PreparationError, match=r"no usable pictures.*notes\.jpg: cannot be decoded"):
+    with pytest.raises(PreparationError, match=r"no usable images.*notes\.jpg: cannot be decoded"):
         _prepare(tmp_path / "in", tmp_path)
     with pytest.raises(PreparationError, match="no folder at"):
         _prepare(tmp_path / "absent", tmp_path)
@@ -156,8 +161,15 @@ def test_nothing_usable_is_an_error(tmp_path):
 
 
 def test_command_line(tmp_path):
-    _random_pictures(tmp_path / "in", 12)
-    command = [sys.executable, "-m", "data_prep", "folder", f"--data_dir={tmp_path}", "--image_size=32"]
+    _random_images(tmp_path / "in", 12)
+    command = [
+        sys.executable,
+        "-m",
+        "data_prep",
+        "folder",
+        f"--data_dir={tmp_path}",
+        "--image_size=32",
+    ]
 
     def run(*arguments):
         return subprocess.run([*command, *arguments], capture_output=True, text=True)

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from data_prep.domain_writer import DomainWriter
-from data_prep.errors import PictureError, PreparationError
-from data_prep.folder import FITS, prepare_folder, read_picture
+from data_prep.errors import ImageError, PreparationError
+from data_prep.folder import FITS, prepare_folder, read_image
 from data_prep.limits import LeftOut, Limits
 from data_prep.pairs import PairForm, split_pair
 from data_prep.pix2pix import prepare_pairs
@@ -46,7 +46,10 @@ def _huge_png():
     """A PNG whose header claims 100,000 x 100,000 pixels."""
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     chunks = [
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
         for kind, content in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(100))))
     ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
@@ -60,7 +63,7 @@ _BAD = {
     "edges2boots/train/empty.jpg": (b"", "an empty file"),
     "edges2boots/train/text.jpg": (b"this is text\n" * 50, "cannot be decoded: no JPEG, PNG file"),
     "edges2boots/train/square.jpg": (jpeg((9, 9, 9), (256, 256)), "not two squares side by side"),
-    "edges2boots/train/notes.txt": (b"notes", "not a picture"),
+    "edges2boots/train/notes.txt": (b"notes", "not an image"),
     "edges2boots/other/1.jpg": (jpeg((9, 9, 9)), "in no folder named train or val"),
     "edges2boots/train/0_AB.jpg": (jpeg((9, 9, 9)), "a second member of this name"),
 }
@@ -68,14 +71,17 @@ _BAD = {
 
 def test_bad_members_are_named_one_by_one_and_good_ones_kept(tmp_path, good_members):
     bad = [(name, content) for name, (content, _) in _BAD.items()]
-    links = [_link("edges2boots/train/link.jpg"), _link("edges2boots/train/device.jpg", tarfile.CHRTYPE)]
+    links = [
+        _link("edges2boots/train/link.jpg"),
+        _link("edges2boots/train/device.jpg", tarfile.CHRTYPE),
+    ]
     large = ("edges2boots/train/large.jpg", bytes(100_001))
     archive = write_archive(tmp_path, [*good_members[:2], *bad, *links, large, *good_members[2:]])
-    lines = _prepare(archive, tmp_path, Limits(max_picture_bytes=100_000))
+    lines = _prepare(archive, tmp_path, Limits(max_image_bytes=100_000))
     expected = {name: words for name, (_, words) in _BAD.items()} | {
         "edges2boots/train/link.jpg": "a symbolic link, not a file",
         "edges2boots/train/device.jpg": "a character device, not a file",
-        "edges2boots/train/large.jpg": "100,001 bytes, more than 100,000 (--max_picture_bytes)",
+        "edges2boots/train/large.jpg": "100,001 bytes, more than 100,000 (--max_image_bytes)",
     }
     assert len(lines) == len(expected)
     for name, words in expected.items():
@@ -86,13 +92,16 @@ def test_bad_members_are_named_one_by_one_and_good_ones_kept(tmp_path, good_memb
     assert not (tmp_path.parent / "escape.jpg").exists()
 
 
-def test_16_bits_and_strange_names_are_no_reason_to_leave_a_picture_out(tmp_path, good_members):
+def test_16_bits_and_strange_names_are_no_reason_to_leave_a_image_out(tmp_path, good_members):
     pixels = np.full((64, 128), 65535, np.uint16)
     pixels[:, 64:] = 30_000
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     strange = "edges2boots/train/sch\udcf6n\n.png"
-    assert _prepare(write_archive(tmp_path, [*good_members, (strange, file.getvalue())]), tmp_path) == []
+    assert (
+        _prepare(write_archive(tmp_path, [*good_members, (strange, file.getvalue())]), tmp_path)
+        == []
+    )
     domain = load_domain(str(tmp_path), "edges2boots/photo", "train", 32)
     assert domain.names[-1] == r"edges2boots/train/sch\xf6n\n.png"
     assert np.abs(domain.images[-1].astype(int) - 30_000 // 256).max() <= 1
@@ -106,7 +115,9 @@ def test_a_gzip_bomb_ends_at_the_limit_and_not_in_memory(tmp_path, good_members)
         file.write(header.tobuf())
         for _ in range(64):
             file.write(bytes(1 << 24))
-    with pytest.raises(PreparationError, match=r"unpacks to more than 100,000,000 bytes.*--max_bytes"):
+    with pytest.raises(
+        PreparationError, match=r"unpacks to more than 100,000,000 bytes.*--max_bytes"
+    ):
         _prepare(path, tmp_path, Limits(max_bytes=100_000_000))
     assert _nothing_left(tmp_path)
 
@@ -159,8 +170,8 @@ def test_what_is_no_archive_is_refused(tmp_path, content, words):
     assert _nothing_left(tmp_path)
 
 
-def test_an_archive_without_training_pictures_is_refused(tmp_path, good_members):
-    with pytest.raises(PreparationError, match="no usable training pictures"):
+def test_an_archive_without_training_images_is_refused(tmp_path, good_members):
+    with pytest.raises(PreparationError, match="no usable training images"):
         prepare_archive(write_archive(tmp_path, good_members[4:]), tmp_path, 32)
     assert _nothing_left(tmp_path)
 
@@ -185,33 +196,38 @@ def _open_full(path):
 def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, good_members, monkeypatch):
     archive = write_archive(tmp_path, good_members)
     monkeypatch.setattr("data_prep.domain_writer._open", _open_full)
-    with pytest.raises(PreparationError, match=r"cannot prepare.*No space left.*Nothing half-prepared"):
+    with pytest.raises(
+        PreparationError, match=r"cannot prepare.*No space left.*Nothing half-prepared"
+    ):
         prepare_archive(archive, tmp_path, 32)
     assert _nothing_left(tmp_path)
 
 
 def test_an_interrupted_preparation_does_not_pass_for_whole(tmp_path):
-    with contextlib.suppress(KeyboardInterrupt), DomainWriter(tmp_path, "edges2boots/photo", 32) as writer:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        DomainWriter(tmp_path, "edges2boots/photo", 32) as writer,
+    ):
         writer.add("train", "a", np.zeros((32, 32, 3), np.uint8))
         raise KeyboardInterrupt
     assert _nothing_left(tmp_path)
 
 
 def _seeds():
-    """Real pictures of each format, to be damaged."""
+    """Real images of each format, to be damaged."""
     rng = np.random.default_rng(0)
-    picture = Image.fromarray(rng.integers(0, 256, (16, 32, 3), dtype=np.uint8)).resize((128, 64))
+    image = Image.fromarray(rng.integers(0, 256, (16, 32, 3), dtype=np.uint8)).resize((128, 64))
     files = []
     for file_format, options in (
         ("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {}), ("GIF", {}), ("BMP", {}),
     ):  # fmt: skip
         file = io.BytesIO()
-        picture.save(file, file_format, **options)
+        image.save(file, file_format, **options)
         files.append(file.getvalue())
     cmyk = io.BytesIO()
-    picture.convert("CMYK").save(cmyk, "JPEG")
+    image.convert("CMYK").save(cmyk, "JPEG")
     palette = io.BytesIO()
-    picture.convert("P").save(palette, "PNG", transparency=3)
+    image.convert("P").save(palette, "PNG", transparency=3)
     return [*files, cmyk.getvalue(), palette.getvalue()]
 
 
@@ -230,21 +246,21 @@ def _damaged(rng, data):
     return bytes(data)
 
 
-def test_damaged_pictures_give_pictures_or_our_errors_and_nothing_else():
-    """4,000 mutations of pictures of every format, as a pair and as a folder's picture."""
+def test_damaged_images_give_images_or_our_errors_and_nothing_else():
+    """4,000 mutations of images of every format, as a pair and as a folder's image."""
     rng, seeds = random.Random(0), _seeds()
     outcomes = {"kept": 0, "refused": 0}
     for number in range(4000):
         data = _damaged(rng, seeds[number % len(seeds)])
         for decode in (
             lambda data: split_pair(data, 32, PairForm(), 1_000_000)[0]["photo"],
-            lambda data: read_picture(data, 32, FITS[number % 3], 1_000_000)[0],  # noqa: B023
+            lambda data: read_image(data, 32, FITS[number % 3], 1_000_000)[0],  # noqa: B023
         ):
             try:
-                picture = decode(data)
-                assert picture.shape == (32, 32, 3) and picture.dtype == np.uint8
+                image = decode(data)
+                assert image.shape == (32, 32, 3) and image.dtype == np.uint8
                 outcomes["kept"] += 1
-            except PictureError:
+            except ImageError:
                 outcomes["refused"] += 1
     assert min(outcomes.values()) > 500
 
@@ -263,7 +279,9 @@ def test_damaged_archives_give_domains_or_our_errors_and_nothing_else(tmp_path):
         data_dir = tmp_path / str(number)
         data_dir.mkdir()
         target = data_dir / path.name
-        target.write_bytes(_damaged(rng, path.read_bytes()) if number % 3 == 0 else _damaged(rng, plain))
+        target.write_bytes(
+            _damaged(rng, path.read_bytes()) if number % 3 == 0 else _damaged(rng, plain)
+        )
         try:
             _prepare(target, data_dir)
             assert len(load_domain(str(data_dir), "edges2boots/photo", "train", 32).images) <= 3

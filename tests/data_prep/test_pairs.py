@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.errors import PictureError
-from data_prep.pairs import PairForm, coloured_halves, split_pair
+from data_prep.errors import ImageError
+from data_prep.pairs import PairForm, colored_halves, split_pair
 
 _PLAIN = PairForm(thicken_edges=False)
 _PIXELS = 1_000_000
 
 
-def _file(picture, file_format="JPEG"):
+def _file(image, file_format="JPEG"):
     file = io.BytesIO()
-    picture.save(file, file_format, **({"quality": 95} if file_format == "JPEG" else {}))
+    image.save(file, file_format, **({"quality": 95} if file_format == "JPEG" else {}))
     return file.getvalue()
 
 
@@ -29,11 +29,11 @@ def _pair(height=256, file_format="JPEG"):
 def test_halves_do_not_bleed_into_each_other(size, file_format):
     halves, source_size = split_pair(_pair(file_format=file_format), size, _PLAIN, _PIXELS)
     assert source_size == (256, 256)
-    for half, colour in (("edges", (0, 0, 255)), ("photo", (255, 0, 0))):
+    for half, color in (("edges", (0, 0, 255)), ("photo", (255, 0, 0))):
         assert halves[half].shape == (size, size, 3) and halves[half].dtype == np.uint8
-        # At full size the JPEG itself smears colour over one pixel at the border.
+        # At full size the JPEG itself smears color over one pixel at the border.
         inner = halves[half][:, 1:-1] if size == 256 else halves[half]
-        assert np.abs(inner.astype(int) - colour).max() <= 3
+        assert np.abs(inner.astype(int) - color).max() <= 3
 
 
 @pytest.mark.parametrize("height", [100, 250, 300, 48])
@@ -45,7 +45,9 @@ def test_other_heights_are_scaled_too(height):
 def test_a_mirrored_pair_has_its_photo_on_the_left():
     form = PairForm(photo_side="left", halves=("photo",))
     halves, _ = split_pair(_pair(), 64, form, _PIXELS)
-    assert list(halves) == ["photo"] and np.abs(halves["photo"].astype(int) - (0, 0, 255)).max() <= 3
+    assert (
+        list(halves) == ["photo"] and np.abs(halves["photo"].astype(int) - (0, 0, 255)).max() <= 3
+    )
 
 
 def test_lines_become_two_pixels_thicker_before_scaling():
@@ -81,24 +83,24 @@ def test_photos_are_the_same_with_and_without_edges():
         (_pair(800), "1600x800 pixels, too many"),
     ],
 )
-def test_damaged_and_oversized_pictures_are_refused(data, words):
-    with pytest.raises(PictureError, match=words):
+def test_damaged_and_oversized_images_are_refused(data, words):
+    with pytest.raises(ImageError, match=words):
         split_pair(data, 64, PairForm(), _PIXELS)
 
 
-def test_a_picture_of_another_shape_is_refused():
-    with pytest.raises(PictureError, match="not two squares"):
+def test_a_image_of_another_shape_is_refused():
+    with pytest.raises(ImageError, match="not two squares"):
         split_pair(_file(Image.new("RGB", (256, 256))), 64, PairForm(), _PIXELS)
 
 
-def test_the_side_in_colour_is_found():
+def test_the_side_in_color_is_found():
     pair = Image.new("RGB", (512, 256), (255, 255, 255))
-    assert coloured_halves(_file(pair), _PIXELS) == "neither"
+    assert colored_halves(_file(pair), _PIXELS) == "neither"
     pair.paste((200, 80, 40), (300, 40, 460, 220))
-    assert coloured_halves(_file(pair), _PIXELS) == "right"
-    assert coloured_halves(_file(pair.transpose(Image.Transpose.FLIP_LEFT_RIGHT)), _PIXELS) == "left"
+    assert colored_halves(_file(pair), _PIXELS) == "right"
+    assert colored_halves(_file(pair.transpose(Image.Transpose.FLIP_LEFT_RIGHT)), _PIXELS) == "left"
     pair.paste((20, 80, 240), (40, 40, 220, 220))
-    assert coloured_halves(_file(pair), _PIXELS) == "both"
+    assert colored_halves(_file(pair), _PIXELS) == "both"
 
 
 @pytest.mark.parametrize("orientation", [3, 6])

@@ -21,7 +21,8 @@ from tests.data_prep.conftest import jpeg, write_archive
 
 def _prepared(folder, size=64):
     return {
-        half: load_domain(str(folder), f"edges2boots/{half}", "train", size) for half in ("photo", "edges")
+        half: load_domain(str(folder), f"edges2boots/{half}", "train", size)
+        for half in ("photo", "edges")
     }
 
 
@@ -29,12 +30,14 @@ def test_prepares_both_halves_of_both_splits_and_reports(tmp_path, capsys, good_
     prepare_archive(write_archive(tmp_path, good_members), tmp_path, 64)
     found = _prepared(tmp_path)
     assert found["photo"].names == found["edges"].names == [name for name, _ in good_members[:4]]
-    for i, (photo, edges) in enumerate(zip(found["photo"].images, found["edges"].images, strict=True)):
+    for i, (photo, edges) in enumerate(
+        zip(found["photo"].images, found["edges"].images, strict=True)
+    ):
         assert np.abs(photo[:, 2:].astype(int) - (250, i * 40, 0)).max() <= 3
         assert edges[:, :-2].min() >= 252
     val = load_domain(str(tmp_path), "edges2boots/photo", "val", 64)
     assert val.names == ["edges2boots/val/1_AB.jpg"] and val.images.shape == (1, 64, 64, 3)
-    assert "4 train, 1 val pictures each, 0 left out" in capsys.readouterr().out
+    assert "4 train, 1 val images each, 0 left out" in capsys.readouterr().out
     assert not list(tmp_path.glob("incomplete*"))
 
 
@@ -55,7 +58,9 @@ def test_tensorflow_datasets_reads_it_too(tmp_path, good_members):
 
 def test_an_archive_without_val_has_only_train(tmp_path, good_members):
     prepare_archive(write_archive(tmp_path, good_members[:4]), tmp_path, 32)
-    names = json.loads((prepared_folder(tmp_path, "edges2boots/photo", 32) / "names.json").read_text())
+    names = json.loads(
+        (prepared_folder(tmp_path, "edges2boots/photo", 32) / "names.json").read_text()
+    )
     assert list(names) == ["train"]
 
 
@@ -125,20 +130,20 @@ def test_an_archive_whose_name_makes_no_folder_is_refused(tmp_path, good_members
     assert not (tmp_path / "deep").exists()
 
 
-def test_coloured_drawings_are_no_edges(tmp_path):
-    """Refused until somebody says what they are; a photo without colours is then no reason to doubt."""
+def test_colored_drawings_are_no_edges(tmp_path):
+    """Refused until somebody says what they are; a photo without colors is then no reason to doubt."""
 
     def pair(number):
-        picture = Image.new("RGB", (64, 32), (200, 40 + number, 10))
-        picture.paste((10, 60, 200 - number), (32, 0, 64, 32))
+        image = Image.new("RGB", (64, 32), (200, 40 + number, 10))
+        image.paste((10, 60, 200 - number), (32, 0, 64, 32))
         file = io.BytesIO()
-        picture.save(file, "PNG")
+        image.save(file, "PNG")
         return file.getvalue()
 
     archive = write_archive(
         tmp_path, [(f"night2day/train/{i}.png", pair(i)) for i in range(6)], "night2day"
     )
-    with pytest.raises(PreparationError, match=r"colours in both halves.*--drawing"):
+    with pytest.raises(PreparationError, match=r"colors in both halves.*--drawing"):
         prepare_archive(archive, tmp_path, 32)
     prepare_archive(archive, tmp_path, 32, pair_form(archive, "", "left", True, "night"))
     night = load_domain(str(tmp_path), "night2day/night", "train", 32).images
@@ -155,7 +160,9 @@ def test_command_line(tmp_path, good_members):
         tmp_path, [*good_members, ("edges2boots/train/bad.jpg", jpeg((0, 0, 0), (9, 9)))]
     )
     done = run("pix2pix", f"--archive={archive}", f"--data_dir={tmp_path / 'data'}")
-    assert done.returncode == 0 and "Prepared edges2boots/edges and edges2boots/photo" in done.stdout
+    assert (
+        done.returncode == 0 and "Prepared edges2boots/edges and edges2boots/photo" in done.stdout
+    )
     assert "bad.jpg: 9x9 pixels" in done.stdout
     failed = run("pix2pix", f"--archive={tmp_path / 'absent.tar.gz'}", f"--data_dir={tmp_path}")
     assert failed.returncode == 1 and "error: no archive at" in failed.stderr

@@ -26,8 +26,8 @@ def test_archives_have_the_pix2pix_layout(folder):
             names = tar.getnames()
             assert names[0] == f"{name}/train/1_AB.jpg" and names[-1] == f"{name}/val/5_AB.jpg"
             assert len(names) == 45
-            picture = Image.open(io.BytesIO(tar.extractfile(names[7]).read()))
-            assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", (512, 256))
+            image = Image.open(io.BytesIO(tar.extractfile(names[7]).read()))
+            assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (512, 256))
 
 
 def test_attributes_are_true_and_varied(folder):
@@ -37,19 +37,19 @@ def test_attributes_are_true_and_varied(folder):
         assert {entry["kind"] for entry in truth.values()} == set(kinds)
         patterns = collections.Counter(entry["pattern"] for entry in truth.values())
         assert set(patterns) == {"plain", "stripes", "dots", "checks"}
-        assert len({entry["colour"] for entry in truth.values()}) >= 8
+        assert len({entry["color"] for entry in truth.values()}) >= 8
         assert {entry["two_tone"] for entry in truth.values()} == {True, False}
 
 
-def test_the_drawing_has_the_colour_its_attributes_tell(folder):
-    """Of plain, one-coloured pictures: the median of what is not white lies near the colour."""
+def test_the_drawing_has_the_color_its_attributes_tell(folder):
+    """Of plain, one-colored images: the median of what is not white lies near the color."""
     checked = 0
     for number in range(1, 41):
         jpeg, truth = draw_pair(f"sample_edges2handbags/train/{number}_AB.jpg")
         if truth["pattern"] == "plain" and not truth["two_tone"]:
             photo = np.asarray(Image.open(io.BytesIO(jpeg)))[:, 256:]
             drawn = np.median(photo[photo.min(-1) < 200], axis=0)
-            assert np.abs(drawn - truth["colour_rgb"]).max() < 45
+            assert np.abs(drawn - truth["color_rgb"]).max() < 45
             checked += 1
     assert checked >= 5
 
@@ -70,10 +70,10 @@ def test_drawing_is_reproducible():
     assert draw_pair(member)[0] != draw_pair("sample_edges2shoes/val/4_AB.jpg")[0]
 
 
-def test_edges_are_thin_and_where_colours_change():
-    picture = np.full((64, 64, 3), 255, np.uint8)
-    picture[16:48, 16:48] = (200, 30, 30)
-    lines = draw_edges(picture)[..., 0] < 128
+def test_edges_are_thin_and_where_colors_change():
+    image = np.full((64, 64, 3), 255, np.uint8)
+    image[16:48, 16:48] = (200, 30, 30)
+    lines = draw_edges(image)[..., 0] < 128
     assert lines[32, 14:18].any() and lines[14:18, 32].any()
     assert not lines[20:44, 20:44].any() and not lines[:12].any()
     assert lines[32].sum() <= 4

@@ -37,7 +37,13 @@ def test_reads_what_python_writes(dialect):
 def test_links_devices_and_folders_are_named_and_hold_nothing():
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:
-        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE):
+        for kind in (
+            tarfile.SYMTYPE,
+            tarfile.LNKTYPE,
+            tarfile.CHRTYPE,
+            tarfile.FIFOTYPE,
+            tarfile.DIRTYPE,
+        ):
             header = tarfile.TarInfo("x")
             header.type, header.linkname = kind, "/etc/passwd"
             tar.addfile(header)

@@ -12,38 +12,38 @@ from discogan_tf.errors import DataError
 from discogan_tf.evaluation import (
     diversity,
     features,
-    hiding,
-    memorisation,
+    memorization,
     metrics,
     reconstruction,
     relation,
     retrieval,
     sliced_wasserstein,
+    steganography,
 )
 from discogan_tf.evaluation.distances import pairwise, to_nearest_other
 from discogan_tf.evaluation.measurement import bootstrap_interval, mean_of
-from discogan_tf.evaluation.view import View
+from discogan_tf.evaluation.translations import EvalBatch
 
 _RNG = np.random.default_rng(0)
 
 
 def _things(count, seed, size=32):
-    """Coloured discs of several sizes on white, of 8 bits."""
+    """Colored discs of several sizes on white, of 8 bits."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] / size - 0.5
     radius = rng.uniform(0.15, 0.45, (count, 1, 1))
     inside = (np.hypot(x, y) < radius)[..., None]
-    colours = rng.uniform(0, 0.8, (count, 1, 1, 3))
-    return pixels.to_float(pixels.to_uint8(np.where(inside, colours, 1.0))).numpy()
+    colors = rng.uniform(0, 0.8, (count, 1, 1, 3))
+    return pixels.to_float(pixels.to_uint8(np.where(inside, colors, 1.0))).numpy()
 
 
 @pytest.fixture
 def view():
-    """A translator that gives pictures of the target domain as it should, and the way back perfectly."""
+    """A translator that gives images of the target domain as it should, and the way back perfectly."""
     inputs = _things(20, 1)
-    return View(
+    return EvalBatch(
         inputs=inputs, outputs=inputs, unrounded=inputs, targets=_things(20, 2), training=_things(40, 3),
-        back=lambda pictures: pictures,
+        back=lambda images: images,
     )  # fmt: skip
 
 
@@ -71,26 +71,32 @@ def test_sliced_wasserstein_of_shifted_noise_is_the_shift_of_its_projections():
     assert sliced_wasserstein.distances(noise, noise) == {32: 0, 16: 0}
 
 
-def test_the_pyramid_holds_the_picture_and_each_level_its_own_size():
-    """Enlarging and adding gives the picture back; waves of one wavelength lie in one level."""
-    pictures = _things(2, seed=1, size=64)
-    levels = sliced_wasserstein._pyramid(pictures)
+def test_the_pyramid_holds_the_image_and_each_level_its_own_size():
+    """Enlarging and adding gives the image back; waves of one wavelength lie in one level."""
+    images = _things(2, seed=1, size=64)
+    levels = sliced_wasserstein._pyramid(images)
     assert [level.shape[1] for level in levels] == [64, 32, 16]
     current = levels[-1]
     for level in levels[-2::-1]:
         current = level + sliced_wasserstein._enlarge(tf.constant(current)).numpy()
-    np.testing.assert_allclose(current, pictures, atol=1e-6)
+    np.testing.assert_allclose(current, images, atol=1e-6)
 
     def energies(wavelength):
         wave = np.cos(2 * np.pi * np.arange(64) / wavelength, dtype=np.float32)
-        found = sliced_wasserstein._pyramid(np.broadcast_to(wave[:, None, None], (1, 64, 64, 3)).copy())
+        found = sliced_wasserstein._pyramid(
+            np.broadcast_to(wave[:, None, None], (1, 64, 64, 3)).copy()
+        )
         return [float(np.square(level).mean()) for level in found]
 
-    assert np.argmax(energies(2)) == 0 and np.argmax(energies(10)) == 1 and np.argmax(energies(32)) == 2
+    assert (
+        np.argmax(energies(2)) == 0
+        and np.argmax(energies(10)) == 1
+        and np.argmax(energies(32)) == 2
+    )
 
 
 def test_sliced_wasserstein_in_one_dimension():
-    """Projected on any direction, patches of one grey value are that value times a constant."""
+    """Projected on any direction, patches of one gray value are that value times a constant."""
     levels = np.linspace(-1, 1, 50, dtype=np.float32)
     flat = np.broadcast_to(levels[:, None, None, None], (50, 16, 16, 3)).copy()
     skewed = np.broadcast_to(np.sign(levels)[:, None, None, None], (50, 16, 16, 3)).copy()
@@ -102,13 +108,16 @@ def test_sliced_wasserstein_in_one_dimension():
     assert found == pytest.approx(1000 * expected * np.abs(directions.sum(0)).mean(), rel=1e-3)
 
 
-def test_sliced_wasserstein_sees_bad_pictures_and_has_a_floor(view):
+def test_sliced_wasserstein_sees_bad_images_and_has_a_floor(view):
     good = sliced_wasserstein.measure(view, resamples=10)["sliced_wasserstein"]
     blurred = view.outputs.copy()
     blurred[:, 1:-1, 1:-1] = (
-        sum(view.outputs[:, 1 + i : 31 + i, 1 + j : 31 + j] for i in (-1, 0, 1) for j in (-1, 0, 1)) / 9
+        sum(view.outputs[:, 1 + i : 31 + i, 1 + j : 31 + j] for i in (-1, 0, 1) for j in (-1, 0, 1))
+        / 9
     )
-    bad = sliced_wasserstein.measure(_with_outputs(view, blurred), resamples=0)["sliced_wasserstein"]
+    bad = sliced_wasserstein.measure(_with_outputs(view, blurred), resamples=0)[
+        "sliced_wasserstein"
+    ]
     assert good.low < good.value < good.high
     assert good.value < 1.2 * good.floor and bad.value > 1.5 * good.value
 
@@ -145,7 +154,9 @@ def test_kernel_distance_is_that_of_a_direct_computation_and_unbiased():
         return np.mean(pairs)
 
     across = np.mean([kernel(x, y) for x in one for y in other])
-    assert features.kernel_distance(one, other) == pytest.approx(within(one) + within(other) - 2 * across)
+    assert features.kernel_distance(one, other) == pytest.approx(
+        within(one) + within(other) - 2 * across
+    )
     same = [features.kernel_distance(*_RNG.normal(size=(2, 20, 4))) for _ in range(300)]
     assert abs(np.mean(same)) < 3 * np.std(same) / np.sqrt(300)
 
@@ -158,25 +169,27 @@ def test_a_missing_or_wrong_file_of_weights_is_said(tmp_path):
         features.create_extractor(tmp_path / "wrong.h5")
 
 
-@pytest.mark.parametrize("file", ["weights.h5", pytest.param("network.weights.h5", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "file", ["weights.h5", pytest.param("network.weights.h5", marks=pytest.mark.slow)]
+)
 def test_features_are_those_of_the_weights_in_the_file(tmp_path, file):
-    """Of random weights: both of Keras's forms of a file, and pictures in batches as alone."""
+    """Of random weights: both of Keras's forms of a file, and images in batches as alone."""
     keras.utils.set_random_seed(0)
     network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=None)
     save = network.save_weights if file.endswith(".weights.h5") else network.save
     save(tmp_path / file)
-    pictures = _things(2, seed=3)
-    found = features.create_extractor(tmp_path / file)(pictures)
-    enlarged = tf.image.resize(pictures, [299, 299])
+    images = _things(2, seed=3)
+    found = features.create_extractor(tmp_path / file)(images)
+    enlarged = tf.image.resize(images, [299, 299])
     expected = network(2 * enlarged - 1, training=False).numpy()
     assert found.shape == (2, 2048)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
     assert np.abs(expected[0] - expected[1]).max() > 1e-2 * np.abs(expected).max()
 
 
-def test_few_pictures_carry_a_warning(view):
-    def extract(pictures):
-        return pictures[:, ::8, ::8].reshape(len(pictures), -1)
+def test_few_images_carry_a_warning(view):
+    def extract(images):
+        return images[:, ::8, ::8].reshape(len(images), -1)
 
     found = features.measure(view, 10, extract)
     assert "fewer than 1000" in found["frechet"].note and not found["kernel"].note
@@ -196,7 +209,7 @@ def test_reconstruction_of_known_errors(view):
     assert reconstruction.measure(dataclasses.replace(view, back=None), 20) == {}
 
 
-def test_diversity_of_real_pictures_of_one_and_of_none(view):
+def test_diversity_of_real_images_of_one_and_of_none(view):
     found = diversity.measure(_with_outputs(view, view.targets), 20)
     assert found["diversity"].value == pytest.approx(1)
     assert found["duplicates"].value == found["duplicates"].floor == 0.1  # The two closest of 20.
@@ -211,7 +224,7 @@ def test_diversity_of_real_pictures_of_one_and_of_none(view):
 
 
 @pytest.mark.parametrize(
-    ("colour", "lab"),
+    ("color", "lab"),
     [
         ((1, 1, 1), (100, 0, 0)),
         ((0, 0, 0), (0, 0, 0)),
@@ -221,17 +234,17 @@ def test_diversity_of_real_pictures_of_one_and_of_none(view):
         ((0, 0, 1), (32.30, 79.19, -107.86)),
     ],
 )
-def test_lab_of_colours_whose_values_are_in_tables(colour, lab):
-    np.testing.assert_allclose(relation.to_lab(np.array(colour)), lab, atol=0.05)
+def test_lab_of_colors_whose_values_are_in_tables(color, lab):
+    np.testing.assert_allclose(relation.to_lab(np.array(color)), lab, atol=0.05)
 
 
 def test_relation_of_copies_inverses_and_strangers(view):
     copies = relation.measure(view, 20)
     assert copies["relation"].value == pytest.approx(1) and copies["relation"].floor < 0.6
-    grey = np.repeat(_things(20, 1)[..., :1], 3, -1)
-    inverse = np.where(grey > 0.95, grey, 0.8 - grey)
+    gray = np.repeat(_things(20, 1)[..., :1], 3, -1)
+    inverse = np.where(gray > 0.95, gray, 0.8 - gray)
     found = relation.measure(
-        _with_outputs(dataclasses.replace(view, inputs=grey), inverse.astype(np.float32)), 20
+        _with_outputs(dataclasses.replace(view, inputs=gray), inverse.astype(np.float32)), 20
     )
     assert found["relation_lightness"].value < -0.95
     strangers = relation.measure(_with_outputs(view, view.targets), 50)
@@ -241,11 +254,11 @@ def test_relation_of_copies_inverses_and_strangers(view):
     )
 
 
-def test_true_colours_are_compared_where_they_are_known(view):
+def test_true_colors_are_compared_where_they_are_known(view):
     true = view.inputs[:, 16, 16]
-    found = relation.measure(dataclasses.replace(view, true_colours=true), 20)
-    assert found["true_colour"].value == pytest.approx(1, abs=1e-6)
-    assert "true_colour" not in relation.measure(view, 20)
+    found = relation.measure(dataclasses.replace(view, true_colors=true), 20)
+    assert found["true_color"].value == pytest.approx(1, abs=1e-6)
+    assert "true_color" not in relation.measure(view, 20)
 
 
 def test_retrieval_of_partners_of_none_and_by_chance(view):
@@ -259,22 +272,24 @@ def test_retrieval_of_partners_of_none_and_by_chance(view):
     assert retrieval.measure(view, 20) == {}
 
 
-def test_memorisation_of_copies_and_of_fresh_pictures(view):
-    copied = memorisation.measure(_with_outputs(view, view.training[:20]), 20)["nearest_training"]
+def test_memorization_of_copies_and_of_fresh_images(view):
+    copied = memorization.measure(_with_outputs(view, view.training[:20]), 20)["nearest_training"]
     assert copied.value < 0.01
-    fresh = memorisation.measure(_with_outputs(view, _things(20, 9)), 20)["nearest_training"]
+    fresh = memorization.measure(_with_outputs(view, _things(20, 9)), 20)["nearest_training"]
     assert 0.6 < fresh.value < 1.6
 
 
 def test_hiding_is_found_out(view):
     """One translator hides the original in the lowest bits, another draws it for all to see."""
-    honest = hiding.measure(dataclasses.replace(view, back=lambda pictures: pictures * 0.9), 20)["hiding"]
+    honest = steganography.measure(dataclasses.replace(view, back=lambda images: images * 0.9), 20)[
+        "steganography"
+    ]
     assert honest.value == pytest.approx(1, abs=0.2)
     hidden = view.targets + view.inputs * 1e-3
     stealthy = dataclasses.replace(
-        _with_outputs(view, hidden), back=lambda pictures: (pictures - view.targets) * 1e3 + 0.01
+        _with_outputs(view, hidden), back=lambda images: (images - view.targets) * 1e3 + 0.01
     )
-    assert hiding.measure(stealthy, 20)["hiding"].value > 100
+    assert steganography.measure(stealthy, 20)["steganography"].value > 100
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
@@ -291,7 +306,9 @@ def test_score_prefers_what_is_real_and_related(view):
     related = metrics.measure(view)
     unrelated = metrics.measure(_with_outputs(view, view.inputs[np.roll(np.arange(20), 7)]))
     assert related["score"].value < unrelated["score"].value
-    assert related["score"].value == pytest.approx(related["sliced_wasserstein"].value * 1.0, rel=1e-6)
+    assert related["score"].value == pytest.approx(
+        related["sliced_wasserstein"].value * 1.0, rel=1e-6
+    )
 
 
 def test_the_score_is_as_unsure_as_its_parts(view):
@@ -299,6 +316,9 @@ def test_the_score_is_as_unsure_as_its_parts(view):
     partly_related[:8] = view.outputs[np.roll(np.arange(8), 3)]
     found = metrics.measure(_with_outputs(view, partly_related), resamples=20)
     realism, carried, score = found["sliced_wasserstein"], found["relation"], found["score"]
-    parts = (2 - carried.value) * (realism.high - realism.low), realism.value * (carried.high - carried.low)
+    parts = (
+        (2 - carried.value) * (realism.high - realism.low),
+        realism.value * (carried.high - carried.low),
+    )
     assert max(parts) < score.high - score.low <= sum(parts)
     assert score.low < score.value < score.high

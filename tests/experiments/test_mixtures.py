@@ -5,19 +5,21 @@ from discogan_tf.experiments import mixtures
 
 
 def test_modes_lie_evenly_on_a_circle():
-    centres = mixtures.circle(10)
-    np.testing.assert_allclose(np.linalg.norm(centres, axis=1), 2, rtol=1e-6)
+    centers = mixtures.circle(10)
+    np.testing.assert_allclose(np.linalg.norm(centers, axis=1), 2, rtol=1e-6)
     np.testing.assert_allclose(
-        np.linalg.norm(centres - np.roll(centres, 1, axis=0), axis=1), 4 * np.sin(np.pi / 10), rtol=1e-5
+        np.linalg.norm(centers - np.roll(centers, 1, axis=0), axis=1),
+        4 * np.sin(np.pi / 10),
+        rtol=1e-5,
     )
 
 
 def test_batches_are_the_mixtures():
-    centres = {"a": mixtures.circle(5), "b": mixtures.circle(10)}
-    found = list(mixtures.batches(centres, 500, seed=3).take(2).as_numpy_iterator())
+    centers = {"a": mixtures.circle(5), "b": mixtures.circle(10)}
+    found = list(mixtures.batches(centers, 500, seed=3).take(2).as_numpy_iterator())
     for (batch,) in found:
         for domain, modes in (("a", 5), ("b", 10)):
-            distances = np.linalg.norm(batch[domain][:, np.newaxis] - centres[domain], axis=2)
+            distances = np.linalg.norm(batch[domain][:, np.newaxis] - centers[domain], axis=2)
             # Rayleigh's distribution: the mean distance is sigma * sqrt(pi / 2).
             assert distances.min(1).mean() == pytest.approx(0.1 * np.sqrt(np.pi / 2), rel=0.1)
             counts = np.bincount(distances.argmin(1), minlength=modes)

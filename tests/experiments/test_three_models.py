@@ -21,7 +21,9 @@ def test_runs_differ_in_model_seed_and_folder_alone(tiny_config):
     assert len(workdirs) == 6 and {Path(workdir).parent for workdir in workdirs} == {
         Path(tiny_config.workdir)
     }
-    assert {(run.batch_size, run.num_steps) for runs in configs.values() for run in runs} == {(4, 4)}
+    assert {(run.batch_size, run.num_steps) for runs in configs.values() for run in runs} == {
+        (4, 4)
+    }
 
 
 def test_of_several_seeds_the_mean_the_lowest_and_the_highest():
@@ -30,7 +32,13 @@ def test_of_several_seeds_the_mean_the_lowest_and_the_highest():
         return {"step": 3, "directions": {"there": {"relation": entry}}}
 
     (found,) = three_models.over_seeds([report(v) for v in (0.5, 0.1, 0.3)])["directions"].values()
-    expected = {"value": pytest.approx(0.3), "low": 0.1, "high": 0.5, "floor": 0.1, "better": "higher"}
+    expected = {
+        "value": pytest.approx(0.3),
+        "low": 0.1,
+        "high": 0.5,
+        "floor": 0.1,
+        "better": "higher",
+    }
     assert found == {"relation": expected}
     assert three_models.over_seeds([report(0.5)]) == report(0.5)
 
@@ -44,7 +52,9 @@ def test_table_sheet_and_page(make_run, tmp_path, capsys):
         (workdir / "metrics.jsonl").write_text(json.dumps({"step": 7, "metrics": metrics}) + "\n")
     three_models.show(configs, "the command", resamples=20)
     lines = (tmp_path / "three_models.md").read_text().splitlines()
-    cells = {line.split("|")[1].strip(): [c.strip() for c in line.split("|")[2:-1]] for line in lines}
+    cells = {
+        line.split("|")[1].strip(): [c.strip() for c in line.split("|")[2:-1]] for line in lines
+    }
     assert cells[""][:3] == ["GAN", "GAN with reconstruction", "DiscoGAN"]
     assert cells["step"][:3] == ["7", "7", "7"]
     assert cells["diversity"][0] and cells["reconstruction_mse"][0] == ""  # It has no way back.

@@ -17,7 +17,9 @@ def test_the_discriminator_and_the_points_learn():
 
     moments = toy.train("gan", seed=0, num_steps=1000)
     _, modes = mixtures.draw(mixtures.circle(5), 200)
-    first, *_, last = (mixtures.mapping(points, modes, mixtures.circle(10)) for _, points, _ in moments)
+    first, *_, last = (
+        mixtures.mapping(points, modes, mixtures.circle(10)) for _, points, _ in moments
+    )
     assert [step for step, _, _ in moments] == [0, 20, 100, 300, 1000]
     assert last.on_modes > first.on_modes + 0.2
     assert all(surface.shape == (120, 120) and surface.min() >= 0 for _, _, surface in moments)
@@ -33,7 +35,11 @@ def test_the_command_writes_figure_and_table(tmp_path):
     assert table in done.stdout and len(table.splitlines()) == 5
     assert "GAN with reconstruction" in table
     found = json.loads((tmp_path / "toy.json").read_text())
-    assert {name: len(of) for name, of in found.items()} == {"gan": 2, "recon_gan": 2, "discogan": 2}
+    assert {name: len(of) for name, of in found.items()} == {
+        "gan": 2,
+        "recon_gan": 2,
+        "discogan": 2,
+    }
     pixels = np.asarray(Image.open(tmp_path / "toy.png").convert("RGB"))
     assert pixels.shape[1] > 1000 and pixels.std() > 20
 

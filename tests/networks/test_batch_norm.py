@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from discogan_tf.networks.generators import Generator
+from discogan_tf.networks.chapter import Generator
 from discogan_tf.networks.layers import BatchNorm
-from discogan_tf.networks.statistics import recompute_statistics, statistics_function
+from discogan_tf.networks.statistics import reestimate_statistics, statistics_function
 
 _RNG = np.random.default_rng(0)
 
@@ -68,11 +68,11 @@ def test_gradients_match_float64():
 def _recomputed(batches):
     generator = Generator()
     generator(tf.zeros((1, 32, 32, 3)))
-    recompute_statistics(generator, statistics_function(generator), batches)
+    reestimate_statistics(generator, statistics_function(generator), batches)
     return generator
 
 
-def test_recomputed_statistics_are_those_of_the_pictures():
+def test_recomputed_statistics_are_those_of_the_images():
     """Of the first normalized layer, whose input no other statistics change."""
     batches = [tf.constant(_RNG.random((8, 32, 32, 3)) * (i + 1) / 3, tf.float32) for i in range(3)]
     generator = _recomputed(batches)

@@ -2,16 +2,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from discogan_tf.networks.discriminators import Discriminator
+from discogan_tf.networks.chapter import Discriminator, Generator
 from discogan_tf.networks.folding import fold
-from discogan_tf.networks.generators import Generator
 from discogan_tf.networks.paper import PaperDiscriminator, PaperGenerator
 
 _SHAPE = (64, 64, 3)
 
 
 def _output(network, images):
-    """A picture, or a logit."""
+    """An image, or a logit."""
     return tf.nest.flatten(network(images))[0].numpy()
 
 

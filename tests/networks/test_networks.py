@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from discogan_tf.networks.discriminators import Discriminator
-from discogan_tf.networks.generators import Generator
+from discogan_tf.networks.chapter import Discriminator, Generator
 from discogan_tf.networks.layers import ConvTranspose
 from discogan_tf.networks.paper import PaperDiscriminator, PaperGenerator
 
@@ -48,11 +47,12 @@ def test_every_image_size(size):
         logits, features = Discriminator()(images, training=training)
         assert logits.shape == (2,) and logits.dtype == tf.float32
         assert [f.shape[1:].as_list() for f in features] == [
-            [size // scale, size // scale, channels] for scale, channels in ((4, 64), (8, 128), (16, 256))
+            [size // scale, size // scale, channels]
+            for scale, channels in ((4, 64), (8, 128), (16, 256))
         ]
 
 
-def test_the_papers_networks_squeeze_pictures_through_100_numbers():
+def test_the_papers_networks_squeeze_images_through_100_numbers():
     images = tf.random.stateless_uniform((3, 64, 64, 3), [1, 2])
     generator, discriminator = PaperGenerator(), PaperDiscriminator()
     translated = generator(images, training=True)
@@ -74,9 +74,13 @@ def test_transposed_convolution_is_the_transpose():
         x, y = rng.normal(size=(2, 8, 8, 3)), rng.normal(size=(2, 8 // stride, 8 // stride, 5))
         layer = ConvTranspose(3, stride, use_bias=False, name="transposed")
         back = layer(tf.constant(y, tf.float32))
-        kernel = tf.transpose(layer.kernel.value, [0, 1, 3, 2])  # As of the convolution: 3 to 5 features.
+        kernel = tf.transpose(
+            layer.kernel.value, [0, 1, 3, 2]
+        )  # As of the convolution: 3 to 5 features.
         there = tf.nn.conv2d(tf.constant(x, tf.float32), kernel, stride, "SAME")
-        assert float(tf.reduce_sum(there * y)) == pytest.approx(float(tf.reduce_sum(back * x)), rel=1e-4)
+        assert float(tf.reduce_sum(there * y)) == pytest.approx(
+            float(tf.reduce_sum(back * x)), rel=1e-4
+        )
 
 
 def test_kernels_start_as_truncated_normal():

@@ -40,7 +40,7 @@ def test_what_cannot_be_compared_says_why(make_run, tmp_path):
     assert absent.returncode == 1 and "no run in" in absent.stderr
 
 
-def test_runs_of_other_pictures_are_refused(make_run, tmp_path):
+def test_runs_of_other_images_are_refused(make_run, tmp_path):
     config = make_run(tmp_path / "a")
     other = dataclasses.replace(config, workdir=str(tmp_path / "b"), image_size=64)
     (tmp_path / "b").mkdir()

@@ -25,14 +25,16 @@ def page(make_run, tmp_path_factory):
     workdir = folder / "run"
     make_run(workdir)
     (workdir / "samples").mkdir()
-    for step, colour in ((5, (200, 0, 0)), (7, (0, 0, 200))):
-        Image.new("RGB", (300, 200), colour).save(workdir / "samples" / f"step_{step:06d}.png")
-    metrics = '{"step": 7, "metrics": {"handbags2shoes": {"score": 50}, "shoes2handbags": {"score": 60}}}'
+    for step, color in ((5, (200, 0, 0)), (7, (0, 0, 200))):
+        Image.new("RGB", (300, 200), color).save(workdir / "samples" / f"step_{step:06d}.png")
+    metrics = (
+        '{"step": 7, "metrics": {"handbags2shoes": {"score": 50}, "shoes2handbags": {"score": 60}}}'
+    )
     (workdir / "metrics.jsonl").write_text(
         '{"step": 1, "generator_total": 2.0, "adversarial_a_to_b": 1.0, "discriminator_a_real": 0.5}\n'
         '{"step": 7, "generator_total": 1.0, "adversarial_a_to_b": 0.8, "discriminator_a_real": 0.6}\n'
         + metrics
-        + '\n{"step": 7, "alarm": "colours are <inverted>"}\n{"step": 8, "gener'
+        + '\n{"step": 7, "alarm": "colors are <inverted>"}\n{"step": 8, "gener'
     )
     command = [
         sys.executable,
@@ -49,7 +51,7 @@ def page(make_run, tmp_path_factory):
 def test_the_page_has_all_its_parts_and_nothing_from_elsewhere(page):
     content = page.read_text()
     for words in (
-        "Step 7: colours are &lt;inverted&gt;",
+        "Step 7: colors are &lt;inverted&gt;",
         "sliced_wasserstein",
         "--image_size=32",
         "tensorflow",
@@ -69,12 +71,12 @@ def test_records_are_read_even_behind_a_line_cut_short(page):
     records = read_records(page.parent / "run")
     assert records.losses["generator_total"] == [(1, 2.0), (7, 1.0)]
     assert records.metrics["score"] == {"handbags2shoes": [(7, 50)], "shoes2handbags": [(7, 60)]}
-    assert records.alarms == [(7, "colours are <inverted>")] and list(records.sheets) == [5, 7]
+    assert records.alarms == [(7, "colors are <inverted>")] and list(records.sheets) == [5, 7]
     with pytest.raises(DataError, match="train first"):
         read_records(page.parent)
 
 
-def test_the_same_curves_give_the_same_picture_and_long_ones_stay_short():
+def test_the_same_curves_give_the_same_image_and_long_ones_stay_short():
     long = [(step, float(np.sin(step))) for step in range(20_000)]
     assert draw_curves("x", {"a": long}) == draw_curves("x", {"a": long})
     assert len(draw_curves("x", {"a": long})) < 60_000

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from benchmarks.serving_faults import Server
-from discogan_tf.serving.bundle import export
+from discogan_tf.export.bundle import export
 
 
 @pytest.fixture(scope="session")

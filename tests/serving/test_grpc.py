@@ -9,9 +9,9 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from discogan_tf.errors import ServingError
+from discogan_tf.export.versions import Version
 from discogan_tf.serving import golden
 from discogan_tf.serving.client import create_client
-from discogan_tf.serving.versions import Version
 
 
 class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -24,7 +24,10 @@ class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         if self.refusals:
             self.refusals -= 1
             context.abort(grpc.StatusCode.UNAVAILABLE, "starting")
-        if request.model_spec.name != "handbags2shoes" or request.model_spec.version.value not in (0, 1):
+        if request.model_spec.name != "handbags2shoes" or request.model_spec.version.value not in (
+            0,
+            1,
+        ):
             context.abort(grpc.StatusCode.NOT_FOUND, "Servable not found")
         inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
         try:
@@ -57,7 +60,9 @@ def test_golden_answers_over_grpc(exported, service):
 def test_an_unavailable_server_is_tried_again(service):
     service.refusals = 2
     images = {"images": np.full((1, 32, 32, 3), 0.5, np.float32)}
-    answer = create_client(service.url, retries=3).predict("handbags2shoes", "serving_default", images)
+    answer = create_client(service.url, retries=3).predict(
+        "handbags2shoes", "serving_default", images
+    )
     assert answer["translated"].shape == (1, 32, 32, 3) and service.refusals == 0
 
 

@@ -35,7 +35,12 @@ def _post(url, body):
 
 
 def test_a_server_gives_the_golden_answers(exported, server):
-    command = [sys.executable, "export.py", f"--verify_url={server.url}", f"--export_dir={exported}"]
+    command = [
+        sys.executable,
+        "export.py",
+        f"--verify_url={server.url}",
+        f"--export_dir={exported}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("6 golden answers") == 8
@@ -59,17 +64,22 @@ def test_rows_and_columns_named_and_alone_give_the_same(url, answers):
 def test_several_outputs_are_named(url, answers):
     inputs, outputs = answers
     images = inputs["cycle"]["images"][:2].tolist()
-    rows = _post(f"{url}:predict", {"signature_name": "cycle", "instances": images})[1]["predictions"]
+    rows = _post(f"{url}:predict", {"signature_name": "cycle", "instances": images})[1][
+        "predictions"
+    ]
     columns = _post(f"{url}:predict", {"signature_name": "cycle", "inputs": images})[1]["outputs"]
     for name in ("translated", "reconstructed"):
-        np.testing.assert_allclose([row[name] for row in rows], outputs["cycle"][name][:2], atol=1e-6)
+        np.testing.assert_allclose(
+            [row[name] for row in rows], outputs["cycle"][name][:2], atol=1e-6
+        )
         np.testing.assert_allclose(columns[name], outputs["cycle"][name][:2], atol=1e-6)
 
 
 def test_bytes_travel_as_base64(url, answers):
     inputs, outputs = answers
     entries = [
-        {"b64": base64.b64encode(content).decode()} for content in inputs["translate_bytes"]["image_bytes"]
+        {"b64": base64.b64encode(content).decode()}
+        for content in inputs["translate_bytes"]["image_bytes"]
     ]
     expected = list(outputs["translate_bytes"]["image_bytes"])
     for body, answer in (
@@ -77,7 +87,9 @@ def test_bytes_travel_as_base64(url, answers):
         ({"instances": [{"image_bytes": entry} for entry in entries]}, "predictions"),
         ({"inputs": {"image_bytes": entries}}, "outputs"),
     ):
-        _, content = _post(f"{url}/versions/1:predict", body | {"signature_name": "translate_bytes"})
+        _, content = _post(
+            f"{url}/versions/1:predict", body | {"signature_name": "translate_bytes"}
+        )
         assert [base64.b64decode(entry["b64"]) for entry in content[answer]] == expected
 
 
@@ -99,8 +111,8 @@ def test_status_health_and_metrics(server, url):
 
 
 def test_each_bad_request_gets_its_status(server, answers):
-    picture = answers[0]["translate_bytes"]["image_bytes"][0]
-    kinds = bad_requests(server, "handbags2shoes", picture)
+    image = answers[0]["translate_bytes"]["image_bytes"][0]
+    kinds = bad_requests(server, "handbags2shoes", image)
     assert len(kinds) > 20
     found = {kind: send() for kind, (send, _) in kinds.items()}
     assert found == {kind: due for kind, (_, due) in kinds.items()}
@@ -111,12 +123,15 @@ def test_each_bad_request_gets_its_status(server, answers):
     [
         ({"instances": [1], "inputs": [1]}, 'either "instances" or "inputs"'),
         ({"instances": 3}, "must be a list"),
-        ({"inputs": {"pictures": []}}, "the inputs must be 'images', not 'pictures'"),
-        ({"instances": [{"images": 1}, {"pictures": 1}]}, "the same inputs"),
+        ({"inputs": {"images": []}}, "the inputs must be 'images', not 'images'"),
+        ({"instances": [{"images": 1}, {"images": 1}]}, "the same inputs"),
         ({"inputs": {"images": [[0.5]]}}, r"has shape [1, 1]; [None, 32, 32, 3] is wanted"),
         ({"inputs": {"images": [["x"]]}}, "must be numbers"),
         ({"inputs": {"images": [0.5] * 9}}, "9 entries; from 1 to 8 are accepted"),
-        ({"inputs": [1], "signature_name": "x"}, "there are cycle, serving_default, translate_bytes"),
+        (
+            {"inputs": [1], "signature_name": "x"},
+            "there are cycle, serving_default, translate_bytes",
+        ),
         ({"inputs": [1], "signature_name": 5}, "must be a string"),
         ({"inputs": np.full((1, 32, 32, 3), 7.0).tolist()}, "the values must be in [0, 1]"),
         ({"inputs": ["x"], "signature_name": "translate_bytes"}, "not a JPEG, PNG, GIF or WebP"),
@@ -160,7 +175,9 @@ def test_new_versions_are_picked_up_and_broken_ones_passed_over(exported, serve,
             time.sleep(0.1)
 
     def answer():
-        return client.predict("handbags2shoes", "serving_default", inputs["serving_default"])["translated"]
+        return client.predict("handbags2shoes", "serving_default", inputs["serving_default"])[
+            "translated"
+        ]
 
     broken = copy / "handbags2shoes" / "2"
     broken.mkdir()
@@ -196,37 +213,37 @@ def _client(*arguments):
 
 
 def test_client_command(server, tmp_path):
-    picture = tmp_path / "bag.jpg"
-    Image.new("RGB", (90, 50), (180, 30, 40)).save(picture)
+    image = tmp_path / "bag.jpg"
+    Image.new("RGB", (90, 50), (180, 30, 40)).save(image)
     common = ("--url", server.url, "--direction", "handbags2shoes")
-    done = _client(*common, picture, "-o", tmp_path / "out" / "shoe.png")
+    done = _client(*common, image, "-o", tmp_path / "out" / "shoe.png")
     assert done.returncode == 0, done.stderr
     assert Image.open(tmp_path / "out" / "shoe.png").size == (32, 32)
     second = tmp_path / "other.png"
     Image.new("L", (10, 90)).save(second)
-    done = _client(*common, picture, second, "-o", tmp_path / "several")
+    done = _client(*common, image, second, "-o", tmp_path / "several")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "several").iterdir()} == {"bag.png", "other.png"}
     for arguments, reason in (
         ((*common, tmp_path / "absent.jpg"), "absent.jpg"),
         ((*common, __file__, "-o", tmp_path / "x.png"), "not a JPEG, PNG, GIF or WebP"),
         ((*common, second, "-o", second), "would be overwritten"),
-        ((*common[:3], "bags2boots", picture), "serves no model bags2boots"),
-        ((*common, "--version=9", picture), "no version 9 of handbags2shoes; it has 1"),
-        (("--url=localhost:1", *common[2:], picture), "must look like http://"),
-        (("--url=http://localhost:1", "--retries=0", *common[2:], picture), "is it running there?"),
+        ((*common[:3], "bags2boots", image), "serves no model bags2boots"),
+        ((*common, "--version=9", image), "no version 9 of handbags2shoes; it has 1"),
+        (("--url=localhost:1", *common[2:], image), "must look like http://"),
+        (("--url=http://localhost:1", "--retries=0", *common[2:], image), "is it running there?"),
     ):
         failed = _client(*arguments)
         assert failed.returncode == 1 and reason in failed.stderr, failed.stderr
         assert "Traceback" not in failed.stderr
 
 
-def test_a_picture_on_its_side_is_sent_upright(tmp_path):
-    picture = Image.new("RGB", (20, 10), "red")
-    exif = picture.getexif()
-    picture.save(tmp_path / "as_it_is.jpg", exif=exif)
+def test_a_image_on_its_side_is_sent_upright(tmp_path):
+    image = Image.new("RGB", (20, 10), "red")
+    exif = image.getexif()
+    image.save(tmp_path / "as_it_is.jpg", exif=exif)
     exif[0x0112] = 6
-    picture.save(tmp_path / "turned.jpg", exif=exif)
+    image.save(tmp_path / "turned.jpg", exif=exif)
     assert read_upright(tmp_path / "as_it_is.jpg") == (tmp_path / "as_it_is.jpg").read_bytes()
     upright = tmp_path / "upright.png"
     upright.write_bytes(read_upright(tmp_path / "turned.jpg"))

@@ -26,7 +26,10 @@ def test_a_start_with_a_broken_newest_version_serves_the_one_before(copy):
         "handbags2shoes": 1,
         "shoes2handbags": 1,
     }
-    assert "version 3" in store.errors["handbags2shoes"] and "version 2" in store.errors["handbags2shoes"]
+    assert (
+        "version 3" in store.errors["handbags2shoes"]
+        and "version 2" in store.errors["handbags2shoes"]
+    )
     shutil.rmtree(copy / "handbags2shoes" / "2")
     shutil.rmtree(copy / "handbags2shoes" / "3")
     store.refresh()

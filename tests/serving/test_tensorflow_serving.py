@@ -13,14 +13,15 @@ import pytest
 import requests
 
 from discogan_tf.errors import ServingError
+from discogan_tf.export.versions import version_folders
 from discogan_tf.serving import golden
 from discogan_tf.serving.client import create_client
-from discogan_tf.serving.versions import version_folders
 
 _BINARY, _URL = shutil.which("tensorflow_model_server"), os.environ.get("TF_SERVING_URL")
 
 pytestmark = pytest.mark.skipif(
-    not (_BINARY or _URL), reason="no tensorflow_model_server on PATH, and TF_SERVING_URL is not set"
+    not (_BINARY or _URL),
+    reason="no tensorflow_model_server on PATH, and TF_SERVING_URL is not set",
 )
 
 
@@ -37,7 +38,9 @@ def serving(exported, tmp_path_factory):
         return
     folder = tmp_path_factory.mktemp("tf_serving")
     models = folder / "models.config"
-    models.write_text((exported / "models.config").read_text().replace('"/models/', f'"{exported}/'))
+    models.write_text(
+        (exported / "models.config").read_text().replace('"/models/', f'"{exported}/')
+    )
     rest, grpc = _free_port(), _free_port()
     command = [
         _BINARY, f"--port={grpc}", f"--rest_api_port={rest}", f"--model_config_file={models}",

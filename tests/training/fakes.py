@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from discogan_tf.training import loop
-from discogan_tf.training.calls import Reported
+from discogan_tf.training.train_loop import StepMetrics
 
 
 def logged_losses(workdir):
@@ -35,9 +35,11 @@ def with_fake_step(monkeypatch, on_step):
     def calls(elements, first_step, count):
         called.append((first_step, count))
         losses = [on_step(next(numbers)) for _ in range(count)]
-        return Reported(first_step, list(losses[0]), tf.stack([list(loss.values()) for loss in losses]))
+        return StepMetrics(
+            first_step, list(losses[0]), tf.stack([list(loss.values()) for loss in losses])
+        )
 
-    monkeypatch.setattr(loop, "create_calls", lambda *arguments: calls)
+    monkeypatch.setattr(loop, "create_train_loop", lambda *arguments: calls)
     return called
 
 

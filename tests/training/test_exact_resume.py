@@ -14,16 +14,16 @@ import tensorflow as tf
 
 from data_prep.prepare import prepare_archive
 from data_prep.sample.archive import draw_archives
-from discogan_tf import images
+from discogan_tf import images as pixels
 from discogan_tf.config import to_flagfile
+from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.models import MODELS, create_model
+from discogan_tf.runs.reproducibility import reproducibility_warnings
 from discogan_tf.training import distribution
-from discogan_tf.training.averages import WeightAverages
-from discogan_tf.training.calls import create_calls
-from discogan_tf.training.feed import Feed
+from discogan_tf.training.ema import ExponentialMovingAverage
 from discogan_tf.training.loop import train
-from discogan_tf.training.reproducibility import doubts
 from discogan_tf.training.step import create_optimizers, create_step
+from discogan_tf.training.train_loop import create_train_loop
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def config(tiny_config, unequal_data_dir, tmp_path):
     )  # fmt: skip
 
 
-def _logged(workdir):
+def _read_metrics_log(workdir):
     return [json.loads(line) for line in (Path(workdir) / "metrics.jsonl").read_text().splitlines()]
 
 
@@ -57,13 +57,17 @@ def _stopped_after(straight, step, folder):
 
     def later(_, names):
         numbers = {name: name.partition(".")[0].removeprefix("step-") for name in names}
-        return [name for name, number in numbers.items() if number.isdecimal() and int(number) > step]
+        return [
+            name for name, number in numbers.items() if number.isdecimal() and int(number) > step
+        ]
 
     def copy(source, target):
         (os.link if "checkpoints" in Path(source).parts else shutil.copy2)(source, target)
 
     shutil.copytree(straight, folder, ignore=later, copy_function=copy)
-    lines = [line for line in _logged(folder) if line["step"] < step or "metrics" not in line]
+    lines = [
+        line for line in _read_metrics_log(folder) if line["step"] < step or "metrics" not in line
+    ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder
 
@@ -90,21 +94,21 @@ def _train(config):
 
 def _assert_resumes_exactly_everywhere(config, tmp_path, steps, state_of):
     _train(config)
-    lines = _logged(config.workdir)
+    lines = _read_metrics_log(config.workdir)
     for first in steps:
         workdir = _stopped_after(config.workdir, first, tmp_path / f"after_{first}")
         _train(dataclasses.replace(config, workdir=str(workdir)))
         for step in range(first, config.num_steps + 1, config.save_every_steps):
             expected, found = state_of(config.workdir, step), state_of(workdir, step)
             assert len(expected) > 100 and found == expected, f"from {first}, at {step}"
-        assert _logged(workdir) == lines
+        assert _read_metrics_log(workdir) == lines
         shutil.rmtree(workdir)
 
 
 def test_from_every_step_the_rest_is_the_same_bit_for_bit(
     config, tmp_path, checkpoint_state, capsys, monkeypatch
 ):
-    monkeypatch.setattr("discogan_tf.training.provenance._git_commit", lambda: "one")
+    monkeypatch.setattr("discogan_tf.runs.provenance._git_commit", lambda: "one")
     config = dataclasses.replace(config, num_steps=3)
     _assert_resumes_exactly_everywhere(config, tmp_path, range(1, 3), checkpoint_state)
     assert capsys.readouterr().out.count("It goes on bit for bit as if it had never stopped.") == 2
@@ -112,7 +116,7 @@ def test_from_every_step_the_rest_is_the_same_bit_for_bit(
 
 # As the paper's authors train, with the end of their early rate within the run.
 _AUTHORS = {
-    "generator_updates_per_step": 2, "discriminators_apart": True, "feature_matching_weight": 0.9,
+    "generator_updates_per_step": 2, "separate_discriminator_batch": True, "feature_matching_weight": 0.9,
     "adversarial_weight": 0.1, "reconstruction_rate": 0.5, "early_steps": 2, "weight_decay": 1e-3,
 }  # fmt: skip
 
@@ -152,8 +156,14 @@ def test_threads_decide_and_not_cores(config, tmp_path, checkpoint_state):
     states = {}
     for cores, threads in itertools.product((1, 2), repeat=2):
         workdir = tmp_path / f"{cores}_{threads}"
-        flags = dataclasses.asdict(dataclasses.replace(config, workdir=str(workdir), num_threads=threads))
-        command = [sys.executable, "train.py", *(f"--{name}={value}" for name, value in flags.items())]
+        flags = dataclasses.asdict(
+            dataclasses.replace(config, workdir=str(workdir), num_threads=threads)
+        )
+        command = [
+            sys.executable,
+            "train.py",
+            *(f"--{name}={value}" for name, value in flags.items()),
+        ]
         allowed = sorted(os.sched_getaffinity(0))[:cores]
         subprocess.run(
             command, cwd=Path(__file__).parents[2], check=True, capture_output=True,
@@ -171,17 +181,23 @@ def _start(**machine):
 
 
 def test_what_last_bits_depend_on_is_compared():
-    assert doubts(_start(), _start()) == []
-    assert doubts(None, _start()) == ["what it was trained with before is not known"]
-    (words,) = doubts(_start(threads=8), _start())
+    assert reproducibility_warnings(_start(), _start()) == []
+    assert reproducibility_warnings(None, _start()) == [
+        "what it was trained with before is not known"
+    ]
+    (words,) = reproducibility_warnings(_start(threads=8), _start())
     assert words == "the number of threads (--num_threads) changed from 8 to 2"
-    (words,) = doubts(_start() | {"data": {}}, _start())
-    assert words == "the pictures changed"
-    assert len(doubts(_start(gpus=["one"]), _start(gpus=["one"]))) == 1
-    (words,) = doubts(_start(), _start() | {"config": {"deterministic": False, "xla": True}})
+    (words,) = reproducibility_warnings(_start() | {"data": {}}, _start())
+    assert words == "the images changed"
+    assert len(reproducibility_warnings(_start(gpus=["one"]), _start(gpus=["one"]))) == 1
+    (words,) = reproducibility_warnings(
+        _start(), _start() | {"config": {"deterministic": False, "xla": True}}
+    )
     assert words == "--xla changed from False to True"
     exact = {"config": {"deterministic": True}}
-    assert doubts(_start(gpus=["one"]) | exact, _start(gpus=["one"]) | exact) == []
+    assert (
+        reproducibility_warnings(_start(gpus=["one"]) | exact, _start(gpus=["one"]) | exact) == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -203,11 +219,13 @@ def test_nothing_is_added_up_in_the_order_of_its_coming(config, batch, tmp_path,
     with strategy.scope():
         network = create_model(config, tf.as_dtype(config.precision))
         optimizers = create_optimizers(network, config)
-        averages = WeightAverages(network, create_model(config, tf.float32), 0.9)
-    pictures = {key: images.to_uint8(value) for key, value in batch.items()}
-    feed = Feed(strategy, dataclasses.replace(config, device_cache_bytes=1 << 20), pictures)
+        averages = ExponentialMovingAverage(network, create_model(config, tf.float32), 0.9)
+    images = {key: pixels.to_uint8(value) for key, value in batch.items()}
+    feed = DistributedInput(
+        strategy, dataclasses.replace(config, device_cache_bytes=1 << 20), images
+    )
     step = create_step(network, optimizers, config, strategy, feed.make_batches)
-    take_steps = create_calls(step, strategy, averages)
+    take_steps = create_train_loop(step, strategy, averages)
     nodes = _nodes_as_run(lambda: take_steps(feed.elements(), 1, 2), tmp_path)
     assert len(nodes) > 1000
     assert [node.name for node in nodes if node.op == "AddN" and _number_of_terms(node) > 2] == []
@@ -226,7 +244,9 @@ def _nodes_as_run(function, folder):
     with tf.summary.create_file_writer(str(folder)).as_default():
         tf.summary.trace_export("trace", step=0)
     (path,) = folder.glob("*tfevents*")
-    values = [v for event in tf.compat.v1.train.summary_iterator(str(path)) for v in event.summary.value]
+    values = [
+        v for event in tf.compat.v1.train.summary_iterator(str(path)) for v in event.summary.value
+    ]
     (traced,) = [value.tensor.string_val[0] for value in values if value.tensor.string_val]
     functions = tf.compat.v1.RunMetadata.FromString(traced).function_graphs
     return [node for graph in functions for node in graph.post_optimization_graph.node]

@@ -1,4 +1,4 @@
-"""What happens to a run, and what it says then: crashes, damage, a full disk, NaN, signals."""
+"""What happens to a run, and what it says then: crashes, find_corruption, a full disk, NaN, signals."""
 
 import dataclasses
 import json
@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from discogan_tf.checkpoints import Checkpoints, last_checkpoint
 from discogan_tf.errors import CheckpointError, ConfigError, DataError, NonFiniteLossError
 from discogan_tf.models import create_model
-from discogan_tf.sealed import sealed_steps
+from discogan_tf.runs.checkpoints import Checkpoints, last_checkpoint
+from discogan_tf.runs.lock import WorkdirLock
+from discogan_tf.runs.manifest import complete_steps
 from discogan_tf.training import loop
-from discogan_tf.training.lock import WorkdirLock
 from discogan_tf.training.loop import train
 from tests.training.fakes import fake_losses, logged_losses, tensorboard_tags, with_fake_step
 
@@ -33,7 +33,9 @@ def test_lost_checkpoints_are_no_fresh_start(tiny_config):
         train(dataclasses.replace(config, num_steps=2))
 
 
-def test_a_crash_before_the_first_checkpoint_was_sealed_is_a_fresh_start(tiny_config, monkeypatch, capsys):
+def test_a_crash_before_the_first_checkpoint_was_sealed_is_a_fresh_start(
+    tiny_config, monkeypatch, capsys
+):
     folder = Path(tiny_config.workdir) / "checkpoints"
     (folder / "step-0_temp").mkdir(parents=True)
     (folder / "step-0.index").write_bytes(b"half")
@@ -76,7 +78,9 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_taken(tiny_config, m
 def test_tensorboard_has_each_step_once_after_a_crash(tiny_config, monkeypatch):
     """The last checkpoint is lost and the last event cut off: the steps after the one before come again."""
     with_fake_step(monkeypatch, lambda number: fake_losses())
-    config = dataclasses.replace(tiny_config, num_steps=4, keep_checkpoints=9, evaluate_every_steps=100)
+    config = dataclasses.replace(
+        tiny_config, num_steps=4, keep_checkpoints=9, evaluate_every_steps=100
+    )
     train(config)
     for path in (Path(config.workdir) / "checkpoints").glob("step-4.*"):
         path.unlink()
@@ -97,7 +101,7 @@ def test_a_second_process_is_refused_and_told_of_the_first(tiny_config):
         train(dataclasses.replace(tiny_config, workdir="/proc/run"))
 
 
-def test_other_pictures_under_an_old_run_are_refused(tiny_config, tmp_path, monkeypatch, capsys):
+def test_other_images_under_an_old_run_are_refused(tiny_config, tmp_path, monkeypatch, capsys):
     with_fake_step(monkeypatch, lambda number: fake_losses())
     data_dir = tmp_path / "data"
     shutil.copytree(tiny_config.data_dir, data_dir)
@@ -106,14 +110,20 @@ def test_other_pictures_under_an_old_run_are_refused(tiny_config, tmp_path, monk
     (note,) = data_dir.glob("sample_edges2shoes/photo/32px/*/preparation.json")
     note.write_text(note.read_text().replace('"train": "', '"train": "0', 1))
     config = dataclasses.replace(config, num_steps=3)
-    with pytest.raises(DataError, match=r"sample_edges2shoes/photo are not those.*--allow_changed_data"):
+    with pytest.raises(
+        DataError, match=r"sample_edges2shoes/photo are not those.*--allow_changed_data"
+    ):
         train(config)
     train(dataclasses.replace(config, allow_changed_data=True))
     lines = [
-        json.loads(line) for line in (Path(config.workdir) / "provenance.jsonl").read_text().splitlines()
+        json.loads(line)
+        for line in (Path(config.workdir) / "provenance.jsonl").read_text().splitlines()
     ]
     assert [line["first_step"] for line in lines] == [0, 2]
-    assert lines[0]["config"]["batch_size"] == 4 and lines[0]["packages"]["tensorflow"] == tf.__version__
+    assert (
+        lines[0]["config"]["batch_size"] == 4
+        and lines[0]["packages"]["tensorflow"] == tf.__version__
+    )
 
 
 def test_a_full_disk_is_told_and_training_goes_on_and_saves_later(tiny_config, monkeypatch, capsys):
@@ -121,7 +131,9 @@ def test_a_full_disk_is_told_and_training_goes_on_and_saves_later(tiny_config, m
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def on_step(number):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000 if number < 4 else unlimited[0], unlimited[1]))
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (200_000 if number < 4 else unlimited[0], unlimited[1])
+        )
         return fake_losses()
 
     with_fake_step(monkeypatch, on_step)
@@ -129,8 +141,11 @@ def test_a_full_disk_is_told_and_training_goes_on_and_saves_later(tiny_config, m
         train(tiny_config)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
-    assert "step 2 could not be saved" in (said := capsys.readouterr().out) and "Training goes on" in said
-    assert sealed_steps(Path(tiny_config.workdir) / "checkpoints") == [4, 0]
+    assert (
+        "step 2 could not be saved" in (said := capsys.readouterr().out)
+        and "Training goes on" in said
+    )
+    assert complete_steps(Path(tiny_config.workdir) / "checkpoints") == [4, 0]
     monkeypatch.setattr(Checkpoints, "save", _failing_save)
     with pytest.raises(CheckpointError, match="the same command goes on"):
         train(dataclasses.replace(tiny_config, num_steps=5))
@@ -140,7 +155,9 @@ def _failing_save(self, step):
     raise OSError("No space left on device")
 
 
-def test_rollback_leaves_the_bad_batch_out_and_gives_up_after_a_few(tiny_config, monkeypatch, capsys):
+def test_rollback_leaves_the_bad_batch_out_and_gives_up_after_a_few(
+    tiny_config, monkeypatch, capsys
+):
     """Step 3 breaks: back to 2, then 4 without 3. Then every step breaks."""
     seen = []
 
@@ -154,16 +171,21 @@ def test_rollback_leaves_the_bad_batch_out_and_gives_up_after_a_few(tiny_config,
     train(config)
     out = capsys.readouterr().out
     assert (
-        "Rolled back (1 of at most 3 times): at step 3" in out and "gradient_norm_generator_a_to_b" in out
+        "Rolled back (1 of at most 3 times): at step 3" in out
+        and "gradient_norm_generator_a_to_b" in out
     )
     assert "from the checkpoint of step 2, without the batch of step 3" in out
-    assert seen == [1, 2, 3, 4] and [line["step"] for line in logged_losses(config.workdir)] == [1, 2, 4]
+    assert seen == [1, 2, 3, 4] and [line["step"] for line in logged_losses(config.workdir)] == [
+        1,
+        2,
+        4,
+    ]
     assert json.loads((Path(config.workdir) / "skipped_steps.json").read_text()) == [3]
     with_fake_step(monkeypatch, lambda number: fake_losses(generator_total=float("nan")))
     with pytest.raises(NonFiniteLossError, match="at step 8"):
         train(dataclasses.replace(config, num_steps=20))
     # Without 5 and 6 it came as far as 6, whose weights are those of 4.
-    assert sealed_steps(Path(config.workdir) / "checkpoints")[0] == 6
+    assert complete_steps(Path(config.workdir) / "checkpoints")[0] == 6
 
 
 def test_what_a_rollback_left_out_is_forgotten_with_other_settings(tiny_config, monkeypatch):
@@ -200,7 +222,7 @@ def test_weights_that_are_not_finite_are_not_saved(tiny_config, monkeypatch):
     with_fake_step(monkeypatch, on_step)
     with pytest.raises(NonFiniteLossError, match="after step 4 weights of generator_a_to_b"):
         train(tiny_config)
-    assert sealed_steps(Path(tiny_config.workdir) / "checkpoints") == [2, 0]
+    assert complete_steps(Path(tiny_config.workdir) / "checkpoints") == [2, 0]
 
 
 def test_a_start_that_failed_does_not_lock_the_workdir(tiny_config, monkeypatch):
@@ -221,7 +243,7 @@ def test_a_non_finite_loss_stops_the_run_and_is_named(tiny_config, monkeypatch):
     config = dataclasses.replace(tiny_config, log_every_steps=4)
     with pytest.raises(NonFiniteLossError, match=r"at step 3 .*reconstruction_a"):
         train(config)
-    assert sealed_steps(Path(config.workdir) / "checkpoints") == [2, 0]
+    assert complete_steps(Path(config.workdir) / "checkpoints") == [2, 0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

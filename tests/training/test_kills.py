@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from discogan_tf.sealed import damage, sealed_steps
+from discogan_tf.runs.manifest import complete_steps, find_corruption
 
 _ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ def _command(data_dir, workdir, num_steps):
 
 
 def _last(workdir):
-    steps = sealed_steps(workdir / "checkpoints")
+    steps = complete_steps(workdir / "checkpoints")
     return steps[0] if steps else -1
 
 
@@ -48,14 +48,17 @@ def _killed(command, workdir, rng):
 def _is_in_a_save(workdir):
     """Whether there are files of a checkpoint that nothing has sealed."""
     folder = workdir / "checkpoints"
-    sealed = {f"step-{step}" for step in sealed_steps(folder)}
+    sealed = {f"step-{step}" for step in complete_steps(folder)}
     return any(
-        path.name.partition(".")[0].partition("_")[0] not in sealed for path in folder.glob("step-*")
+        path.name.partition(".")[0].partition("_")[0] not in sealed
+        for path in folder.glob("step-*")
     )
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
-def test_killed_again_and_again_it_ends_as_if_it_never_was(data_dir, tmp_path, checkpoint_state, kills):
+def test_killed_again_and_again_it_ends_as_if_it_never_was(
+    data_dir, tmp_path, checkpoint_state, kills
+):
     rng = random.Random(0)
     workdir = tmp_path / "run"
     command = _command(data_dir, workdir, 100_000)
@@ -67,15 +70,19 @@ def test_killed_again_and_again_it_ends_as_if_it_never_was(data_dir, tmp_path, c
         if number:
             assert f"from its checkpoint of step {before}." in output, output
         assert _last(workdir) > before, output
-        assert damage(workdir / "checkpoints" / f"step-{_last(workdir)}") == ""
+        assert find_corruption(workdir / "checkpoints" / f"step-{_last(workdir)}") == ""
     reached = _last(workdir)
     print(f"{kills} kills, {in_saves} of them inside a save, up to step {reached}.")
     done = subprocess.run(
         _command(data_dir, workdir, reached + 2), cwd=_ROOT, capture_output=True, text=True
     )
-    assert done.returncode == 0 and f"from its checkpoint of step {reached}." in done.stdout, done.stderr
+    assert done.returncode == 0 and f"from its checkpoint of step {reached}." in done.stdout, (
+        done.stderr
+    )
     assert not _is_in_a_save(workdir) and not list((workdir / "checkpoints").glob("*_temp*"))
     straight = tmp_path / "straight"
-    subprocess.run(_command(data_dir, straight, reached + 2), cwd=_ROOT, capture_output=True, check=True)
+    subprocess.run(
+        _command(data_dir, straight, reached + 2), cwd=_ROOT, capture_output=True, check=True
+    )
     assert (workdir / "metrics.jsonl").read_text() == (straight / "metrics.jsonl").read_text()
     assert checkpoint_state(workdir, reached + 2) == checkpoint_state(straight, reached + 2)

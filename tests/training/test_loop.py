@@ -11,14 +11,14 @@ from PIL import Image
 
 from data_prep.prepare import prepare_archive
 from data_prep.sample.archive import draw_archives
-from discogan_tf.checkpoints import restore_generators
 from discogan_tf.data.domains import load_domain
 from discogan_tf.errors import ConfigError, DataError
 from discogan_tf.models import create_model
+from discogan_tf.runs.checkpoints import restore_generators
+from discogan_tf.runs.workdir import read_config
 from discogan_tf.training import precision
 from discogan_tf.training.loop import train
-from discogan_tf.training.sheets import SampleSheets
-from discogan_tf.training.workdir import read_config
+from discogan_tf.training.samples import SampleGrids
 from tests.training.fakes import fake_losses, logged_losses, tensorboard_tags, with_fake_step
 
 pytestmark = pytest.mark.usefixtures("small_networks")
@@ -65,7 +65,10 @@ def test_tensorboard_gets_curves_histograms_and_sheets(straight):
     assert tags["samples"] == [2, 4, 5]
     assert tags["metrics/sliced_wasserstein/handbags2shoes"] == [5]
     assert tags["generator_a_to_b/to_image/kernel"] == [2, 4, 5]
-    assert len([tag for tag in tags if tag.startswith(("generator_", "discriminator_"))]) == 2 * 25 + 2 * 19
+    assert (
+        len([tag for tag in tags if tag.startswith(("generator_", "discriminator_"))])
+        == 2 * 25 + 2 * 19
+    )
 
 
 def test_a_finished_run_is_left_alone(straight, config, capsys):
@@ -89,7 +92,7 @@ def test_auto_precision_keeps_to_what_the_run_decided(straight, config, monkeypa
     assert read_config(Path(straight)).precision == "float32"
 
 
-def test_checkpoints_hold_statistics_of_training_pictures(straight, config):
+def test_checkpoints_hold_statistics_of_training_images(straight, config):
     """Recomputed for the weights that were saved: what a fresh computation gives."""
     model = create_model(config, tf.float32)
     restore_generators(Path(straight), model)
@@ -99,20 +102,20 @@ def test_checkpoints_hold_statistics_of_training_pictures(straight, config):
         domain: load_domain(config.data_dir, name, "train", config.image_size).images[:]
         for domain, name in (("a", config.domain_a), ("b", config.domain_b))
     }
-    SampleSheets(model, config, training, training).recompute_statistics()
+    SampleGrids(model, config, training, training).reestimate_statistics()
     again = [v.numpy() for n in model.generators.values() for v in n.non_trainable_variables]
     for ours, theirs in zip(saved, again, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-7)
 
 
-def test_without_validation_pictures_the_sheets_show_training_ones(
+def test_without_validation_images_the_sheets_show_training_ones(
     tiny_config, tmp_path, monkeypatch, capsys
 ):
     for archive in draw_archives(tmp_path, num_train=3, num_val=0):
         prepare_archive(archive, tmp_path, image_size=32)
     with_fake_step(monkeypatch, lambda number: fake_losses())
     train(dataclasses.replace(tiny_config, data_dir=str(tmp_path), num_steps=1))
-    assert "Sheets and metrics use training pictures" in capsys.readouterr().out
+    assert "Sheets and metrics use training images" in capsys.readouterr().out
 
 
 def test_float16_is_for_one_device(tiny_config):
@@ -129,7 +132,7 @@ def test_missing_data_leaves_no_workdir(tiny_config):
 def test_calls_end_where_something_is_due_and_go_round_what_is_left_out(tiny_config, monkeypatch):
     with_fake_step(monkeypatch, lambda number: fake_losses())
     config = dataclasses.replace(
-        tiny_config, num_steps=1, steps_per_call=4, log_every_steps=10, sample_every_steps=10,
+        tiny_config, num_steps=1, steps_per_execution=4, log_every_steps=10, sample_every_steps=10,
         save_every_steps=10,
     )  # fmt: skip
     train(config)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from discogan_tf.sealed import sealed_steps
+from discogan_tf.runs.manifest import complete_steps
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +21,9 @@ def start(data_dir, tmp_path):
     """A function that starts a run of a number of workers in a folder, and gives its process."""
 
     def begin(workers, folder, *flags):
-        program = ["train.py"] if workers == 1 else ["-m", "discogan_tf.launch", f"--workers={workers}"]
+        program = (
+            ["train.py"] if workers == 1 else ["-m", "discogan_tf.launch", f"--workers={workers}"]
+        )
         command = [
             sys.executable, *program, f"--data_dir={data_dir}", f"--workdir={tmp_path / folder}",
             "--domain_a=sample_edges2handbags/photo", "--domain_b=sample_edges2shoes/photo",
@@ -61,7 +63,7 @@ def _processes_of(process):
 
 def _wait_for_a_checkpoint(workdir):
     deadline = time.monotonic() + 240
-    while not any(sealed_steps(workdir / "checkpoints")[:1]) and time.monotonic() < deadline:
+    while not any(complete_steps(workdir / "checkpoints")[:1]) and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
@@ -99,7 +101,7 @@ def test_a_killed_worker_ends_the_run_and_it_goes_on_exactly(
     assert run.returncode == 128 + signal.SIGKILL, output
     assert f"Worker {index} was ended by signal 9" in output
     assert "error: another worker is gone" in output and time.monotonic() - started < 60
-    assert sealed_steps(tmp_path / "killed" / "checkpoints")[0] < 6
+    assert complete_steps(tmp_path / "killed" / "checkpoints")[0] < 6
     train(2, "killed", *flags)
     assert checkpoint_state(tmp_path / "killed", 6) == checkpoint_state(tmp_path / "straight", 6)
     assert _losses(tmp_path / "killed") == _losses(tmp_path / "straight")
@@ -115,4 +117,4 @@ def test_a_signal_to_any_stops_all_after_the_same_step(start, tmp_path, index):
     output, _ = run.communicate(timeout=240)
     assert run.returncode == 128 + signal.SIGTERM, output
     stopped = int(output.partition("Stopped and saved at step ")[2].partition(" ")[0])
-    assert sealed_steps(tmp_path / "two" / "checkpoints")[0] == stopped
+    assert complete_steps(tmp_path / "two" / "checkpoints")[0] == stopped

@@ -50,7 +50,9 @@ def _generator(variables, x):
         x = tf.maximum(_normalized(x, variables, f"decode_{number}_norm"), 0)
         _, height, width, features = x.shape
         x = tf.reshape(x, [-1, height, width, 2, 2, features // 4])
-        x = tf.reshape(tf.transpose(x, [0, 1, 3, 2, 4, 5]), [-1, 2 * height, 2 * width, features // 4])
+        x = tf.reshape(
+            tf.transpose(x, [0, 1, 3, 2, 4, 5]), [-1, 2 * height, 2 * width, features // 4]
+        )
     x = _convolution(x, variables["to_image/kernel"], 1) + variables["to_image/bias"]
     return 1 / (1 + tf.exp(-x))
 
@@ -77,8 +79,12 @@ def _losses(networks, a, b):
     for domain, real, fake, back in (("a", a, fake_a, back_a), ("b", b, fake_b, back_b)):
         judge = networks[f"discriminator_{domain}"]
         of_real, of_fake = (1 / (1 + tf.exp(-_discriminator(judge, x))) for x in (real, fake))
-        generators += tf.reduce_mean(-tf.math.log(of_fake)) + _WEIGHT * tf.reduce_mean(tf.abs(real - back))
-        discriminators += tf.reduce_mean(-tf.math.log(of_real)) + tf.reduce_mean(-tf.math.log(1 - of_fake))
+        generators += tf.reduce_mean(-tf.math.log(of_fake)) + _WEIGHT * tf.reduce_mean(
+            tf.abs(real - back)
+        )
+        discriminators += tf.reduce_mean(-tf.math.log(of_real)) + tf.reduce_mean(
+            -tf.math.log(1 - of_fake)
+        )
     return generators, discriminators
 
 
@@ -89,7 +95,9 @@ def test_gradients_are_those_of_the_equations(batch, gradient_descent):
     networks = [*model.generators.values(), *model.discriminators.values()]
     exact = {
         network.name: {
-            variable.path.removeprefix(network.name + "/"): tf.Variable(tf.cast(variable.value, tf.float64))
+            variable.path.removeprefix(network.name + "/"): tf.Variable(
+                tf.cast(variable.value, tf.float64)
+            )
             for variable in network.trainable_variables
         }
         for network in networks
@@ -99,7 +107,9 @@ def test_gradients_are_those_of_the_equations(batch, gradient_descent):
     reported = step((batch,))
 
     with tf.GradientTape(persistent=True) as tape:
-        generators, discriminators = _losses(exact, *(tf.cast(batch[key], tf.float64) for key in "ab"))
+        generators, discriminators = _losses(
+            exact, *(tf.cast(batch[key], tf.float64) for key in "ab")
+        )
     assert float(reported["generator_total"]) == pytest.approx(float(generators), rel=1e-5)
     assert float(reported["discriminator_total"]) == pytest.approx(float(discriminators), rel=1e-5)
     for network in networks:

@@ -10,16 +10,16 @@ import tensorflow as tf
 from tensorflow.python.framework import kernels
 
 from discogan_tf.config import Config
+from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.errors import ConfigError
 from discogan_tf.models import create_model
 from discogan_tf.training import distribution, schedules
-from discogan_tf.training.feed import Feed
 from discogan_tf.training.step import GRADIENT_NORM, create_optimizers, create_step
 
 _CONFIG = Config(image_size=32, batch_size=8, precision="float32", generator_updates_per_step=2)
 _ONE_UPDATE = dataclasses.replace(_CONFIG, generator_updates_per_step=1)
 _RNG = np.random.default_rng(0)
-_PICTURES = {name: _RNG.integers(0, 256, (24, 32, 32, 3), np.uint8) for name in "ab"}
+_IMAGES = {name: _RNG.integers(0, 256, (24, 32, 32, 3), np.uint8) for name in "ab"}
 
 
 def test_chapters_schedule():
@@ -31,7 +31,7 @@ def test_chapters_schedule():
 
 def test_the_authors_schedule():
     config = dataclasses.replace(
-        _CONFIG, discriminators_apart=True, adversarial_weight=0.1, feature_matching_weight=0.9,
+        _CONFIG, separate_discriminator_batch=True, adversarial_weight=0.1, feature_matching_weight=0.9,
         reconstruction_weight=1.0, discriminator_weight=0.5, reconstruction_rate=0.4, early_steps=3,
         early_reconstruction_rate=0.01,
     )  # fmt: skip
@@ -58,7 +58,9 @@ def test_the_step_weighs_by_its_number(batch):
         _ONE_UPDATE, reconstruction_rate=0.5, early_reconstruction_rate=0.0, early_steps=1
     )
     model = create_model(config, tf.float32)
-    step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
+    step = create_step(
+        model, create_optimizers(model, config), config, tf.distribute.get_strategy()
+    )
     for number, share in ((1, 0.0), (2, 0.5)):
         losses = {k: float(v) for k, v in step((batch,), tf.constant(number, tf.int64)).items()}
         adversarial = losses["adversarial_a_to_b"] + losses["adversarial_b_to_a"]
@@ -72,7 +74,9 @@ def test_the_step_weighs_by_its_number(batch):
 def test_totals_are_weighted_sums(batch):
     config = dataclasses.replace(_CONFIG, reconstruction_weight=3.0)
     model = create_model(config, tf.float32)
-    step = create_step(model, create_optimizers(model, config), config, tf.distribute.get_strategy())
+    step = create_step(
+        model, create_optimizers(model, config), config, tf.distribute.get_strategy()
+    )
     losses = {name: float(value) for name, value in step((batch, batch)).items()}
     expected = sum(v * (3 if "reconstruction" in k else 1) for k, v in losses.items()
                    if k.startswith(("adversarial", "reconstruction")))  # fmt: skip
@@ -89,8 +93,10 @@ def _update(config, strategy, create_optimizers):
         optimizers = create_optimizers(model)
     networks = [*model.generators.values(), *model.discriminators.values()]
     before = {v.path: v.numpy() for network in networks for v in network.trainable_variables}
-    feed = Feed(strategy, config, _PICTURES)
-    losses = create_step(model, optimizers, config, strategy, feed.make_batches)(next(feed.elements()))
+    feed = DistributedInput(strategy, config, _IMAGES)
+    losses = create_step(model, optimizers, config, strategy, feed.make_batches)(
+        next(feed.elements())
+    )
     after = {v.path: v.numpy() for network in networks for v in network.trainable_variables}
     return (
         {name: float(value) for name, value in losses.items()},
@@ -128,7 +134,9 @@ def test_the_same_seed_gives_the_same_start():
 
 def test_a_batch_that_cannot_be_shared_out_is_refused():
     with pytest.raises(ConfigError, match="multiple of the 2 replicas"):
-        distribution.create_strategy(dataclasses.replace(_CONFIG, batch_size=3, distribute="mirrored"))
+        distribution.create_strategy(
+            dataclasses.replace(_CONFIG, batch_size=3, distribute="mirrored")
+        )
 
 
 def test_this_process_is_the_chief():
@@ -144,19 +152,25 @@ def test_gradient_norms_are_those_of_the_steps_taken(gradient_descent):
         GRADIENT_NORM + n for n in networks
     }
     for network in networks:
-        squares = [np.square(v).sum() for path, v in changes.items() if path.startswith(f"{network}/")]
+        squares = [
+            np.square(v).sum() for path, v in changes.items() if path.startswith(f"{network}/")
+        ]
         assert losses[GRADIENT_NORM + network] == pytest.approx(np.sqrt(sum(squares)), rel=1e-3)
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_batches_made_on_devices_are_those_from_the_host(replicas):
-    """Of both updates, mirrored pictures among them, and over the end of an epoch."""
+    """Of both updates, mirrored images among them, and over the end of an epoch."""
     strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)])
     config = dataclasses.replace(_CONFIG, flip=True, batch_size=8)
-    host = Feed(strategy, config, _PICTURES)
-    devices = Feed(strategy, dataclasses.replace(config, device_cache_bytes=1 << 20), _PICTURES)
+    host = DistributedInput(strategy, config, _IMAGES)
+    devices = DistributedInput(
+        strategy, dataclasses.replace(config, device_cache_bytes=1 << 20), _IMAGES
+    )
     make = tf.function(lambda element: strategy.run(devices.make_batches, args=(element,)))
-    for expected, element in itertools.islice(zip(host.elements(1), devices.elements(1), strict=True), 4):
+    for expected, element in itertools.islice(
+        zip(host.elements(1), devices.elements(1), strict=True), 4
+    ):
         found = [strategy.experimental_local_results(x) for x in tf.nest.flatten(make(element))]
         expected = [strategy.experimental_local_results(x) for x in tf.nest.flatten(expected)]
         assert len(found) == len(expected) == 4
@@ -166,15 +180,17 @@ def test_batches_made_on_devices_are_those_from_the_host(replicas):
 
 
 def test_batches_made_on_devices_need_the_processor_for_their_numbers_alone():
-    """All else has kernels for GPUs: without one TensorFlow would fetch pictures back, and say nothing."""
-    feed = Feed(
+    """All else has kernels for GPUs: without one TensorFlow would fetch images back, and say nothing."""
+    feed = DistributedInput(
         tf.distribute.get_strategy(),
         dataclasses.replace(_CONFIG, flip=True, device_cache_bytes=1 << 20),
-        _PICTURES,
+        _IMAGES,
     )
     graph = tf.function(feed.make_batches).get_concrete_function(tf.constant(0, tf.int64)).graph
     computed = {"Placeholder", "Const", "NoOp", "Identity"}
-    elsewhere = [o for o in graph.get_operations() if "CPU" not in o.device and o.type not in computed]
+    elsewhere = [
+        o for o in graph.get_operations() if "CPU" not in o.device and o.type not in computed
+    ]
     assert {"ResourceGather", "ReverseV2", "DivNoNan"} <= {o.type for o in elsewhere}
     assert [o.name for o in elsewhere if not _has_gpu_kernel(o)] == []
 
@@ -190,12 +206,12 @@ def _has_gpu_kernel(operation):
     )
 
 
-def test_pictures_that_do_not_fit_stay_on_the_host():
-    total = sum(pictures.nbytes for pictures in _PICTURES.values())
+def test_images_that_do_not_fit_stay_on_the_host():
+    total = sum(images.nbytes for images in _IMAGES.values())
     strategy = tf.distribute.get_strategy()
     for most, made_there in ((total, True), (total - 1, False), (-1, False)):
         config = dataclasses.replace(_CONFIG, device_cache_bytes=most)
-        assert (Feed(strategy, config, _PICTURES).make_batches is not None) == made_there
+        assert (DistributedInput(strategy, config, _IMAGES).make_batches is not None) == made_there
 
 
 def test_xla_computes_the_same(gradient_descent):
@@ -206,7 +222,7 @@ def test_xla_computes_the_same(gradient_descent):
         assert np.linalg.norm(compiled[path] - change) < 1e-2 * np.linalg.norm(change), path
 
 
-def test_pictures_on_devices_are_for_one_machine():
+def test_images_on_devices_are_for_one_machine():
     config = dataclasses.replace(_CONFIG, distribute="multi_worker", device_cache_bytes=1 << 30)
     with pytest.raises(ConfigError, match="for one machine"):
         distribution.create_strategy(config)

@@ -1,0 +1,146 @@
+"""The whole visit: prepared domains, or sources that are prepared for the purpose; report and sheet."""
+
+import contextlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.check.contact_sheet import draw_contact_sheet
+from data_prep.check.examination import Examination, examine, finding_of
+from data_prep.check.findings import LEVELS, Finding, ranked
+from data_prep.errors import PreparationError
+from data_prep.prepared import PreparedDomain, open_domain, prepared_domains
+from data_prep.unfinished import remove_leftovers, unfinished_folder
+
+
+def check_prepared(
+    data_dir: Path, names: list[str], size: int, sheet: Path | None, as_json: bool
+) -> str | None:
+    """Examines prepared domains, prints the report and draws the contact sheet.
+
+    Args:
+      data_dir: Folder of prepared domains.
+      names: Which; all if there are none.
+      size: The size at which they are prepared.
+      sheet: Where the contact sheet goes; None for none.
+      as_json: Whether the report is for programs.
+
+    Returns:
+      The worst level found, or None.
+
+    Raises:
+      PreparationError: if nothing is prepared there.
+    """
+    wanted = names or prepared_domains(data_dir, size)
+    if not wanted:
+        raise PreparationError(
+            f"no domain is prepared at {size} pixels in {data_dir}. See --image_size; or check what is not "
+            "prepared yet, with --archive=FILE or --images=DIR."
+        )
+    return _report(data_dir, wanted, [], size, sheet, as_json)
+
+
+def check_source(
+    prepare: Callable[[Path], None],
+    source: str,
+    data_dir: Path,
+    size: int,
+    sheet: Path | None,
+    as_json: bool,
+) -> str | None:
+    """The same for a source that is not prepared: it is, into a folder that is removed afterwards.
+
+    Args:
+      prepare: Prepares it into a folder.
+      source: What it is called in the report.
+      data_dir: Where that folder is made, for there is room.
+      size, sheet, as_json: As in `check_prepared`.
+    """
+    failed = []
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(data_dir)
+        with unfinished_folder(data_dir, "check") as folder:
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    prepare(folder)
+            except PreparationError as error:
+                failed.append(finding_of(error, source))
+            return _report(folder, prepared_domains(folder, size), failed, size, sheet, as_json)
+    except OSError as error:
+        raise PreparationError(f"cannot work in {data_dir}: {error}") from error
+
+
+def _report(
+    data_dir: Path,
+    names: list[str],
+    findings: list[Finding],
+    size: int,
+    sheet: Path | None,
+    as_json: bool,
+) -> str | None:
+    domains, examined = {}, {}
+    for name in names:
+        try:
+            domains[name] = open_domain(data_dir, name, size)
+            examined[name] = examine(domains[name])
+            findings = findings + examined[name].findings
+        except PreparationError as error:
+            findings = [*findings, finding_of(error, name)]
+    findings = ranked(findings)
+    if as_json:
+        report = {
+            "domains": {name: examination.summary for name, examination in examined.items()},
+            "findings": [finding.__dict__ for finding in findings],
+            "contact_sheet": str(sheet) if sheet and examined else None,
+        }
+        print(json.dumps(report, indent=1))
+    else:
+        _print(examined, findings, sheet if examined else None)
+    if sheet and examined:
+        try:
+            draw_contact_sheet(_rows(domains, examined), sheet)
+        except OSError as error:
+            raise PreparationError(f"cannot write {sheet}: {error}") from error
+    return findings[0].level if findings else None
+
+
+def _rows(domains: dict[str, PreparedDomain], examined: dict[str, Examination]) -> dict:
+    rows = {}
+    for name, domain in domains.items():
+        if name in examined:
+            rows |= {f"{name} {split}": domain.images(split) for split in domain.names}
+    for name, examination in examined.items():
+        images = {split: domains[name].images(split) for split in domains[name].names}
+        for label, places in examination.shown.items():
+            rows[f"{label} ({len(places)})"] = np.stack(
+                [images[split][place] for split, place in places[:64]]
+            )
+    return rows
+
+
+def _print(examined: dict[str, Examination], findings: list[Finding], sheet: Path | None) -> None:
+    for name, examination in examined.items():
+        summary = examination.summary
+        counts = ", ".join(f"{count:,} {split}" for split, count in summary["counts"].items())
+        sizes = list(summary["source_sizes"])
+        kinds = f"{len(sizes)} sizes, most often {sizes[0]}" if len(sizes) > 1 else "".join(sizes)
+        print(f"{name}: {counts}; {summary['image_size']} pixels, from {kinds}")
+        for split, values in summary["values"].items():
+            mean, deviation = (
+                " ".join(f"{v:.0f}" for v in values[key]) for key in ("mean", "deviation")
+            )
+            print(
+                f"  {split}: red, green, blue on average {mean}, deviation {deviation} (of 0 to 255)"
+            )
+    print()
+    for finding in findings:
+        print(f"{finding.level.upper()}  {finding.domain}: {finding.text}.")
+        print(f"  To do: {finding.remedy}")
+        for example in finding.examples:
+            print(f"    {example}")
+    totals = ", ".join(f"{level}s: {sum(f.level == level for f in findings)}" for level in LEVELS)
+    print(f"\n{totals}." + (f" Contact sheet: {sheet}" if sheet else ""))

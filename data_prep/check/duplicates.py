@@ -1,0 +1,60 @@
+"""Images that are the same, or nearly: in a split, or in both."""
+
+import collections
+from collections.abc import Callable
+
+import numpy as np
+from tqdm import tqdm
+
+# Near duplicates are looked for among so many images of each split; more take minutes.
+MOST_COMPARED = 20_000
+_ROWS = 1024
+# Root mean square differences, in steps of 8 bits: of the small copies, then of the images.
+_SMALL_DIFFERENCE = 4.0
+_DIFFERENCE = 10.0
+
+
+def groups_of_identical(digests: list[bytes]) -> list[list[int]]:
+    """Places of the images that are identical, two or more in each group."""
+    places = collections.defaultdict(list)
+    for place, digest in enumerate(digests):
+        places[digest].append(place)
+    return [group for group in places.values() if len(group) > 1]
+
+
+def near_pairs(
+    one: np.ndarray, other: np.ndarray | None, image_of_one: Callable, image_of_other: Callable
+) -> list[tuple[int, int]]:
+    """Pairs of images that are not identical and nearly look it.
+
+    Args:
+      one, other: float32 [n, d], small copies; None for `other` compares within `one`.
+      image_of_one, image_of_other: From a place to the image itself, uint8 [size, size, 3].
+
+    Returns:
+      Places in `one` and in `other`, each image of `one` once, with the first that it is like.
+    """
+    within = other is None
+    other = one if within else other
+    # |x - y|^2 = |x|^2 + |y|^2 - 2 x.y, for many at once.
+    norms = np.square(other).sum(1)
+    limit = _SMALL_DIFFERENCE**2 * one.shape[1]
+    found = []
+    for start in tqdm(
+        range(0, len(one), _ROWS), desc="Looking for near duplicates", unit=" thousand", delay=1
+    ):
+        rows = one[start : start + _ROWS]
+        distances = np.square(rows).sum(1)[:, None] + norms - 2 * rows @ other.T
+        if within:  # Each pair once, and none with itself.
+            distances[np.arange(len(other)) <= start + np.arange(len(rows))[:, None]] = np.inf
+        for row in np.flatnonzero((distances < limit).any(1)):
+            for place in np.flatnonzero(distances[row] < limit):
+                difference = _difference(image_of_one(start + row), image_of_other(place))
+                if 0 < difference < _DIFFERENCE:
+                    found.append((int(start + row), int(place)))
+                    break
+    return found
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.sqrt(np.square(one.astype(np.float32) - other).mean()))

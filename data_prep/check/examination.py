@@ -1,0 +1,301 @@
+"""Examines one domain, and says what it finds."""
+
+import dataclasses
+import re
+
+import numpy as np
+
+from data_prep.check import duplicates
+from data_prep.check.findings import Finding
+from data_prep.check.measurements import Measurements, measure
+from data_prep.errors import PreparationError
+from data_prep.prepared import PreparedDomain
+
+# In steps of 8 bits.
+_BLANK = 2.0
+_GRAY = 4
+_COLORLESS = 2.0
+# Share of the height.
+_CUT = 0.1
+_FEW, _VERY_FEW, _FEW_HELD_OUT = 500, 100, 50
+_MANY_LEFT_OUT = 0.05
+_SHARE_THAT_MATTERS = 0.05
+_EXAMPLES = 5
+# What makes an image unreadable, among the reasons for leaving one out.
+_UNREADABLE = re.compile(
+    r": (cannot be decoded|an empty file|.*pixels|.*max_|\[Errno|a folder that cannot)"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Examination:
+    """What is known of a domain.
+
+    Attributes:
+      summary: For programs: counts, sizes, value statistics, numbers of what was found.
+      findings: In no order.
+      shown: Label -> places as (split, number), for the contact sheet.
+    """
+
+    summary: dict
+    findings: list[Finding]
+    shown: dict[str, list[tuple[str, int]]]
+
+
+def examine(domain: PreparedDomain) -> Examination:
+    """Looks at every image of a domain."""
+    measured = {split: measure(domain, split) for split in domain.names}
+    found = _Notes(domain)
+    _look_at_source(found)
+    _look_at_counts(found)
+    for split, measurements in measured.items():
+        _look_at_images(found, split, measurements)
+        _look_for_duplicates(found, split, measurements)
+    if len(measured) == 2:
+        _look_across(found, measured["train"], measured["val"])
+    _look_at_the_half(found, measured)
+    summary = {
+        "counts": {split: len(names) for split, names in domain.names.items()},
+        "image_size": domain.size,
+        "source_sizes": domain.preparation.get("source_sizes", {}),
+        "left_out": len(domain.preparation["left_out"]),
+        "fingerprints": domain.preparation["fingerprints"],
+        "values": {
+            split: {
+                "mean": [round(float(value), 2) for value in measurements.mean],
+                "deviation": [round(float(value), 2) for value in measurements.deviation],
+            }
+            for split, measurements in measured.items()
+        },
+        **found.numbers,
+    }
+    return Examination(summary, found.findings, found.shown)
+
+
+class _Notes:
+    """What was found so far."""
+
+    def __init__(self, domain: PreparedDomain):
+        self.domain = domain
+        self.findings: list[Finding] = []
+        self.numbers: dict[str, dict[str, int]] = {}
+        self.shown: dict[str, list[tuple[str, int]]] = {}
+
+    def add(self, level: str, where: str, text: str, remedy: str, examples=()) -> None:
+        name = f"{self.domain.name} {where}".strip()
+        self.findings.append(Finding(level, name, text, remedy, tuple(examples)[:_EXAMPLES]))
+
+    def count(self, kind: str, split: str, number: int) -> None:
+        self.numbers.setdefault(kind, {})[split] = number
+
+    def images(
+        self, key: str, split: str, which: np.ndarray, level: str, text: str, remedy: str
+    ) -> None:
+        """Counts, tells of and shows images of a split.
+
+        Args:
+          key: Their name for programs.
+          split: Of the domain.
+          which: bool [n], which of the split's images they are.
+          level: How bad it is that there are some; "" where it is not.
+          text: What they are.
+          remedy: What to do about them.
+        """
+        places = np.flatnonzero(which)
+        self.count(key, split, len(places))
+        if len(places) and level:
+            self.add(
+                level, split, f"{text}: {len(places)} of {len(which)} images", remedy,
+                self.names(split, places),
+            )  # fmt: skip
+            self.show(
+                f"{text.partition(',')[0]}, {split}", [(split, int(place)) for place in places]
+            )
+
+    def names(self, split: str, places) -> list[str]:
+        return [self.domain.names[split][place] for place in places[:_EXAMPLES]]
+
+    def show(self, label: str, places: list[tuple[str, int]]) -> None:
+        self.shown[f"{self.domain.name}: {label}"] = places
+
+
+def _look_at_source(found: _Notes) -> None:
+    preparation = found.domain.preparation
+    left_out, used = preparation["left_out"], sum(preparation["counts"].values())
+    unreadable = [line for line in left_out if _UNREADABLE.search(line)]
+    found.numbers["unreadable"] = {"source": len(unreadable)}
+    if unreadable:
+        many = len(unreadable) > _MANY_LEFT_OUT * (used + len(unreadable))
+        found.add(
+            "error" if many else "warning", "",
+            f"unreadable, damaged or of another form: {len(unreadable)} files of the source, left out",
+            "fetch or save them again, or remove them; preparation.json names them all.",
+            unreadable,
+        )  # fmt: skip
+    if len(left_out) > len(unreadable):
+        found.add(
+            "note", "", f"not used: {len(left_out) - len(unreadable)} other files of the source",
+            "nothing, if that was meant.", [line for line in left_out if line not in set(unreadable)],
+        )  # fmt: skip
+    smaller = {
+        size: count
+        for size, count in preparation.get("source_sizes", {}).items()
+        if min(map(int, size.split("x"))) < found.domain.size
+    }
+    if smaller:
+        share = sum(smaller.values()) / used
+        found.add(
+            "warning" if share > _SHARE_THAT_MATTERS else "note", "",
+            f"enlarged, which blurs: {sum(smaller.values())} of {used} images, smaller than "
+            f"{found.domain.size} pixels",
+            "train at a smaller --image_size, or find larger images.",
+            [f"{count} of {size}" for size, count in smaller.items()],
+        )  # fmt: skip
+
+
+def _look_at_counts(found: _Notes) -> None:
+    counts = {split: len(names) for split, names in found.domain.names.items()}
+    if counts["train"] < _FEW:
+        few = counts["train"] < _VERY_FEW
+        found.add(
+            "warning" if few else "note", "train", f"few images: {counts['train']}",
+            "expect the network to learn them by heart; --flip doubles them where left and right do not "
+            "matter.",
+        )  # fmt: skip
+    if "val" not in counts:
+        found.add(
+            "warning", "", "no validation images",
+            "give some with --val_share or --val_images: without, nothing says how good a run is.",
+        )  # fmt: skip
+    elif counts["val"] < _FEW_HELD_OUT:
+        found.add(
+            "note", "val", f"few images: {counts['val']}", "metrics will have wide intervals."
+        )
+
+
+def _look_at_images(found: _Notes, split: str, measured: Measurements) -> None:
+    total = len(measured.contrast)
+    found.count("damaged", split, len(measured.damaged))
+    if measured.damaged:
+        found.add(
+            "error", split, f"changed on the disk: {len(measured.damaged)} of {total} prepared images",
+            "remove the domain's folder and prepare it again; look after the disk.",
+            found.names(split, measured.damaged),
+        )  # fmt: skip
+    blank = measured.contrast < _BLANK
+    found.images(
+        "blank", split, blank, "warning", "blank, of one color",
+        "remove them from the source: a translator can learn nothing from them but to draw them.",
+    )  # fmt: skip
+    cut = (measured.cut_rows >= _CUT * found.domain.size) & ~blank
+    found.images(
+        "cut", split, cut, "warning", "cut off, the lower part plain gray",
+        "find them whole or remove them: each was saved from a file that had ended too early.",
+    )  # fmt: skip
+    gray = (measured.most_color <= _GRAY) & ~blank
+    level = "warning" if gray.sum() > _SHARE_THAT_MATTERS * total else "note"
+    found.images(
+        "gray", split, gray, "" if _is_drawing(found.domain) else level, "no color at all",
+        "nothing, if those things are black, gray or white; black-and-white photographs of colored "
+        "ones teach the translator to lose color.",
+    )  # fmt: skip
+
+
+def _look_for_duplicates(found: _Notes, split: str, measured: Measurements) -> None:
+    groups = duplicates.groups_of_identical(measured.digests)
+    surplus = sum(len(group) - 1 for group in groups)
+    found.count("identical", split, surplus)
+    if surplus:
+        found.add(
+            "warning" if surplus > _SHARE_THAT_MATTERS * len(measured.digests) else "note", split,
+            f"there twice, pixel for pixel: {surplus} of {len(measured.digests)} images",
+            "remove them from the source: what is there twice is learnt twice.",
+            [" = ".join(found.names(split, group)) for group in groups[:_EXAMPLES]],
+        )  # fmt: skip
+        found.show(f"identical, {split}", [(split, place) for group in groups for place in group])
+    chosen = _compared(measured)
+    images = found.domain.images(split)
+    near = duplicates.near_pairs(
+        measured.small[chosen], None, lambda i: images[chosen[i]], lambda j: images[chosen[j]]
+    )
+    pairs = [(chosen[i], chosen[j]) for i, j in near]
+    found.count("near_duplicates", split, len(pairs))
+    if pairs:
+        found.add(
+            "warning" if len(pairs) > _SHARE_THAT_MATTERS * len(chosen) else "note", split,
+            f"nearly like another: {len(pairs)} of {len(chosen)} images", "look at the contact sheet: "
+            "copies that were scaled or saved again count twice.",
+            [" ~ ".join(found.names(split, pair)) for pair in pairs[:_EXAMPLES]],
+        )  # fmt: skip
+        found.show(
+            f"near duplicates, {split}", [(split, int(place)) for pair in pairs for place in pair]
+        )
+
+
+def _look_across(found: _Notes, train: Measurements, val: Measurements) -> None:
+    known = set(train.digests)
+    same = [place for place, digest in enumerate(val.digests) if digest in known]
+    found.count("identical", "val and train", len(same))
+    remedy = "put them on one side, or numbers flatter: `data_prep folder --val_share` does so by itself."
+    if same:
+        found.add(
+            "warning", "val", f"training images too: {len(same)} of {len(val.digests)} held out", remedy,
+            found.names("val", same),
+        )  # fmt: skip
+        found.show("in both splits", [("val", place) for place in same])
+    chosen_val, chosen_train = _compared(val), _compared(train)
+    images = {split: found.domain.images(split) for split in ("train", "val")}
+    near = duplicates.near_pairs(
+        val.small[chosen_val], train.small[chosen_train],
+        lambda i: images["val"][chosen_val[i]], lambda j: images["train"][chosen_train[j]],
+    )  # fmt: skip
+    pairs = [
+        (chosen_val[i], chosen_train[j]) for i, j in near if val.digests[chosen_val[i]] not in known
+    ]
+    found.count("near_duplicates", "val and train", len(pairs))
+    if pairs:
+        found.add(
+            "warning" if len(pairs) > _SHARE_THAT_MATTERS * len(chosen_val) else "note", "val",
+            f"nearly like a training image: {len(pairs)} of {len(chosen_val)} validation images",
+            "look at the contact sheet: metrics on them flatter.",
+            [" ~ ".join(found.names("val", [i]) + found.names("train", [j])) for i, j in pairs[:_EXAMPLES]],
+        )  # fmt: skip
+        shown = [place for i, j in pairs for place in (("val", int(i)), ("train", int(j)))]
+        found.show("near duplicates, val and train", shown)
+
+
+def _look_at_the_half(found: _Notes, measured: dict[str, Measurements]) -> None:
+    """Whether a half of a pix2pix archive is the half that it is called."""
+    half = found.domain.preparation.get("half")
+    if half not in ("photo", "edges") or found.domain.preparation.get("drawing") != "edges":
+        return
+    colorless = float((measured["train"].color < _COLORLESS).mean())
+    wrong = colorless > 0.8 if half == "photo" else colorless < 0.2
+    if wrong and (half == "photo" or not found.domain.preparation.get("thickened")):
+        side = found.domain.preparation["photo_side"]
+        other = {"left": "right", "right": "left"}[side]
+        has = "no color" if half == "photo" else "color"
+        found.add(
+            "error", "",
+            f"the {half} half has {has}: the archive is mirrored, or was prepared as if it were "
+            f"(--photo_side={side})",
+            f"remove the domain's folder and prepare the archive with --photo_side={other}.",
+        )  # fmt: skip
+
+
+def _is_drawing(domain: PreparedDomain) -> bool:
+    return domain.preparation.get("half", "photo") != "photo"
+
+
+def _compared(measured: Measurements) -> np.ndarray:
+    """Places of the images that are compared: all but blank ones, or as many evenly spaced."""
+    places = np.flatnonzero(measured.contrast >= _BLANK)
+    return places[
+        np.linspace(0, len(places) - 1, min(len(places), duplicates.MOST_COMPARED)).astype(int)
+    ]
+
+
+def finding_of(error: PreparationError, source: str) -> Finding:
+    """A source that cannot be prepared at all, as a finding."""
+    text, _, remedy = str(error).partition(" Nothing was prepared from it. ")
+    return Finding("error", source, text.rstrip("."), remedy or "mend that and check it again.")

@@ -1,0 +1,81 @@
+"""Color correlation: whether the colors of an image carry over into its translation.
+
+Color is compared in CIELAB (lightness, green to red, blue to yellow), where equal distances look
+about equal, as the mean over the foreground: what is not the white that products are photographed
+on.
+"""
+
+import numpy as np
+
+from discogan_tf.evaluation.measurement import Measurement, bootstrap_interval
+from discogan_tf.evaluation.translations import EvalBatch
+
+CHANNELS = ("lightness", "red", "yellow")
+# Darkest channel of a pixel that still counts as white; and the share of an image below which its
+# foreground is taken for noise, and the whole image is used.
+_WHITE, _LEAST_FOREGROUND = 0.9, 0.01
+_SHUFFLES = 200
+# From linear sRGB to XYZ, and the white of D65 (IEC 61966-2-1).
+_TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+_WHITE_POINT = _TO_XYZ.sum(1)
+
+
+def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
+    """Correlation of each channel between inputs and translations, and `relation`, their mean.
+
+    The reference is what 95 % of shuffled pairs stay below. If the ground truth of the inputs'
+    colors is known, `ground_truth_color` is the mean correlation of the translations with it.
+    """
+    if batch.inputs is None:
+        return {}
+    outputs = foreground_colors(batch.outputs)
+    found = _correlations(foreground_colors(batch.inputs), outputs, resamples)
+    if batch.true_colors is not None:
+        truth = to_lab(batch.true_colors)
+        found["ground_truth_color"] = _correlations(truth, outputs, resamples)["relation"]
+    return found
+
+
+def foreground_colors(images: np.ndarray) -> np.ndarray:
+    """Mean CIELAB color of each image's foreground, [n, 3]."""
+    is_foreground = images.min(-1) < _WHITE
+    too_small = is_foreground.mean((1, 2)) < _LEAST_FOREGROUND
+    is_foreground[too_small] = True
+    weights = is_foreground / is_foreground.sum((1, 2), keepdims=True)
+    return (to_lab(images) * weights[..., None]).sum((1, 2))
+
+
+def to_lab(colors: np.ndarray) -> np.ndarray:
+    """sRGB in [0, 1] to CIELAB (CIE 15), [..., 3]: L* in 0 .. 100, a* and b* about -100 .. 100."""
+    colors = np.asarray(colors, np.float64)
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ _TO_XYZ.T / _WHITE_POINT
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.stack(
+        [116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1
+    )
+
+
+def _correlations(one: np.ndarray, other: np.ndarray, resamples: int) -> dict[str, Measurement]:
+    values = _correlation(one, other)
+    rng = np.random.default_rng(0)
+    shuffled = [_correlation(one, other[rng.permutation(len(other))]) for _ in range(_SHUFFLES)]
+    found = {}
+    for index, name in enumerate((*CHANNELS, None)):
+        pick = (lambda c, index=index: float(c[index])) if name else (lambda c: float(np.mean(c)))
+        low, high = bootstrap_interval(
+            lambda sample, pick=pick: pick(_correlation(one[sample], other[sample])),
+            len(one),
+            resamples,
+        )
+        reference = float(np.quantile([pick(c) for c in shuffled], 0.95))
+        key = f"relation_{name}" if name else "relation"
+        found[key] = Measurement(pick(values), len(one), low, high, reference, "higher")
+    return found
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Pearson correlation of each column; 0 for a column that does not vary."""
+    one, other = one - one.mean(0), other - other.mean(0)
+    scale = np.sqrt(np.square(one).sum(0) * np.square(other).sum(0))
+    return np.divide((one * other).sum(0), scale, out=np.zeros(one.shape[1]), where=scale > 1e-9)

@@ -1,0 +1,84 @@
+"""A checkpoint of a run with its translations, and all that is measured of it."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from discogan_tf.config import Config
+from discogan_tf.data.domains import evenly_spaced, load_domain, load_training, thinned
+from discogan_tf.errors import DataError
+from discogan_tf.evaluation import features, metrics
+from discogan_tf.evaluation.translations import EvalBatch, TranslationEvaluator
+from discogan_tf.models import create_inference_model
+from discogan_tf.runs.checkpoints import restore_generators
+
+# As floats, at 64 pixels, they are half a gigabyte.
+_TRAINING = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluatedRun:
+    """The settings of a run, step and split of the evaluation, and the images of each direction."""
+
+    config: Config
+    step: int
+    split: str
+    batches: dict[str, EvalBatch]
+
+
+def load_evaluated_run(
+    config: Config, split: str, checkpoint: str, num_images: int
+) -> EvaluatedRun:
+    """Translates a split with a checkpoint.
+
+    Args:
+      config: The run's settings, with `workdir` and `data_dir` as they are now.
+      split: "val" or "train".
+      checkpoint: As for `restore_generators`.
+      num_images: How many of each domain, evenly spaced; all if there are fewer. They are compared
+        with up to 10,000 training images.
+
+    Raises:
+      CheckpointError, DataError: if the checkpoint or the images are missing, or too few.
+    """
+    model = create_inference_model(config)
+    step = restore_generators(Path(config.workdir), model, checkpoint)
+    training = {
+        stream: evenly_spaced(domain.images, _TRAINING)
+        for stream, domain in load_training(config).items()
+    }
+    held_out = {}
+    for stream, name in config.domains.items():
+        domain = load_domain(config.data_dir, name, split, config.image_size)
+        held_out[stream] = thinned(domain, num_images)
+        if len(held_out[stream].names) < 2:
+            raise DataError(f"{name} has fewer than two {split} images: nothing can be measured")
+    batches = TranslationEvaluator(model, config, held_out, training).batches()
+    return EvaluatedRun(config, step, split, batches)
+
+
+def measure(run: EvaluatedRun, resamples: int, extract: Callable | None = None) -> dict:
+    """Every metric of every direction.
+
+    Args:
+      run: What to measure.
+      resamples: Samples for each bootstrap interval; 0 for none.
+      extract: As from `features.create_extractor`, for Fréchet and kernel distance; None without.
+
+    Returns:
+      {"step", "split", "image_size", "directions": {name: {metric: `Measurement` as a dict}}}.
+    """
+    directions = {}
+    for name, batch in tqdm(run.batches.items(), unit="direction", delay=1):
+        found = metrics.measure(batch, resamples)
+        if extract:
+            found |= features.measure(batch, resamples, extract)
+        directions[name] = {metric: dataclasses.asdict(value) for metric, value in found.items()}
+    return {
+        "step": run.step,
+        "split": run.split,
+        "image_size": run.config.image_size,
+        "directions": directions,
+    }

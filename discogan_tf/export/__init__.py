@@ -1,0 +1,1 @@
+"""Exports: SavedModels of the generators, checked against the networks they were made of."""

@@ -1,0 +1,258 @@
+"""Writes an export: a folder that TensorFlow Serving can serve as it is.
+
+EXPORT_DIR/DIRECTION/VERSION/       a SavedModel each, with golden answers and warm-up requests
+EXPORT_DIR/models.config, ...       settings for the server; the newest version's card and settings
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from discogan_tf import images as pixels
+from discogan_tf.config import Config, to_flagfile
+from discogan_tf.data.domains import evenly_spaced, load_domain
+from discogan_tf.errors import ConfigError, ExportError
+from discogan_tf.export import card, golden, parity, server_files
+from discogan_tf.export.decoding import encode_images
+from discogan_tf.export.formats import FORMATS, write_format
+from discogan_tf.export.signatures import (
+    IMAGE_BYTES,
+    TRANSLATE_BYTES,
+    export_signatures,
+    takes_images,
+)
+from discogan_tf.export.versions import Version
+from discogan_tf.models import create_inference_model
+from discogan_tf.models.contract import (
+    IMAGES,
+    SERVING_DEFAULT,
+    TRANSLATED,
+    Signature,
+    by_display_name,
+)
+from discogan_tf.networks.folding import fold
+from discogan_tf.runs.checkpoints import restore_generators
+
+# Of validation images: for the comparisons, and for the golden answers and the sample grid.
+_COMPARED, _GOLDEN = 64, 10
+_CONFIG = "config.cfg"
+
+
+def export(
+    config: Config,
+    export_dir: Path,
+    checkpoint: str = "last",
+    version: int = 0,
+    formats: tuple[str, ...] = ("saved_model",),
+) -> int:
+    """Exports all directions of a run, once they answer as the trained networks do.
+
+    Args:
+      config: The run's settings, with `workdir` and `data_dir` as they are now.
+      export_dir: Where the versions go.
+      checkpoint: As for `restore_generators`.
+      version: Number of the new version; 0 for the one after the last.
+      formats: "saved_model" and those of `FORMATS` to write beside it.
+
+    Returns:
+      The version.
+
+    Raises:
+      ExportError: if the version exists, a format's packages are missing, or an export does not
+        answer as its network does. Nothing is left behind then.
+      CheckpointError, DataError, ConfigError: if the run or its validation images are missing.
+    """
+    other_formats = _other_formats(formats)
+    model = create_inference_model(config)
+    step = restore_generators(Path(config.workdir), model, checkpoint)
+    directions = by_display_name(model, config.display_names)
+    inputs = model.generator_inputs(_validation_images(config))
+    signatures = folded_signatures(model)
+    version = _resolve_version(export_dir, version, tuple(directions))
+    print(f"Exporting {config.workdir}, step {step}, to {export_dir} as version {version}.")
+
+    export_dir.mkdir(parents=True, exist_ok=True)
+    # In the same file system, so that a complete version can be renamed into place.
+    staging = Path(tempfile.mkdtemp(prefix=".incomplete-", dir=export_dir))
+    try:
+        findings = {}
+        for display_name, (name, *_) in directions.items():
+            findings[display_name] = _export_direction(
+                staging / display_name,
+                model.generators[name],
+                signatures[name],
+                inputs[name],
+                other_formats,
+            )
+            print(f"\n{display_name}, largest differences in [0, 1]:")
+            print(*card.parity_lines(findings[display_name]), sep="\n")
+        for display_name in directions:
+            extra = golden.extra_folder(staging / display_name)
+            card.write_card(extra, config, step, version, findings)
+            (extra / _CONFIG).write_text(to_flagfile(config))
+        server_files.write_server_files(staging, tuple(directions))
+        _put_in_place(staging, export_dir, tuple(directions), version)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return version
+
+
+def _export_direction(
+    folder: Path,
+    network: keras.Model,
+    signatures: dict[str, Signature],
+    inputs: dict[str, np.ndarray],
+    formats: list[str],
+) -> card.Direction:
+    """Writes a version of one direction and checks it.
+
+    Args:
+      folder: Where to; its name is the direction's display name.
+      network: The generator as it was trained.
+      signatures: Of the direction, with folded generators.
+      inputs: Inputs of the generator, validation data.
+      formats: Those to write beside the SavedModel.
+    """
+    write_saved_model(folder, signatures)
+    loaded, default = Version(folder), signatures[SERVING_DEFAULT]
+    differences = parity.check_parity(network, default, loaded, inputs)
+    for name in formats:
+        differences |= _write_format(name, default, folder, inputs)
+    few = {name: evenly_spaced(value, _GOLDEN) for name, value in inputs.items()}
+    _write_golden(loaded, signatures, few)
+    return card.Direction(
+        differences,
+        parity.statistics_gap(network, inputs),
+        len(next(iter(inputs.values()))),
+        *_reconstruct(folder.name, signatures, inputs),
+    )
+
+
+def _other_formats(formats: tuple[str, ...]) -> list[str]:
+    if "saved_model" not in formats:
+        raise ConfigError(
+            "--formats: saved_model must be among them, because the others are compared with it"
+        )
+    others = [name for name in formats if name != "saved_model"]
+    if unknown := [name for name in others if name not in FORMATS]:
+        raise ConfigError(
+            f"--formats: no {', '.join(unknown)}; there are saved_model, {', '.join(FORMATS)}"
+        )
+    return others
+
+
+def _validation_images(config: Config) -> dict[str, np.ndarray]:
+    """Stream -> float32 [n, size, size, 3] in [0, 1]."""
+    found = {}
+    for stream, name in config.domains.items():
+        images = load_domain(config.data_dir, name, "val", config.image_size).images
+        found[stream] = pixels.to_float(evenly_spaced(images, _COMPARED)).numpy()
+    return found
+
+
+def _resolve_version(export_dir: Path, version: int, directions: tuple[str, ...]) -> int:
+    existing = [
+        int(folder.name)
+        for direction in directions
+        for folder in (export_dir / direction).glob("*")
+        if folder.name.isdecimal()
+    ]
+    if version in existing:
+        raise ExportError(
+            f"{export_dir} has a version {version}. Give another --version, or none for the next"
+        )
+    return version or max(existing, default=0) + 1
+
+
+def folded_signatures(model) -> dict[str, dict[str, Signature]]:
+    """A model's signatures with batch norm folded.
+
+    Each generator becomes one function, which all signatures that run it call: its weights are in
+    the export once.
+    """
+    specifications = {
+        name: list(signatures[SERVING_DEFAULT].inputs.values())
+        for name, signatures in model.signatures().items()
+    }
+    return model.signatures(
+        {
+            name: tf.function(fold(model.generators[name]), input_signature=specification)
+            for name, specification in specifications.items()
+        }
+    )
+
+
+def write_saved_model(folder: Path, signatures: dict[str, Signature]) -> None:
+    """Writes a SavedModel of one direction.
+
+    Args:
+      folder: Where to.
+      signatures: Those of the direction, as `Model.signatures` returns them for folded generators.
+    """
+    archive = keras.export.ExportArchive()
+    for name, (function, inputs) in export_signatures(signatures).items():
+        archive.add_endpoint(name, function, input_signature=list(inputs.values()))
+    archive.write_out(str(folder), verbose=False)
+
+
+def _write_format(
+    name: str, signature: Signature, folder: Path, inputs: dict[str, np.ndarray]
+) -> dict[str, float]:
+    path = write_format(name, signature, folder)
+    expected = signature.function(*inputs.values())[TRANSLATED].numpy()
+    difference = float(np.abs(FORMATS[name].load(path)(inputs) - expected).max())
+    return parity.require_small({f"{name}, against the network in memory": difference})
+
+
+def _write_golden(
+    loaded: Version, signatures: dict[str, Signature], inputs: dict[str, np.ndarray]
+) -> None:
+    requests = {name: inputs for name in signatures}
+    if takes_images(signatures):
+        requests[TRANSLATE_BYTES] = {IMAGE_BYTES: encode_images(inputs[IMAGES]).numpy()}
+    answers = {name: loaded.run(name, request) for name, request in requests.items()}
+    golden.write_golden(loaded.folder, loaded.folder.name, requests, answers)
+
+
+def _reconstruct(
+    direction: str, signatures: dict[str, Signature], inputs: dict[str, np.ndarray]
+) -> tuple[float | None, dict[str, np.ndarray]]:
+    """Mean squared reconstruction error, if there is an inverse, and the rows of a sample grid."""
+    signature = signatures["cycle" if "cycle" in signatures else SERVING_DEFAULT]
+    answers = signature.function(*inputs.values())
+    error = None
+    if "reconstructed" in answers:
+        error = float(tf.reduce_mean(tf.square(answers["reconstructed"] - inputs[IMAGES])))
+    rows = {key: value.numpy() for key, value in answers.items()}
+    if takes_images(signatures):
+        rows = {"real": inputs[IMAGES]} | rows
+    return error, {f"{direction} {key}": evenly_spaced(row, _GOLDEN) for key, row in rows.items()}
+
+
+def _put_in_place(
+    staging: Path, export_dir: Path, directions: tuple[str, ...], version: int
+) -> None:
+    """Renames every complete version into place, and then the files for the server."""
+    for name in (card.CARD, card.SAMPLE_GRID, _CONFIG):
+        shutil.copy(golden.extra_folder(staging / directions[0]) / name, staging / name)
+    # A server may look at any moment: a version must be on disk before it has its name.
+    os.sync()
+    placed = []
+    try:
+        for name in directions:
+            (export_dir / name).mkdir(exist_ok=True)
+            (staging / name).rename(export_dir / name / str(version))
+            placed.append(name)
+    except OSError as error:
+        for name in placed:
+            (export_dir / name / str(version)).rename(staging / name)
+        raise ExportError(
+            f"another process put version {version} into {export_dir}: run again"
+        ) from error
+    for path in staging.iterdir():
+        path.replace(export_dir / path.name)

@@ -1,0 +1,171 @@
+"""The model card of an export: what it is, how it was made and checked, and its limits."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from discogan_tf import images as pixels
+from discogan_tf.config import Config
+from discogan_tf.data.domains import count_images
+from discogan_tf.export.decoding import MAX_PIXELS
+from discogan_tf.runs.metrics_log import METRICS, is_losses, read_metrics_log
+
+CARD, SAMPLE_GRID = "MODEL_CARD.md", "sample_grid.png"
+_NOTHING_LOGGED = "(The run's metrics log has none.)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Direction:
+    """What was measured of one direction while it was exported.
+
+    Attributes: differences: As from `parity.check_parity`. statistics_gap: As from
+      `parity.statistics_gap`. num_compared: Number of validation images behind these.
+      reconstruction_error: Mean squared reconstruction error of those images; None if the model has
+      no
+        inverse translation.
+      rows: Label -> validation images or what became of them, for the sample grid.
+    """
+
+    differences: dict[str, float]
+    statistics_gap: float
+    num_compared: int
+    reconstruction_error: float | None
+    rows: dict[str, np.ndarray]
+
+
+def parity_lines(direction: Direction) -> list[str]:
+    """What export prints of a direction."""
+    lines = [f"  {value:.1e}  {name}" for name, value in direction.differences.items()]
+    lines.append(
+        f"  {direction.statistics_gap:.1e}  mean change if batch norm used the statistics of these "
+        f"{direction.num_compared} examples, as training does"
+    )
+    return lines
+
+
+def write_card(
+    folder: Path, config: Config, step: int, version: int, directions: dict[str, Direction]
+) -> None:
+    """Writes `MODEL_CARD.md` and the sample grid that it shows.
+
+    Args:
+      folder: Where to.
+      config: The run's settings.
+      step: That of the checkpoint.
+      version: That of the export.
+      directions: Display name -> what was measured.
+    """
+    rows = {}
+    for direction in directions.values():
+        rows |= direction.rows
+    pixels.write_png(folder / SAMPLE_GRID, pixels.draw_grid(rows))
+    (folder / CARD).write_text(_card(config, step, version, directions))
+
+
+def _card(config: Config, step: int, version: int, directions: dict[str, Direction]) -> str:
+    names = " and ".join(directions)
+    size = f"{config.image_size} x {config.image_size} pixels"
+    return f"""# {names}, version {version}
+
+Translates images of {config.name_a} and of {config.name_b} into each other, at {size}. It learned
+from unpaired images: a translation must look like an image of the other domain, and its
+reconstruction must equal the original.
+
+![Validation images, their translations and reconstructions]({SAMPLE_GRID})
+
+## How it was made
+
+Model `{config.model}`, {step:,} steps of {config.batch_size} + {config.batch_size} images. All
+settings are in `config.cfg`; `python train.py --flagfile=config.cfg` trains it again.
+
+| domain | prepared as | training images | validation images |
+|---|---|---|---|
+{_domain_row(config, config.name_a, config.domain_a)}
+{_domain_row(config, config.name_b, config.domain_b)}
+
+The export holds the generators alone, in float32, with batch norm folded into the convolutions.
+Batch-norm statistics were estimated on training images, so that a translation does not depend on
+the other images of a request.
+
+## How it was measured
+
+Validation metrics at the last evaluation up to this checkpoint (see the project's README):
+
+{_metrics(Path(config.workdir), step)}
+
+Training losses at the last log up to this checkpoint:
+
+{_losses(Path(config.workdir), step)}
+
+On validation images, which training never saw. Values of an image are in [0, 1]:
+
+| | {" | ".join(directions)} |
+|---|{"---|" * len(directions)}
+{_measurements(directions)}
+
+## Intended use
+
+To study and to show what such models learn, and as a start for products after measurements of your
+own. A translation is a plausible image of the other domain, not a thing that exists.
+
+## Limits
+
+- It knows images like those it was trained on. It translates anything else too, without a warning.
+- Translations are {size}, whatever the size of the input. Images that are not square are padded
+  with white.
+- `translate_bytes` takes JPEG, PNG, still WebP and GIF (the first frame, without transparency) of
+  up to {MAX_PIXELS // 1_000_000} megapixels. It ignores EXIF orientation; this project's client
+  does not.
+- The images in the sample grid and in `assets.extra/golden` are validation images. Do not
+  distribute the export if you may not distribute them.
+"""
+
+
+def _domain_row(config: Config, name: str, domain: str) -> str:
+    counts = count_images(config.data_dir, domain, config.image_size)
+    return f"| {name} | `{domain}` | {counts.get('train', 0):,} | {counts.get('val', 0):,} |"
+
+
+def _losses(workdir: Path, step: int) -> str:
+    """The run's losses at its last log up to `step`, as a table."""
+    logged = [record for record in read_metrics_log(workdir, step) if is_losses(record)]
+    if not logged:
+        return _NOTHING_LOGGED
+    return "\n".join(
+        ["| loss | value |", "|---|---|"]
+        + [f"| `{name}` | {value:.4g} |" for name, value in logged[-1].items() if name != "step"]
+    )
+
+
+def _metrics(workdir: Path, step: int) -> str:
+    """The run's metrics at its last evaluation up to `step`, as a table."""
+    evaluations = [record for record in read_metrics_log(workdir, step) if METRICS in record]
+    if not evaluations:
+        return _NOTHING_LOGGED
+    last = evaluations[-1]
+    found = last[METRICS]
+    lines = [
+        f"| metric, step {last['step']:,} | {' | '.join(found)} |",
+        f"|---|{'---|' * len(found)}",
+    ]
+    for metric in next(iter(found.values())):
+        values = " | ".join(f"{values[metric]:.3g}" for values in found.values())
+        lines.append(f"| `{metric}` | {values} |")
+    return "\n".join(lines)
+
+
+def _measurements(directions: dict[str, Direction]) -> str:
+    rows = {"examples": [str(direction.num_compared) for direction in directions.values()]}
+    rows["reconstruction: mean squared error"] = [
+        "" if direction.reconstruction_error is None else f"{direction.reconstruction_error:.4f}"
+        for direction in directions.values()
+    ]
+    rows["mean change if batch norm used the statistics of these examples"] = [
+        f"{direction.statistics_gap:.4f}" for direction in directions.values()
+    ]
+    for name in next(iter(directions.values())).differences:
+        rows[f"largest difference: {name}"] = [
+            f"{direction.differences[name]:.1e}" for direction in directions.values()
+        ]
+    return "\n".join(f"| {name} | {' | '.join(values)} |" for name, values in rows.items())

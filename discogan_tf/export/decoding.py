@@ -1,0 +1,152 @@
+"""Image files to images and back, as TensorFlow operations within an export."""
+
+import functools
+
+import tensorflow as tf
+
+from discogan_tf import images as pixels
+from discogan_tf.export import headers
+
+# Of one image: enough for the photos of any phone, and 100 MB with transparency. Of all images of a
+# request together twice that, because they are decoded at once.
+MAX_PIXELS = 25_000_000
+MAX_PIXELS_OF_REQUEST = 2 * MAX_PIXELS
+
+
+def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
+    """Decodes image files for the networks, scaled and padded as `images.read_image` does.
+
+    JPEG (CMYK too), PNG, GIF (its first frame) and still WebP; gray, palette, 16 bits, transparent.
+    EXIF orientation is not looked at, nor a GIF's transparent color.
+
+    Args:
+      image_bytes: Files, string [batch].
+      size: Height and width of the result.
+
+    Returns:
+      float32 [batch, size, size, 3] in [0, 1].
+
+    Raises:
+      tf.errors.InvalidArgumentError: if one is of another format, corrupt, or declares more than
+        `MAX_PIXELS` pixels, or all declare more than `MAX_PIXELS_OF_REQUEST`. All headers are read
+        before anything is decoded.
+    """
+    contents, indices, shapes = tf.map_fn(
+        _inspect,
+        image_bytes,
+        fn_output_signature=(
+            tf.TensorSpec((), tf.string),
+            tf.TensorSpec((), tf.int32),
+            tf.TensorSpec((2,), tf.int64),
+        ),
+    )
+    total = tf.reduce_sum(tf.reduce_prod(shapes, axis=1))
+    is_acceptable = tf.debugging.Assert(
+        total <= MAX_PIXELS_OF_REQUEST,
+        [
+            tf.strings.format(
+                "image_bytes: the images have {} pixels; "
+                f"{MAX_PIXELS_OF_REQUEST} in all are accepted: send fewer at once",
+                total,
+            )
+        ],
+    )
+    with tf.control_dependencies([is_acceptable]):
+        contents = tf.identity(contents)
+    return tf.map_fn(
+        lambda file: pixels.to_float(pixels.fit_square(_decode(*file, size), size)),
+        (contents, indices, shapes),
+        fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32),
+    )
+
+
+def encode_images(images: tf.Tensor) -> tf.Tensor:
+    """float32 [batch, height, width, 3] in [0, 1] to PNG files, string [batch]."""
+    return tf.io.encode_png(pixels.quantize(images))
+
+
+def _inspect(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The file as it is safe to decode, its format and its shape, after a check of its header."""
+    index = headers.image_format(contents)
+    is_known = tf.debugging.Assert(
+        index < len(headers.FORMATS), ["image_bytes: not a JPEG, PNG, GIF or WebP image"]
+    )
+    with tf.control_dependencies([is_known]):
+        contents = tf.cond(
+            index == headers.FORMATS.index("GIF"),
+            lambda: headers.first_frame(contents),
+            lambda: contents,
+        )
+        shape = headers.image_shape(contents, index)
+    is_acceptable = [
+        tf.debugging.Assert(
+            # Each side by itself too, because their product might overflow.
+            (tf.reduce_min(shape) > 0)
+            & (tf.reduce_max(shape) <= MAX_PIXELS)
+            & (tf.reduce_prod(shape) <= MAX_PIXELS),
+            [
+                tf.strings.format(
+                    "image_bytes: an image of {} x {} pixels; "
+                    + f"from 1 to {MAX_PIXELS} in all are accepted",
+                    (shape[1], shape[0]),
+                )
+            ],
+        ),
+        tf.debugging.Assert(
+            ~headers.is_animated_webp(contents) | (index != headers.FORMATS.index("WebP")),
+            ["image_bytes: an animated WebP; send a still image"],
+        ),
+    ]
+    with tf.control_dependencies(is_acceptable):
+        return tf.identity(contents), index, shape
+
+
+def _decode(contents: tf.Tensor, index: tf.Tensor, shape: tf.Tensor, size: int) -> tf.Tensor:
+    """One file to uint8 [height, width, 3]; a large JPEG is scaled down, but not below `size`."""
+    return tf.switch_case(
+        index,
+        [
+            lambda: _decode_jpeg(contents, shape, size),
+            lambda: _decode_png(contents),
+            lambda: tf.io.decode_gif(contents)[0],
+            lambda: _decode_webp(contents),
+        ],
+    )
+
+
+def _decode_jpeg(contents: tf.Tensor, shape: tf.Tensor, size: int) -> tf.Tensor:
+    """Scales a large JPEG down inside its transform, to no less than four times `size`.
+
+    That is many times faster than to decode all of it. The ratio must divide both sides, or the
+    edge of the image would shift.
+    """
+    ratios = (8, 4, 2, 1)
+    is_possible = [
+        tf.reduce_all(shape % ratio == 0) & (tf.reduce_max(shape) >= 4 * size * ratio)
+        for ratio in ratios[:-1]
+    ]
+    decode = functools.partial(
+        tf.io.decode_jpeg, contents, channels=3, dct_method="INTEGER_ACCURATE"
+    )
+    return tf.switch_case(
+        tf.argmax(tf.stack([*is_possible, tf.constant(True)]), output_type=tf.int32),
+        [functools.partial(decode, ratio=ratio) for ratio in ratios],
+    )
+
+
+def _decode_png(contents: tf.Tensor) -> tf.Tensor:
+    image = tf.io.decode_png(contents, channels=4)
+    # For a PNG without transparency TensorFlow sets the opacity to the largest number of the file's
+    # bits (byte 24): 1 or 15 for images of 1 or 4 bits, which would be nearly invisible.
+    bits = tf.io.decode_raw(tf.strings.substr(contents, 24, 1), tf.uint8)[0]
+    opaque = tf.cast(2 ** tf.minimum(tf.cast(bits, tf.int32), 8) - 1, tf.uint8)
+    return tf.cond(
+        tf.reduce_all(image[..., 3] == opaque),
+        lambda: image[..., :3],
+        lambda: pixels.on_white(image),
+    )
+
+
+def _decode_webp(contents: tf.Tensor) -> tf.Tensor:
+    image = tf.io.decode_webp(contents)[0]
+    return tf.cond(tf.shape(image)[-1] == 4, lambda: pixels.on_white(image), lambda: image[..., :3])

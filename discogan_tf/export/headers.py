@@ -1,0 +1,146 @@
+"""Headers of image files, read before anything is decoded, as TensorFlow operations.
+
+A few bytes can declare gigabytes, and TensorFlow's decoders allocate them. Only headers are read
+here.
+"""
+
+import tensorflow as tf
+
+# In the order of the branches of `image_shape` and of `decoding.py`.
+FORMATS = ("JPEG", "PNG", "GIF", "WebP")
+# All that is read of a header is within these.
+_HEADER_BYTES = 32
+# WebP keeps heights and widths in 14 bits each.
+_2_14 = 1 << 14
+# Of a GIF, because each takes some 16 microseconds to skip: extensions before the first frame, and
+# blocks of data, of at most 255 bytes, in each of these and in the frame.
+_MAX_EXTENSIONS, _MAX_BLOCKS = 16, 20_000
+
+
+def image_format(contents: tf.Tensor) -> tf.Tensor:
+    """Index of the format in `FORMATS`, int32; len(FORMATS) for anything else.
+
+    Args:
+      contents: A file, scalar string.
+    """
+
+    def begins(*, at: int, mark: bytes):
+        return tf.equal(tf.strings.substr(_padded(contents), at, len(mark)), mark)
+
+    is_format = tf.stack(
+        [
+            begins(at=0, mark=b"\xff\xd8\xff"),
+            begins(at=0, mark=b"\x89PNG\r\n\x1a\n") & begins(at=12, mark=b"IHDR"),
+            begins(at=0, mark=b"GIF87a") | begins(at=0, mark=b"GIF89a"),
+            begins(at=0, mark=b"RIFF") & begins(at=8, mark=b"WEBPVP8"),
+            tf.constant(True),
+        ]
+    )
+    return tf.argmax(is_format, output_type=tf.int32)
+
+
+def image_shape(contents: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """Height and width that an image declares, int64 [2]. A GIF's is that of its first frame.
+
+    Args:
+      contents: A file, scalar string. Of a GIF, as from `first_frame`.
+      index: As from `image_format`, below len(FORMATS).
+    """
+    header = tf.cast(
+        tf.io.decode_raw(tf.strings.substr(_padded(contents), 0, _HEADER_BYTES), tf.uint8), tf.int64
+    )
+
+    def jpeg():
+        return tf.cast(tf.io.extract_jpeg_shape(contents)[:2], tf.int64)
+
+    def png():
+        return tf.stack([_number(header, 23, 22, 21, 20), _number(header, 19, 18, 17, 16)])
+
+    def gif():
+        content = _bytes(contents)
+        frame = _first_image_descriptor(content)
+        screen = tf.stack([_number(content, 8, 9), _number(content, 6, 7)])
+        shape = tf.stack(
+            [_number(content, frame + 7, frame + 8), _number(content, frame + 5, frame + 6)]
+        )
+        # TensorFlow would return black where the frame does not cover the screen.
+        fills = tf.reduce_all(shape == screen)
+        tf.debugging.Assert(
+            fills, ["image_bytes: a GIF whose first frame does not fill its screen"]
+        )
+        return shape
+
+    def webp():
+        lossy = tf.stack([_number(header, 28, 29), _number(header, 26, 27)]) % _2_14
+        packed = _number(header, 21, 22, 23, 24)
+        lossless = tf.stack([packed // _2_14 % _2_14, packed % _2_14]) + 1
+        extended = tf.stack([_number(header, 27, 28, 29), _number(header, 24, 25, 26)]) + 1
+        kind = header[15]
+        return tf.where(kind == ord("X"), extended, tf.where(kind == ord("L"), lossless, lossy))
+
+    return tf.switch_case(index, [jpeg, png, gif, webp])
+
+
+def is_animated_webp(contents: tf.Tensor) -> tf.Tensor:
+    """Whether a WebP file declares an animation; its frames would all be decoded at once."""
+    header = tf.io.decode_raw(tf.strings.substr(_padded(contents), 0, _HEADER_BYTES), tf.uint8)
+    return (header[15] == ord("X")) & (
+        tf.bitwise.bitwise_and(header[20], tf.constant(2, tf.uint8)) > 0
+    )
+
+
+def first_frame(contents: tf.Tensor) -> tf.Tensor:
+    """A GIF cut off behind its first frame, scalar string.
+
+    TensorFlow decodes all frames, whatever their number and size, to return the first.
+    """
+    content = _bytes(contents)
+    frame = _first_image_descriptor(content)
+    colors = frame + 10 + _color_table_bytes(content[frame + 9])
+    end = _after_sub_blocks(content, colors + 1)  # One byte says how the frame is compressed.
+    return tf.strings.substr(contents, 0, end) + b";"
+
+
+def _first_image_descriptor(content: tf.Tensor) -> tf.Tensor:
+    """Offset of a GIF's first frame: behind the screen's colors and any extensions."""
+    begin = 13 + _color_table_bytes(content[10])
+    (begin,) = tf.while_loop(
+        lambda at: content[at] == 0x21,
+        lambda at: (_after_sub_blocks(content, at + 2),),
+        (begin,),
+        maximum_iterations=_MAX_EXTENSIONS,
+    )
+    tf.debugging.Assert(content[begin] == 0x2C, ["image_bytes: this GIF has no first frame"])
+    return begin
+
+
+def _after_sub_blocks(content: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
+    """Offset behind GIF data: blocks that begin with their length, up to one of length 0."""
+    last = tf.size(content) - 1
+    (at,) = tf.while_loop(
+        lambda at: content[at] > 0,
+        lambda at: (tf.minimum(at + 1 + tf.cast(content[at], tf.int32), last),),
+        (at,),
+        maximum_iterations=_MAX_BLOCKS,
+    )
+    return at + 1
+
+
+def _color_table_bytes(flags: tf.Tensor) -> tf.Tensor:
+    """Size of a GIF's color table, 0 if the flags say that there is none."""
+    flags = tf.cast(flags, tf.int32)
+    return tf.where(flags >= 128, 3 * 2 ** (1 + flags % 8), 0)
+
+
+def _bytes(contents: tf.Tensor) -> tf.Tensor:
+    """uint8 [n]: a file with zeros behind it, so that no offset leads outside."""
+    return tf.io.decode_raw(contents + bytes(1024), tf.uint8)
+
+
+def _padded(contents: tf.Tensor) -> tf.Tensor:
+    return contents + bytes(_HEADER_BYTES)
+
+
+def _number(content: tf.Tensor, *places) -> tf.Tensor:
+    """The number in the bytes at `places`, least significant first."""
+    return sum(tf.cast(content[place], tf.int64) * 256**order for order, place in enumerate(places))

@@ -1,0 +1,260 @@
+"""The operations behind the layers: each fast one beside the plain one that it replaces.
+
+Convolutions here are 4x4 with SAME padding. The convolution kernels of processors are made for
+large images: over a few pixels of hundreds of channels, as in the middle of these networks, they
+read all weights again for each image of a batch. `conv2d_auto` replaces them where something else
+is faster:
+
+- Few pixels: one matrix product per row of results reads the weights once, and skips the rows of
+  the kernel that see only padding (a quarter of the work over 4x4 pixels).
+- The gradient with respect to the kernel: one convolution with the batch as channels.
+- Three output channels behind `depth_to_space`: a convolution over blocks of 2x2 pixels fills
+  twelve of a register's sixteen numbers instead of three.
+
+`python -m benchmarks.convolutions` measures each against `conv2d`.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+# Added to variances. TensorFlow's own default, and so the chapter's.
+EPSILON = 1e-3
+# The largest inputs, in pixels, that are convolved by matrix products.
+_MATMUL_PIXELS = 16
+# The largest results, in pixels, whose kernel gradient is a convolution over the whole batch.
+_KERNEL_GRADIENT_PIXELS = {tf.bfloat16: 64, tf.float32: 16}
+# The most output channels that are computed in blocks of 2x2 pixels.
+_BLOCK_FILTERS = 4
+
+
+def conv2d(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
+    """SAME convolution by TensorFlow's own operation, the reference for `conv2d_auto`.
+
+    Args:
+      x: [batch, h, w, c].
+      kernel: [kernel_h, kernel_w, c, filters], in the dtype of `x`.
+      stride: Step of the kernel in both directions.
+
+    Returns:
+      [batch, h/stride, w/stride, filters].
+    """
+    return tf.nn.conv2d(x, kernel, stride, "SAME")
+
+
+def conv2d_auto(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
+    """`conv2d` with a 4x4 kernel, by whatever processors compute fastest at these sizes.
+
+    Args:
+      x: [batch, h, w, c]; h and w are even where `stride` is 2.
+      kernel: [4, 4, c, filters], in the dtype of `x`.
+      stride: 1 or 2.
+    """
+    if None in x.shape[1:]:
+        return conv2d(x, kernel, stride)
+    if kernel.shape[-1] <= _BLOCK_FILTERS and stride == 1 and _is_depth_to_space(x):
+        return _conv2d_in_blocks(x.op.inputs[0], kernel)
+    pixels = x.shape[1] * x.shape[2]
+    if pixels // stride**2 > _KERNEL_GRADIENT_PIXELS.get(x.dtype, 0):
+        return conv2d(x, kernel, stride)
+    by_matmul = pixels <= _MATMUL_PIXELS
+    forward, input_gradient = (
+        (_conv2d_by_matmul, _input_gradient_by_matmul) if by_matmul else (conv2d, _input_gradient)
+    )
+
+    @tf.custom_gradient
+    def convolution(x, kernel):
+        def gradients(upstream):
+            return input_gradient(x, kernel, upstream, stride), _kernel_gradient(
+                x, upstream, stride
+            )
+
+        return forward(x, kernel, stride), gradients
+
+    return convolution(x, kernel)
+
+
+# By the value of --conv_implementation.
+CONV2D = {"auto": conv2d_auto, "plain": conv2d}
+
+
+def _is_depth_to_space(x) -> bool:
+    """Whether the graph shows that `x` comes straight from `tf.nn.depth_to_space(..., 2)`."""
+    if tf.executing_eagerly() or x.op.type != "DepthToSpace":
+        return False
+    return x.op.get_attr("block_size") == 2
+
+
+def _conv2d_in_blocks(x, kernel):
+    """`conv2d(tf.nn.depth_to_space(x, 2), kernel, 1)` without ever making the enlarged tensor."""
+    # TensorFlow computes a ReLU along with the batch norm before it, unless a convolution comes
+    # next.
+    separate = tf.ensure_shape(x, x.shape)
+    return tf.nn.depth_to_space(conv2d(separate, _block_kernel(kernel), 1), 2)
+
+
+def _block_kernel(kernel):
+    """[4, 4, c, filters] over pixels -> [3, 3, 4 * c, 4 * filters] over blocks of 2x2 pixels."""
+    inputs, filters = kernel.shape[2:]
+    # Along one axis: block, pixel in it, result -> the kernel's row there, if it reaches there at
+    # all.
+    block, pixel, result, row = np.ogrid[:3, :2, :2, :4]
+    along_one = 2 * block + pixel - (1 + result) == row
+    rows = np.einsum("brpk,csql->bcrspqkl", along_one, along_one).reshape(9 * 4 * 4, 16)
+    # One product, whose gradient is another: the gradients of four paddings would be added up in
+    # the order in which they are ready, which differs from run to run.
+    blocks = tf.matmul(tf.constant(rows, kernel.dtype), tf.reshape(kernel, [16, inputs * filters]))
+    blocks = tf.transpose(tf.reshape(blocks, [3, 3, 4, 4, inputs, filters]), [0, 1, 2, 4, 3, 5])
+    return tf.reshape(blocks, [3, 3, 4 * inputs, 4 * filters])
+
+
+def _conv2d_by_matmul(x, kernel, stride):
+    """One matrix product per row of results: what the row sees, times the kernel over that."""
+    height, filters = x.shape[1], kernel.shape[-1]
+    windows, kernel_rows = _row_windows(x, stride), tf.reshape(kernel, [4, -1, filters])
+    results = []
+    for row in range(height // stride):
+        first = (
+            stride * row - 1
+        )  # Under the kernel's first row; above all of x for the first result.
+        top, end = max(first, 0), min(first + 4, height)
+        weights = tf.reshape(kernel_rows[top - first : end - first], [-1, filters])
+        results.append(tf.matmul(tf.concat(windows[top:end], 1), weights))
+    return tf.stack([tf.reshape(row, [-1, x.shape[2] // stride, filters]) for row in results], 1)
+
+
+def _row_windows(x, stride) -> list[tf.Tensor]:
+    """For each row of x, what each window along it sees: [batch * w/stride, 4 * c]."""
+    _, height, width, inputs = x.shape
+    x = tf.pad(x, [[0, 0], [0, 0], [1, 3 - stride], [0, 0]])
+    if stride == 2:  # A window is two pairs of columns, and its second pair the next one's first.
+        x = tf.reshape(x, [-1, height, width // 2 + 1, 2 * inputs])
+    steps, results = 4 // stride, width // stride
+    windows = tf.concat([x[:, :, start : start + results] for start in range(steps)], -1)
+    return [_matrix(row) for row in tf.unstack(windows, axis=1)]
+
+
+def _kernel_gradient(x, upstream, stride):
+    """Gradient with respect to the kernel: a convolution with the batch as channels.
+
+    Each weight has met x wherever `upstream` stands, shifted: so x is convolved with `upstream`.
+    """
+    padding = [1, 3 - stride]
+    result = tf.nn.conv2d(
+        tf.transpose(x, [3, 1, 2, 0]), tf.transpose(upstream, [1, 2, 0, 3]),
+        strides=1, padding=[[0, 0], padding, padding, [0, 0]], dilations=stride,
+    )  # fmt: skip
+    return tf.transpose(result, [1, 2, 0, 3])
+
+
+def _input_gradient(x, kernel, upstream, stride):
+    """Gradient with respect to x by TensorFlow's own operation."""
+    return tf.raw_ops.Conv2DBackpropInput(
+        input_sizes=tf.shape(x), filter=kernel, out_backprop=upstream,
+        strides=[1, stride, stride, 1], padding="SAME",
+    )  # fmt: skip
+
+
+def _input_gradient_by_matmul(x, kernel, upstream, stride):
+    if stride == 1:
+        # The transpose of a convolution convolves the flipped input, with the channels exchanged.
+        flipped = tf.reverse(upstream, [1, 2])
+        exchanged = tf.transpose(kernel, [0, 1, 3, 2])
+        return tf.reverse(_conv2d_by_matmul(flipped, exchanged, 1), [1, 2])
+    _, height, width, filters = upstream.shape
+    inputs = kernel.shape[2]
+    blocks = tf.transpose(tf.reshape(kernel, [2, 2, 2, 2, inputs, filters]), [0, 2, 1, 3, 4, 5])
+    product = tf.matmul(_matrix(upstream), tf.reshape(blocks, [-1, filters]), transpose_b=True)
+    product = tf.reshape(product, [-1, height, width, 2, 2, 4 * inputs])
+    # A block of x is in up to four windows; each window's second row of blocks is the next one's
+    # first.
+    rows = _overlap_add(product[:, :, :, 0], product[:, :, :, 1], axis=1)
+    folded = _overlap_add(rows[:, :, :, 0], rows[:, :, :, 1], axis=2)
+    return tf.nn.depth_to_space(folded, 2)[:, 1:-1, 1:-1]
+
+
+def _overlap_add(first, second, axis: int):
+    """The sum of both, with `second` one place later along the axis."""
+    before, after = ([[0, 0] for _ in first.shape] for _ in range(2))
+    before[axis], after[axis] = [0, 1], [1, 0]
+    return tf.pad(first, before) + tf.pad(second, after)
+
+
+def _matrix(x):
+    """[..., channels] -> [places, channels]."""
+    return tf.reshape(x, [-1, x.shape[-1]])
+
+
+def normalize(x, scale, offset, mean, variance):
+    """Batch normalization of x, [..., c], with given statistics, by plain arithmetic.
+
+    The reference for the fused kernel: (x - mean) / sqrt(variance + epsilon) * scale + offset.
+    """
+    return (x - mean) / tf.sqrt(variance + EPSILON) * scale + offset
+
+
+def normalize_fused(x, scale, offset, mean, variance):
+    """`normalize` of x, [batch, h, w, c] of any dtype, by one kernel with float32 statistics."""
+    y, *_ = tf.compat.v1.nn.fused_batch_norm(
+        x, scale, offset, mean=mean, variance=variance, epsilon=EPSILON, is_training=False
+    )
+    return y
+
+
+def normalize_by_batch(x, scale, offset):
+    """Normalizes x, [batch, h, w, c], with the statistics of the batch.
+
+    Returns:
+      y; mean and variance of the batch, float32 [c].
+    """
+    y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+        x, scale, offset, epsilon=EPSILON, is_training=True
+    )
+    # The kernel normalizes with the variance of the batch, but returns the unbiased estimate, which
+    # is larger by n / (n - 1).
+    count = tf.cast(tf.size(x) // tf.shape(x)[-1], tf.float32)
+    return y, mean, variance * ((count - 1) / count)
+
+
+def normalize_by_global_batch(x, scale, offset, replica: tf.distribute.ReplicaContext):
+    """`normalize_by_batch` with the statistics of all replicas' batches together.
+
+    The gradient is written out (Ioffe and Szegedy 2015, section 3): TensorFlow would add up the
+    three paths from x to y in the order in which they are ready, and two runs would not be the
+    same.
+    """
+
+    def mean_over_replicas(*vectors):
+        return replica.all_reduce(tf.distribute.ReduceOp.MEAN, list(vectors))
+
+    @tf.custom_gradient
+    def normalize_globally(x, scale, offset):
+        x_float = tf.cast(x, tf.float32)
+        mean, mean_square = mean_over_replicas(
+            tf.reduce_mean(x_float, [0, 1, 2]), tf.reduce_mean(tf.square(x_float), [0, 1, 2])
+        )
+        variance = mean_square - tf.square(mean)
+        y = normalize_fused(x, scale, offset, mean, variance)
+
+        def gradients(upstream, *_):  # No loss depends on the mean and variance that are returned.
+            # First as if mean and variance were constants; then minus what flows through them.
+            by_x, by_scale, by_offset, *_ = tf.raw_ops.FusedBatchNormGradV3(
+                y_backprop=upstream,
+                x=x,
+                scale=scale,
+                reserve_space_1=mean,
+                reserve_space_2=variance,
+                reserve_space_3=mean[:0],
+                epsilon=EPSILON,
+                is_training=False,
+            )
+            count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+            mean_upstream, mean_product = mean_over_replicas(by_offset / count, by_scale / count)
+            slope = scale * tf.math.rsqrt(variance + EPSILON)
+            through = normalize_fused(
+                x, slope * mean_product, slope * mean_upstream, mean, variance
+            )
+            return by_x - through, by_scale, by_offset
+
+        return (y, mean, variance), gradients
+
+    return normalize_globally(x, scale, offset)

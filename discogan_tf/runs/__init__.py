@@ -1,0 +1,1 @@
+"""What a workdir holds: settings, checkpoints, metrics log, provenance; and what a run prints."""

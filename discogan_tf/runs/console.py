@@ -1,0 +1,175 @@
+"""What a run prints: a progress bar with losses, and messages when it begins, ends or fails."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from discogan_tf.config import Config
+from discogan_tf.errors import CheckpointError, NonFiniteLossError
+
+# The chapter prints a line of losses this often.
+_PRINT_EVERY_STEPS = 100
+# In a file the bar is one line every so many seconds.
+_SECONDS_BETWEEN_LINES = 30
+_BAR = "{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+
+
+class Progress:
+    """The progress bar of a run, with speed, time left and losses. A context manager.
+
+    Args:
+      first_step: The step resumed from.
+      num_steps: The last step.
+      images_per_step: Images of both domains that a step learns from.
+      visible: False on workers that are not the chief.
+    """
+
+    def __init__(self, first_step: int, num_steps: int, images_per_step: int, visible: bool):
+        terminal = sys.stderr.isatty()
+        self._images_per_step = images_per_step
+        self._visible = visible
+        self._bar = tqdm(
+            total=num_steps,
+            initial=first_step,
+            unit="step",
+            disable=not visible,
+            dynamic_ncols=True,
+            mininterval=0.2 if terminal else _SECONDS_BETWEEN_LINES,
+            bar_format=_BAR if terminal else None,
+        )
+
+    def advance(self, steps: int) -> None:
+        self._bar.update(steps)
+
+    def show_losses(self, step: int, losses: dict[str, float]) -> None:
+        if not self._visible:
+            return
+        rate = self._bar.format_dict["rate"]
+        speed = f"{rate * self._images_per_step:.0f} images/s, " if rate else ""
+        self._bar.set_postfix_str(
+            f"{speed}generators {losses['generator_total']:.3f}, "
+            f"discriminators {losses['discriminator_total']:.3f}",
+            refresh=False,
+        )
+        if step % _PRINT_EVERY_STEPS == 0:
+            tqdm.write(f"step {step}: " + ", ".join(f"{k} {v:.4f}" for k, v in losses.items()))
+
+    def say(self, text: str) -> None:
+        """Prints a line above the bar."""
+        if self._visible:
+            tqdm.write(text)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self._bar.close()
+
+
+def print_start(
+    config: Config,
+    training: dict,
+    strategy: tf.distribute.Strategy,
+    resumed_from: int | None,
+    reproducibility_warnings: list[str],
+) -> None:
+    """Prints what is trained on what, and whether a resumed run is exact.
+
+    Args:
+      config: The run's settings.
+      training: "a", "b" -> training images.
+      strategy: Where it is computed.
+      resumed_from: The step that it resumes from; None for a new run.
+      reproducibility_warnings: Why a resumed run may differ in its last bits from one that never
+        stopped.
+    """
+    device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    print(
+        f"{config.name_a}: {len(training['a'])} images of {config.domain_a}; "
+        f"{config.name_b}: {len(training['b'])} images of {config.domain_b}; "
+        f"{config.image_size} pixels, {config.precision}, "
+        f"{strategy.num_replicas_in_sync} replica(s) on {device}."
+    )
+    if resumed_from is None:
+        print(f"Starting a new run in {config.workdir}.")
+        return
+    print(f"Resuming {config.workdir} from its checkpoint of step {resumed_from}.")
+    if reproducibility_warnings:
+        print(
+            "The last bits may differ from those of an uninterrupted run: "
+            f"{'; '.join(reproducibility_warnings)}."
+        )
+    else:
+        print("It continues bit for bit as an uninterrupted run would.")
+
+
+def print_end(config: Config, step: int, directions: list[str]) -> None:
+    """Prints how the run ended, and what to do next."""
+    if step < config.num_steps:
+        print(
+            f"Stopped and saved at step {step} of {config.num_steps}. Run the same command to "
+            "resume."
+        )
+        return
+    print(f"Trained to step {step}.")
+    print_results(config, step, directions)
+
+
+def print_results(config: Config, step: int, directions: list[str]) -> None:
+    """Prints where the results are, and a command for the first of the `directions`."""
+    print(
+        f"  Images:    {config.workdir}/samples/step_{step:06d}.png\n"
+        f"  Curves:    tensorboard --logdir={config.workdir}/logs\n"
+        f"  Translate: python -m discogan_tf.translate --workdir={config.workdir} "
+        f"--direction={directions[0]} --images=DIR --output_dir=DIR"
+    )
+
+
+def print_rollback(error: NonFiniteLossError, step: int, number: int, most: int) -> None:
+    """Prints that the run went back to an earlier checkpoint.
+
+    Args:
+      error: Why.
+      step: The step of that checkpoint.
+      number: How often the run has gone back now.
+      most: How often it may.
+    """
+    print(
+        f"Rolled back ({number} of at most {most} times): {str(error).partition('. ')[0]}. "
+        f"Training continues from the checkpoint of step {step}, without the batch of step "
+        f"{error.step}."
+    )
+
+
+@contextlib.contextmanager
+def tolerate_write_errors(
+    is_last: bool, progress: Progress, step: int, next_save: int
+) -> Iterator[None]:
+    """Within it a disk that cannot be written is reported, and training continues.
+
+    Args:
+      is_last: Whether nothing is saved later.
+      progress: Where it is reported.
+      step: The step of this moment.
+      next_save: The step at which the run saves next.
+
+    Raises:
+      CheckpointError: in place of that error, if `is_last`.
+    """
+    try:
+        yield
+    except (OSError, CheckpointError, tf.errors.OpError) as error:
+        reason = str(error).partition("\n")[0]
+        if not isinstance(error, CheckpointError):
+            reason = f"Could not write to the workdir at step {step}: {reason}"
+        if is_last:
+            raise CheckpointError(
+                f"{reason}. Earlier checkpoints are complete. Free some space, then run the same "
+                "command to resume"
+            ) from error
+        progress.say(
+            f"{reason}. Training continues and retries at step {next_save}. Free some space."
+        )

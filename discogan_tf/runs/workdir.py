@@ -1,0 +1,81 @@
+"""The settings of the run in a workdir, and whether another run may continue it."""
+
+import dataclasses
+from pathlib import Path
+
+from discogan_tf import config as configs
+from discogan_tf.config import Config
+from discogan_tf.errors import ConfigError
+from discogan_tf.hardware import resolve_conv_implementation, resolve_precision
+from discogan_tf.runs.manifest import complete_steps, write_durably
+
+_CONFIG_NAME = "config.cfg"
+
+
+def read_config(workdir: Path, data_dir: str | None = None) -> Config:
+    """The settings of the run in `workdir`, with `workdir` as it is now, if it was moved.
+
+    Args:
+      workdir: Folder of the run.
+      data_dir: Where its domains are prepared now, if they were moved too.
+
+    Raises:
+      ConfigError: if there is no run.
+    """
+    path = workdir / _CONFIG_NAME
+    if not path.is_file():
+        raise ConfigError(f"no run in {workdir}: {path} is missing")
+    recorded = configs.from_flagfile(path.read_text())
+    return dataclasses.replace(
+        recorded, workdir=str(workdir), data_dir=data_dir or recorded.data_dir
+    )
+
+
+def resolve_config(requested: Config) -> Config:
+    """The settings to train with: those requested, with "auto" resolved for this machine.
+
+    A run resolves `--precision=auto` once: on other hardware it resumes with the precision that it
+    had.
+
+    Raises:
+      ConfigError: if the workdir holds a run that differs in a setting its weights depend on.
+    """
+    workdir = Path(requested.workdir)
+    requested = dataclasses.replace(
+        requested, conv_implementation=resolve_conv_implementation(requested.conv_implementation)
+    )
+    if is_new(workdir):
+        return dataclasses.replace(requested, precision=resolve_precision(requested.precision))
+    recorded = read_config(workdir)
+    if requested.precision == "auto":
+        requested = dataclasses.replace(requested, precision=recorded.precision)
+    differences = configs.differing_settings(recorded, requested)
+    if differences:
+        raise ConfigError(
+            f"{workdir} holds a run with other settings:\n  "
+            + "\n  ".join(differences)
+            + "\nTo resume it, give these as the run has them. For a new run, give another --workdir"
+        )
+    return requested
+
+
+def settings_changed(config: Config) -> bool:
+    """Whether the workdir holds other settings, of a run that began but was not trained."""
+    path = Path(config.workdir) / _CONFIG_NAME
+    return path.is_file() and bool(configs.differing_settings(read_config(path.parent), config))
+
+
+def write_config(config: Config) -> None:
+    """Records the settings in the workdir, which it makes."""
+    Path(config.workdir).mkdir(parents=True, exist_ok=True)
+    write_durably(Path(config.workdir) / _CONFIG_NAME, configs.to_flagfile(config))
+
+
+def is_new(workdir: Path) -> bool:
+    """Whether nothing was trained in the folder yet.
+
+    A run saves a checkpoint of step 0 before its settings: if there are settings and no checkpoint,
+    one was lost.
+    """
+    steps = complete_steps(workdir / "checkpoints")
+    return steps == [0] if steps else not (workdir / _CONFIG_NAME).exists()

@@ -1,0 +1,104 @@
+"""Evaluations during training: metrics, the best checkpoint so far, warnings."""
+
+from pathlib import Path
+
+from discogan_tf.config import Config
+from discogan_tf.data.domains import evenly_spaced, thinned
+from discogan_tf.evaluation import metrics
+from discogan_tf.evaluation.translations import TranslationEvaluator
+from discogan_tf.losses import ADVERSARIAL
+from discogan_tf.runs.checkpoints import BestCheckpoints
+from discogan_tf.runs.console import Progress
+from discogan_tf.runs.metrics_log import METRICS, MetricsLog, losses_at
+from discogan_tf.training.diagnostics import Diagnostics
+
+# Fewer than `evaluate.py` uses: an evaluation must not hold up training.
+_HELD_OUT, _TRAINING = 200, 2000
+
+
+class Evaluator:
+    """Evaluates a model's translations on the same validation images every time.
+
+    Args:
+      model: The model whose generators are evaluated.
+      config: The run's settings.
+      validation: Name of each stream -> the `Domain` of its validation images.
+      training: Name of each stream -> its training images, uint8 [n, size, size, 3].
+    """
+
+    def __init__(self, model, config: Config, validation: dict, training: dict):
+        held_out = {key: thinned(domain, _HELD_OUT) for key, domain in validation.items()}
+        some = {key: evenly_spaced(images, _TRAINING) for key, images in training.items()}
+        self._translations = TranslationEvaluator(model, config, held_out, some)
+        self._best = BestCheckpoints(Path(config.workdir), model)
+        self._config = config
+        self._diagnostics = self._create_diagnostics()
+
+    def restore(self, records: list[dict]) -> None:
+        """Restores the state of the warnings of a run that resumes.
+
+        Args:
+          records: What `read_metrics_log` returned of the run.
+        """
+        self._diagnostics = self._create_diagnostics()
+        for record in records:
+            if METRICS in record:
+                self._diagnostics.update(record[METRICS], losses_at(records, record["step"]))
+
+    def evaluate(
+        self, step: int, losses: dict[str, float], metrics_log: MetricsLog, progress: Progress
+    ) -> None:
+        """Measures, saves what is the best so far, and warns.
+
+        Batch-norm statistics must be those of the current weights.
+        """
+        measured = self._measure()
+        scores = {name: values["score"] for name, values in measured.items()}
+        best = self._best.update(step, scores)
+        # Last, because a run that resumes takes a logged evaluation for finished.
+        metrics_log.write_metrics(step, measured)
+        lines = [_summary(name, values) for name, values in measured.items()]
+        lines += [f"best so far: {', '.join(best)}"] if best else []
+        progress.say(f"step {step}: {'; '.join(lines)}")
+        for text in self._diagnostics.update(measured, losses):
+            metrics_log.write_warning(step, text)
+            progress.say(f"WARNING at step {step}: {text}")
+
+    def _create_diagnostics(self) -> Diagnostics:
+        loss = ADVERSARIAL[self._config.adversarial_loss]
+        return Diagnostics(self._config.display_names, loss)
+
+    def _measure(self) -> dict[str, dict[str, float]]:
+        """Display name of each direction -> metric -> value.
+
+        Also `saturated`, for the warnings: the share of values at black or white in translations
+        minus that in real images.
+        """
+        found = {}
+        for name, batch in self._translations.batches().items():
+            found[name] = {key: entry.value for key, entry in metrics.measure(batch).items()}
+            found[name]["saturated"] = _saturation(batch.outputs) - _saturation(batch.targets)
+        return found
+
+
+_SUMMARY = {
+    "score": "score {:.0f}",
+    "sliced_wasserstein": "sliced Wasserstein {:.0f}",
+    "relation": "color correlation {:.2f}",
+    "diversity": "diversity {:.2f}",
+}
+
+
+def _summary(name: str, values: dict[str, float]) -> str:
+    parts = [text.format(values[key]) for key, text in _SUMMARY.items() if key in values]
+    return f"{name} {parts[0]} ({', '.join(parts[1:])})"
+
+
+def was_evaluated(records: list[dict], step: int) -> bool:
+    """Whether the evaluation of a step is in what `read_metrics_log` returned."""
+    return any(record["step"] == step and METRICS in record for record in records)
+
+
+def _saturation(images) -> float:
+    """Share of values within half a step of 8 bits from black or white."""
+    return float(((images < 0.002) | (images > 0.998)).mean())

@@ -1,0 +1,78 @@
+"""Losses, gradients and weights that are not finite, and what a run leaves out because of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from discogan_tf.errors import NonFiniteLossError
+from discogan_tf.runs.manifest import write_durably
+from discogan_tf.training.train_loop import StepMetrics
+
+# A run that breaks more often has another problem than an unlucky batch.
+MAX_ROLLBACKS = 3
+_SKIPPED = "skipped_steps.json"
+_REMEDY = (
+    "Nothing after the last checkpoint was saved. Run the same command to resume from it. If the "
+    "same happens again, --on_nonfinite=rollback leaves that batch out; or start a run in a new "
+    "--workdir with a lower --learning_rate or with --precision=float32"
+)
+
+
+def read_losses(unread: list[StepMetrics], model) -> dict[str, float]:
+    """The last of some steps' losses as numbers, after a check of all of them.
+
+    The sum of each discriminator's losses joins them, for its curve.
+
+    Args:
+      unread: Metrics of one call or more.
+      model: A model of `MODELS`.
+
+    Raises: NonFiniteLossError: naming the first step with a loss or gradient that is not finite,
+      and which.
+    """
+    for first_step, names, metrics in unread:
+        values = metrics.numpy()
+        broken = ~np.isfinite(values)
+        if broken.any():
+            index = int(broken.any(1).argmax())
+            which = ", ".join(name for name, bad in zip(names, broken[index], strict=True) if bad)
+            step = first_step + index
+            raise NonFiniteLossError(
+                f"at step {step} these are not finite: {which}. {_REMEDY}", step
+            )
+    losses = dict(zip(names, values[-1].tolist(), strict=True))
+    for domain in model.discriminators:
+        prefix = f"discriminator_{domain}_"
+        parts = [value for name, value in losses.items() if name.startswith(prefix)]
+        losses[prefix.rstrip("_")] = sum(parts)
+    return losses
+
+
+def require_finite_weights(networks: list, step: int) -> None:
+    """Keeps weights that the last update broke, which no loss shows yet, from being saved or shown.
+
+    Raises:
+      NonFiniteLossError: naming the networks.
+    """
+    broken = [
+        network.name
+        for network in networks
+        if not all(tf.reduce_all(tf.math.is_finite(v.value)) for v in network.variables)
+    ]
+    if broken:
+        raise NonFiniteLossError(
+            f"after step {step} weights of {', '.join(broken)} are not finite. {_REMEDY}", step
+        )
+
+
+def read_skipped(workdir: Path) -> set[int]:
+    """The steps whose batches a run leaves out, after rollbacks."""
+    path = workdir / _SKIPPED
+    return set(json.loads(path.read_text())) if path.is_file() else set()
+
+
+def write_skipped(workdir: Path, steps: set[int]) -> None:
+    """Records them, so that a resumed run leaves out the same."""
+    write_durably(workdir / _SKIPPED, json.dumps(sorted(steps)) + "\n")

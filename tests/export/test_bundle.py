@@ -1,0 +1,135 @@
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from PIL import Image
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+from discogan_tf import images as pixels
+from discogan_tf.errors import CheckpointError, ConfigError, DataError, ExportError
+from discogan_tf.export.bundle import export
+from discogan_tf.export.versions import Version, version_folders
+from discogan_tf.serving import golden, parity
+from discogan_tf.training.loop import train
+
+_DIRECTIONS = ("handbags2shoes", "shoes2handbags")
+
+
+def test_an_export_is_what_tensorflow_serving_takes(exported):
+    for direction in _DIRECTIONS:
+        folder = exported / direction / "1"
+        assert (folder / "saved_model.pb").is_file()
+        assert sorted(Version(folder).signatures) == ["cycle", "serving_default", "translate_bytes"]
+    models = text_format.Parse((exported / "models.config").read_text(), ModelServerConfig())
+    found = {model.name: model.base_path for model in models.model_config_list.config}
+    assert found == {direction: f"/models/{direction}" for direction in _DIRECTIONS}
+    assert "enable: true" in (exported / "monitoring.config").read_text()
+    compose = (exported / "docker-compose.yml").read_text()
+    assert f"tensorflow/serving:${{TF_SERVING_TAG:-{tf.__version__}}}" in compose
+    assert not list(exported.glob(".incomplete*"))
+
+
+def test_signatures_have_names_and_a_free_batch(exported):
+    version = Version(exported / "handbags2shoes" / "1")
+    for signature in ("serving_default", "cycle"):
+        assert version.inputs(signature)["images"].shape.as_list() == [None, 32, 32, 3]
+    assert set(version.signatures["cycle"].structured_outputs) == {"translated", "reconstructed"}
+    assert version.inputs("translate_bytes")["image_bytes"].shape.as_list() == [None]
+    assert set(version.signatures["translate_bytes"].structured_outputs) == {"image_bytes"}
+
+
+@pytest.mark.parametrize("value", [-0.01, 1.01, np.nan, 255.0])
+def test_images_out_of_range_are_refused(exported, value):
+    version = Version(exported / "handbags2shoes" / "1")
+    for signature in ("serving_default", "cycle"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"must be in \[0, 1\]"):
+            version.run(signature, {"images": np.full((1, 32, 32, 3), value, np.float32)})
+
+
+def test_warm_up_requests_are_those_of_every_signature(exported):
+    for direction in _DIRECTIONS:
+        path = golden.extra_folder(exported / direction / "1") / "tf_serving_warmup_requests"
+        logs = [
+            PredictionLog.FromString(record.numpy())
+            for record in tf.data.TFRecordDataset(str(path))
+        ]
+        requests = [log.predict_log.request for log in logs]
+        assert {request.model_spec.name for request in requests} == {direction}
+        inputs, outputs = golden.read_golden(exported / direction / "1")
+        for signature, values in inputs.items():
+            alone, together = (r for r in requests if r.model_spec.signature_name == signature)
+            for name, value in values.items():
+                assert np.array_equal(tf.make_ndarray(together.inputs[name]), value)
+                assert np.array_equal(tf.make_ndarray(alone.inputs[name]), value[:1])
+            assert len(outputs[signature]) >= 1
+
+
+def test_golden_answers_are_the_training_sheets_images(tiny_config, tmp_path):
+    """The images that training showed, to the last bit but one of rounding."""
+    train(tiny_config)
+    export(tiny_config, tmp_path / "exported")
+    card = (tmp_path / "exported" / "MODEL_CARD.md").read_text()
+    assert (
+        "| metric, step 4 | handbags2shoes | shoes2handbags |" in card
+        and "| `generator_total` |" in card
+    )
+    sheet = np.asarray(Image.open(tmp_path / "run" / "samples" / "step_000004.png"))
+    for direction, row in (("handbags2shoes", 1), ("shoes2handbags", 4)):
+        _, outputs = golden.read_golden(tmp_path / "exported" / direction / "1")
+        for column, translated in enumerate(outputs["serving_default"]["translated"]):
+            # Cells of a sheet: 96 pixels, 4 apart, from the right edge for as many as there are.
+            left = sheet.shape[1] - (6 - column) * 100
+            cell = sheet[4 + row * 100 :, left:][:96:3, :96:3]
+            assert np.abs(cell.astype(int) - pixels.to_uint8(translated)).max() <= 1
+
+
+def test_card_config_and_sheet_tell_of_the_run(exported):
+    card = (exported / "MODEL_CARD.md").read_text()
+    assert "handbags2shoes and shoes2handbags, version 1" in card
+    assert "`sample_edges2shoes/photo` | 14 | 6 |" in card
+    assert re.search(r"largest difference: SavedModel in TensorFlow's C API.* \| \d", card)
+    assert "None" not in card and "nan" not in card
+    assert "--image_size=32" in (exported / "config.cfg").read_text()
+    assert np.asarray(Image.open(exported / "sample_sheet.png")).std() > 10
+
+
+def test_versions_count_up_and_are_never_overwritten(make_run, tmp_path, monkeypatch):
+    # What is held against what takes a third of an export, and is another test's subject.
+    monkeypatch.setattr(parity, "check_parity", lambda *arguments: {})
+    config = make_run(tmp_path / "run", steps=(3, 5))
+    assert export(config, tmp_path / "exported", checkpoint="3", version=7) == 7
+    assert export(config, tmp_path / "exported") == 8
+    with pytest.raises(ExportError, match="has a version 7"):
+        export(config, tmp_path / "exported", version=7)
+    folders = version_folders(tmp_path / "exported")
+    assert [[int(folder.name) for folder in folders[name]] for name in _DIRECTIONS] == [[7, 8]] * 2
+
+    def answer(version):
+        return golden.read_golden(folders["handbags2shoes"][version])[1]["serving_default"][
+            "translated"
+        ]
+
+    assert not np.allclose(answer(0), answer(1))  # Of steps 3 and 5.
+    assert "version 8" in (tmp_path / "exported" / "MODEL_CARD.md").read_text()
+
+
+def test_what_cannot_be_exported_says_why_and_leaves_nothing(make_run, tmp_path, monkeypatch):
+    config = make_run(tmp_path / "run", steps=(3, 5))
+    target = tmp_path / "exported"
+    with pytest.raises(CheckpointError, match="no checkpoint of step 4; it has 3, 5"):
+        export(config, target, checkpoint="4")
+    with pytest.raises(ConfigError, match="no coreml; there are saved_model, onnx, litert"):
+        export(config, target, formats=("saved_model", "coreml"))
+    with pytest.raises(ConfigError, match="saved_model must be among them"):
+        export(config, target, formats=("onnx",))
+    with pytest.raises(DataError, match="not prepared"):
+        export(dataclasses.replace(config, data_dir=str(tmp_path)), target)
+    assert not target.exists()
+    monkeypatch.setattr(parity, "FOLDING_TOLERANCE", 0.0)
+    with pytest.raises(ExportError, match="differences larger than"):
+        export(config, target)
+    assert list(target.iterdir()) == []

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from discogan_tf.training import precision
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        ("avx2 fma", "float32"),
+        ("avx512f avx512_bf16", "bfloat16"),
+        ("amx_bf16 amx_tile", "bfloat16"),
+    ],
+)
+def test_auto_follows_the_processor(monkeypatch, features, expected):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(Path, "read_text", lambda path: f"flags\t: {features}")
+    assert precision.resolve("auto") == expected
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")]
+)
+def test_auto_follows_the_gpu(monkeypatch, capability, expected):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
+    details = {"compute_capability": capability}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
+    assert precision.resolve("auto") == expected
+
+
+def test_a_stated_precision_stays():
+    assert precision.resolve("float16") == "float16"
