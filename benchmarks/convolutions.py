@@ -19,7 +19,7 @@ import tensorflow as tf
 from benchmarks.training_step import products, seconds
 from discogan_tf.config import Config
 from discogan_tf.networks.ops import convolve, convolve_upsampled
-from discogan_tf.training import reproducibility
+from discogan_tf.runs import reproducibility
 
 # Pixels along a side of the input, its features, features of the result, stride; at 64 pixels.
 _LAYERS = {

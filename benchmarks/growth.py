@@ -31,7 +31,7 @@ def _step(precision: str, batch_size: int, image_size: int) -> dict:
     """Of this process: pairs per second, and peak memory in MiB."""
     from benchmarks.training_step import project_step, seconds
     from discogan_tf.config import Config
-    from discogan_tf.training import reproducibility
+    from discogan_tf.runs import reproducibility
 
     config = Config(precision=precision, batch_size=batch_size, image_size=image_size)
     reproducibility.enforce(config)

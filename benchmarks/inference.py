@@ -16,7 +16,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import tensorflow as tf
-from discogan_tf.export.endpoints import DEFAULT
 
 from benchmarks.training_step import forward_flop, products, seconds
 from discogan_tf.config import Config
@@ -25,7 +24,8 @@ from discogan_tf.evaluation import metrics
 from discogan_tf.evaluation.translations import TranslationEvaluator
 from discogan_tf.export.bundle import folded_signatures, write_saved_model
 from discogan_tf.models import create_model
-from discogan_tf.training import reproducibility
+from discogan_tf.models.contract import SERVING_DEFAULT as DEFAULT
+from discogan_tf.runs import reproducibility
 
 _IMAGES = 200
 

@@ -21,7 +21,8 @@ from benchmarks.training_step import project_step, seconds
 from discogan_tf.config import Config
 from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.data.domains import load_domain
-from discogan_tf.training import precision, reproducibility
+from discogan_tf.runs import reproducibility
+from discogan_tf.training import precision
 
 _BATCHES_PER_ROUND, _STEPS_PER_ROUND = 200, 3
 

@@ -27,7 +27,8 @@ from discogan_tf.config import Config
 from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.data.domains import load_training
 from discogan_tf.models import create_model
-from discogan_tf.training import loop, precision, reproducibility
+from discogan_tf.runs import reproducibility
+from discogan_tf.training import loop, precision
 from discogan_tf.training.step import create_optimizers, create_step
 from discogan_tf.training.train_loop import create_train_loop
 

@@ -18,7 +18,7 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from benchmarks.training_step import project_step, seconds
 from discogan_tf.config import Config
-from discogan_tf.training import reproducibility
+from discogan_tf.runs import reproducibility
 
 _STEPS = 5
 # Events of the executor, which hold those of operations.

@@ -21,11 +21,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import tensorflow as tf
-from discogan_tf.export.endpoints import DEFAULT
 
 from discogan_tf.export.bundle import folded_signatures, write_saved_model
 from discogan_tf.export.formats import FORMATS, write_format
 from discogan_tf.models import create_model
+from discogan_tf.models.contract import SERVING_DEFAULT as DEFAULT
 from discogan_tf.networks.folding import fold
 from discogan_tf.runs.checkpoints import restore_generators
 from discogan_tf.runs.workdir import read_config

@@ -19,7 +19,7 @@ import tensorflow as tf
 from benchmarks.chapter import Chapter
 from benchmarks.training_step import products, project_step, random_batch, seconds
 from discogan_tf.config import Config
-from discogan_tf.training import reproducibility
+from discogan_tf.runs import reproducibility
 
 _PROJECT, _PROJECT_TWO = "this project", "this project, two updates of the generators"
 _CHAPTER = "the chapter's order of work, two updates, float32"

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from discogan_tf.config import Config
 from discogan_tf.models import create_model
-from discogan_tf.training import reproducibility
+from discogan_tf.runs import reproducibility
 from discogan_tf.training.step import create_optimizers, create_step
 
 # Matrices that outgrow the caches, as the larger layers do.

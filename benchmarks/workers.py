@@ -39,7 +39,8 @@ def _secs_of_steps(precision: str, batch_size: int) -> dict:
     from discogan_tf.config import Config
     from discogan_tf.data.distributed import DistributedInput
     from discogan_tf.models import create_model
-    from discogan_tf.training import distribution, reproducibility
+    from discogan_tf.runs import reproducibility
+    from discogan_tf.training import distribution
     from discogan_tf.training.step import create_optimizers, create_step
 
     distribute = "multi_worker" if "TF_CONFIG" in os.environ else "none"

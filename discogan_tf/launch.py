@@ -23,6 +23,8 @@ import time
 
 # The others notice by themselves that a worker is lost, and report it; then they are ended.
 _PATIENCE_SECS = 30
+# Arguments of Python that start a worker.
+_WORKER = ("-m", "discogan_tf.train")
 # Exit statuses of a worker that a signal stopped, after it saved.
 _STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
@@ -86,7 +88,7 @@ def _start(index: int, addresses: list[str], flags: list[str]) -> subprocess.Pop
         {} if index == 0 else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     )
     return subprocess.Popen(
-        [sys.executable, "-m", "discogan_tf.train", *flags, "--distribute=multi_worker"],
+        [sys.executable, *_WORKER, *flags, "--distribute=multi_worker"],
         env=os.environ | {"TF_CONFIG": json.dumps(cluster)},
         preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
         # A terminal's Ctrl-C is for the launcher alone: a second signal would not wait for a save.

@@ -49,7 +49,7 @@ def translate(
 
     from discogan_tf import images as pixels
     from discogan_tf.models import create_inference_model
-    from discogan_tf.models.contract import SERVING_DEFAULT, TRANSLATED, by_display_name
+    from discogan_tf.models.contract import IMAGES, SERVING_DEFAULT, TRANSLATED, by_display_name
     from discogan_tf.runs.checkpoints import restore_generators
     from discogan_tf.runs.workdir import read_config
 
@@ -60,10 +60,14 @@ def translate(
     signatures = model.signatures()
     if name not in signatures:
         raise ConfigError(f"--direction={direction}: this run has {' and '.join(directions)}")
+    function, inputs = signatures[name][SERVING_DEFAULT]
+    if list(inputs) != [IMAGES]:
+        raise ConfigError(
+            f"--direction={direction}: this model takes {', '.join(inputs)}, not images"
+        )
     targets = _targets(images, output_dir)
     step = restore_generators(workdir, model, checkpoint)
     print(f"Translating {len(targets)} file(s) with {workdir}, step {step}.")
-    function, inputs = signatures[name][SERVING_DEFAULT]
     run = tf.function(function, input_signature=list(inputs.values()))
 
     unreadable, shown, written = [], [], 0

@@ -1,5 +1,6 @@
-"""What the tests share: a tiny drawn data set, and settings that train on it in seconds."""
+"""What the tests share: a tiny synthetic data set, and settings that train on it in seconds."""
 
+import fcntl
 import hashlib
 import os
 
@@ -15,8 +16,8 @@ import tensorflow as tf
 from data_prep.prepare import prepare_archive
 from data_prep.sample.archive import draw_archives
 from discogan_tf.config import Config
+from discogan_tf.export.bundle import export
 from discogan_tf.models import create_model
-from discogan_tf.networks import discriminators, generators, paper
 from discogan_tf.networks.statistics import reestimate_statistics, statistics_function
 from discogan_tf.runs.checkpoints import Checkpoints
 from discogan_tf.runs.workdir import write_config
@@ -46,9 +47,9 @@ def tiny_config(data_dir, tmp_path) -> Config:
         domain_a="sample_edges2handbags/photo",
         domain_b="sample_edges2shoes/photo",
         image_size=32,
+        base_filters=4,
         num_steps=4,
         batch_size=4,
-        generator_updates_per_step=1,
         precision="float32",
         flip=True,
         log_every_steps=1,
@@ -57,32 +58,18 @@ def tiny_config(data_dir, tmp_path) -> Config:
     )
 
 
-@pytest.fixture
-def small_networks(monkeypatch):
-    """Networks with an eighth of the features, for tests of what surrounds them."""
-    for module, names in (
-        (generators, ("_ENCODER_FILTERS", "_DECODER_FILTERS")),
-        (discriminators, ("_FILTERS",)),
-        (paper, ("_FILTERS",)),
-    ):
-        for name in names:
-            monkeypatch.setattr(
-                module, name, tuple(filters // 8 for filters in getattr(module, name))
-            )
-    monkeypatch.setattr(discriminators, "_FEATURES", discriminators._FEATURES // 8)
-
-
 @pytest.fixture(scope="session")
 def make_run(data_dir):
     """A function that makes a run without training: folder, steps of its checkpoints -> its config.
 
-    Weights and statistics are random, so that images differ and batch norm does something.
+    The networks are small. Weights and statistics are random, so that images differ and batch norm
+    does something.
     """
 
     def make(folder, steps=(7,), model="discogan"):
         config = Config(
             model=model, data_dir=str(data_dir), workdir=str(folder), image_size=32,
-            precision="float32", ema_decay=0.0,
+            precision="float32", ema_decay=0.0, base_filters=8,
             domain_a="sample_edges2handbags/photo", domain_b="sample_edges2shoes/photo",
         )  # fmt: skip
         network = create_model(config, tf.float32)
@@ -99,10 +86,32 @@ def make_run(data_dir):
 
 
 @pytest.fixture(scope="session")
-def gradient_descent():
-    """A function that makes a model's optimizers: plain gradient descent with a rate of 1.
+def exported(make_run, tmp_path_factory, worker_id) -> Path:
+    """An export of both directions, version 1, made once for all processes of a test run.
 
-    It changes weights by their gradient. Adam would hide a gradient of the wrong size.
+    Tests that change it copy it.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if (
+        worker_id != "master"
+    ):  # Processes of pytest-xdist have folders of their own beside each other.
+        shared = shared.parent
+    folder = shared / "shared_export"
+    with (shared / "shared_export.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            making = tmp_path_factory.mktemp("export")
+            export(make_run(making / "run"), making / "exported")
+            (making / "exported").rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def gradient_descent():
+    """A function that makes a model's optimizers: plain gradient descent.
+
+    With a learning rate of 1 it changes weights by their gradient. Adam would hide a gradient of the
+    wrong size.
     """
 
     def create(model):
@@ -144,7 +153,7 @@ def _randomize(generators, seed):
             else:
                 variable.assign(rng.uniform(0.5, 1.5, variable.shape))
         images = tf.constant(rng.random((16, 32, 32, 3), np.float32))
-        reestimate_statistics(network, statistics_function(network), [images])
+        reestimate_statistics(network, statistics_function(network), [(images,)])
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ def test_doctests():
 
 
 def test_defaults_are_those_of_the_flagfile_for_bags_and_shoes():
-    """But for its length and what goes with that."""
+    """Except for its length and what depends on that."""
     recipe = from_flagfile((Path(__file__).parents[1] / "bags_shoes.cfg").read_text())
     length = dict.fromkeys(
         (
@@ -24,13 +24,12 @@ def test_defaults_are_those_of_the_flagfile_for_bags_and_shoes():
             "sample_every_steps",
             "evaluate_every_steps",
             "save_every_steps",
-            "split_pairs",
         )
     )
     for field in dataclasses.fields(Config):
         if field.name not in length:
             assert getattr(recipe, field.name) == getattr(Config(), field.name), field.name
-    assert recipe.directions == {"handbags2shoes": "a_to_b", "shoes2handbags": "b_to_a"}
+    assert recipe.display_names == {"a": "handbags", "b": "shoes"}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +37,8 @@ def test_defaults_are_those_of_the_flagfile_for_bags_and_shoes():
     [
         ("image_size", 48), ("batch_size", 0), ("learning_rate", -1.0), ("beta_1", 1.0), ("seed", -1),
         ("reconstruction_loss", "l3"), ("reconstruction_weight", -0.1), ("precision", "int8"),
-        ("domain_a", " "), ("num_steps", 0), ("save_every_steps", 0), ("distribute", "some"),
+        ("domain_a", " "), ("num_steps", 0), ("base_filters", 7), ("adversarial_loss", "l2"),
+        ("learning_rate_decay_steps", 30_000), ("save_every_steps", 0), ("distribute", "some"),
     ],
 )  # fmt: skip
 def test_a_setting_out_of_range_is_named(setting, value):
@@ -64,6 +64,16 @@ def test_a_foreign_flagfile_is_refused(line):
 
 def test_differences_name_what_the_weights_depend_on():
     recorded = Config()
-    wanted = dataclasses.replace(recorded, num_steps=5, workdir="moved", batch_size=8, beta_1=0.9)
-    lines = configs.differing_settings(recorded, wanted)
+    requested = dataclasses.replace(
+        recorded, num_steps=5, workdir="moved", batch_size=8, beta_1=0.9
+    )
+    lines = configs.differing_settings(recorded, requested)
     assert [line.split(":")[0] for line in lines] == ["--batch_size", "--beta_1"]
+
+
+def test_a_learning_rate_that_decays_fixes_the_number_of_steps():
+    recorded = Config(num_steps=100, learning_rate_decay_steps=50)
+    longer = dataclasses.replace(recorded, num_steps=200)
+    assert configs.differing_settings(recorded, longer) == [
+        "--num_steps: the run has 100, you requested 200"
+    ]

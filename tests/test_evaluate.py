@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from discogan_tf.evaluation import subject, tables
+from discogan_tf.evaluation import evaluated_run, tables
 from discogan_tf.runs.workdir import read_config
 
 
@@ -25,7 +25,7 @@ def test_the_command_prints_a_table_and_writes_json(workdir, tmp_path):
     assert (report["step"], report["split"], report["image_size"]) == (7, "val", 32)
     for direction in ("handbags2shoes", "shoes2handbags"):
         found = report["directions"][direction]
-        for metric in ("sliced_wasserstein", "relation", "true_color", "diversity", "reconstruction_ssim",
+        for metric in ("sliced_wasserstein", "relation", "ground_truth_color", "diversity", "reconstruction_ssim",
                        "steganography", "nearest_training", "score"):  # fmt: skip
             assert found[metric]["count"] == 6 and metric in done.stdout
         assert found["relation"]["low"] <= found["relation"]["value"] <= found["relation"]["high"]
@@ -35,7 +35,8 @@ def test_the_command_prints_a_table_and_writes_json(workdir, tmp_path):
 
 
 def _measure(config, split, num_images, resamples):
-    return subject.measure(subject.load_evaluated_run(config, split, "last", num_images), resamples)
+    run = evaluated_run.load_evaluated_run(config, split, "last", num_images)
+    return evaluated_run.measure(run, resamples)
 
 
 def test_the_same_images_give_the_same_numbers(workdir):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from discogan_tf.training import precision
+from discogan_tf.hardware import resolve_conv_implementation, resolve_precision
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from discogan_tf.training import precision
 def test_auto_follows_the_processor(monkeypatch, features, expected):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     monkeypatch.setattr(Path, "read_text", lambda path: f"flags\t: {features}")
-    assert precision.resolve("auto") == expected
+    assert resolve_precision("auto") == expected
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,15 @@ def test_auto_follows_the_gpu(monkeypatch, capability, expected):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
     details = {"compute_capability": capability}
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
-    assert precision.resolve("auto") == expected
+    assert resolve_precision("auto") == expected
 
 
 def test_a_stated_precision_stays():
-    assert precision.resolve("float16") == "float16"
+    assert resolve_precision("float16") == "float16"
+
+
+@pytest.mark.parametrize(("gpus", "expected"), [([], "auto"), (["gpu"], "plain")])
+def test_gpus_use_their_own_convolutions(monkeypatch, gpus, expected):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    assert resolve_conv_implementation("auto") == expected
+    assert resolve_conv_implementation("plain") == "plain"

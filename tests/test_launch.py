@@ -1,4 +1,4 @@
-"""What the launcher makes of its workers' ends; what workers do is in training/test_multi_worker.py."""
+"""How the launcher handles workers that end; what workers do is in training/test_multi_worker.py."""
 
 import os
 import re
@@ -25,10 +25,10 @@ sys.exit(int(end))
 
 @pytest.fixture
 def ended(tmp_path, monkeypatch, capfd):
-    """A function: the workers' ends -> exit status, what was printed."""
+    """A function: how each worker ends -> exit status, what was printed."""
     script = tmp_path / "worker.py"
     script.write_text(_WORKER)
-    monkeypatch.setattr(launch, "_TRAIN", script)
+    monkeypatch.setattr(launch, "_WORKER", (str(script),))
     monkeypatch.setattr(launch, "_PATIENCE_SECS", 0.5)
     monkeypatch.setattr(launch.signal, "signal", lambda *arguments: None)
 
@@ -49,9 +49,9 @@ def test_all_done(ended):
 @pytest.mark.parametrize(
     ("ends", "status", "words"),
     [
-        (("waits", "killed"), 137, "Worker 1 was ended by signal 9"),
-        (("1", "waits"), 1, "Worker 0 ended with status 1"),
-        (("0", "3"), 3, "Worker 1 ended with status 3"),
+        (("waits", "killed"), 137, "Worker 1 was killed by signal 9"),
+        (("1", "waits"), 1, "Worker 0 failed with status 1"),
+        (("0", "3"), 3, "Worker 1 failed with status 3"),
     ],
 )
 def test_one_that_fails_ends_all(ended, ends, status, words):
@@ -59,7 +59,7 @@ def test_one_that_fails_ends_all(ended, ends, status, words):
     assert found == status and words in err
 
 
-def test_asked_to_stop_is_no_failure(ended):
+def test_a_stopped_worker_has_not_failed(ended):
     status, _, err = ended("143", "143")
     assert status == 143 and "Worker" not in err
 
@@ -71,13 +71,13 @@ def test_the_first_may_take_its_time_to_save(ended):
 
 
 def test_ctrl_c_of_a_terminal_reaches_workers_once(ended):
-    """It is told to all processes of a group: workers have their own."""
+    """It goes to all processes of a group: workers have their own groups."""
     _, out, err = ended("0", "0")
     groups = re.findall(r"group (\d+)", out + err)
     assert len(set(groups)) == 2 and str(os.getpgrp()) not in groups
 
 
-def test_others_are_named_and_cores_shared_out(ended):
+def test_output_is_prefixed_and_cores_are_divided(ended):
     _, _, err = ended("0", "0")
     share = max(len(os.sched_getaffinity(0)) // 2, 1)
     assert f"[worker 1] speaks --distribute=multi_worker {share}\n" in err

@@ -12,30 +12,51 @@ from discogan_tf import losses
 _LOGITS = tf.constant([0.0, math.log(3.0)])
 
 
-def test_adversarial():
-    # -(log 1/2 + log 3/4) / 2
-    assert float(losses.adversarial(_LOGITS)) == pytest.approx(0.4904146, abs=1e-6)
+@pytest.mark.parametrize(
+    ("loss", "generator", "real", "fake"),
+    [
+        # -(log 1/2 + log 3/4) / 2 and -(log 1/2 + log 1/4) / 2.
+        ("cross_entropy", 0.4904146, 0.4904146, 1.0397208),
+        # With x = log 3: (1 + (x - 1)^2) / 2 and x^2 / 2.
+        ("least_squares", 0.5048621, 0.5048621, 0.6034745),
+        # -x / 2; (1 + 0) / 2, for log 3 is beyond the margin; (1 + 1 + x) / 2.
+        ("hinge", -0.5493061, 0.5, 1.5493061),
+    ],
+)
+def test_adversarial_losses(loss, generator, real, fake):
+    functions = losses.ADVERSARIAL[loss]
+    for function, expected in zip(functions[:3], (generator, real, fake), strict=True):
+        assert float(function(_LOGITS)) == pytest.approx(expected, abs=1e-6)
 
 
-def test_discriminator_real():
-    assert float(losses.discriminator_real(_LOGITS)) == pytest.approx(0.4904146, abs=1e-6)
+@pytest.mark.parametrize("loss", losses.ADVERSARIAL.values(), ids=losses.ADVERSARIAL)
+def test_logits_have_any_shape(loss):
+    """The mean over images of one logit is that over patches, in any arrangement."""
+    logits = tf.random.stateless_normal([24], [1, 2])
+    for function in loss[:3]:
+        for shape in ([24, 1], [2, 3, 4, 1]):
+            patches = tf.reshape(logits, shape)
+            assert function(patches).shape == ()
+            assert float(function(patches)) == pytest.approx(float(function(logits)), rel=1e-6)
 
 
-def test_discriminator_fake():
-    # -(log 1/2 + log 1/4) / 2
-    assert float(losses.discriminator_fake(_LOGITS)) == pytest.approx(1.0397208, abs=1e-6)
+@pytest.mark.parametrize("loss", losses.ADVERSARIAL.values(), ids=losses.ADVERSARIAL)
+def test_undecided_is_the_best_that_equal_logits_can_do(loss):
+    grid = np.linspace(-3, 3, 601, dtype=np.float32)
+    totals = [float(loss.real(tf.constant([x])) + loss.fake(tf.constant([x]))) for x in grid]
+    assert min(totals) == pytest.approx(2 * loss.undecided, abs=1e-5)
 
 
 def test_cross_entropy_stays_finite_far_out():
     far = tf.constant([-1e4, 1e4])
-    assert float(losses.adversarial(far)) == pytest.approx(5000.0)
-    assert float(losses.discriminator_fake(far)) == pytest.approx(5000.0)
+    assert float(losses.cross_entropy_real(far)) == pytest.approx(5000.0)
+    assert float(losses.cross_entropy_fake(far)) == pytest.approx(5000.0)
 
 
 def test_adversarial_gradient():
     logits = tf.Variable(_LOGITS)
     with tf.GradientTape() as tape:
-        loss = losses.adversarial(logits)
+        loss = losses.cross_entropy_real(logits)
     # (sigmoid - 1) / 2
     np.testing.assert_allclose(tape.gradient(loss, logits), [-0.25, -0.125], rtol=1e-6)
 
@@ -94,14 +115,19 @@ def _matching(real, fake):
 
 _RNG = np.random.default_rng(0)
 _IMAGES = _RNG.uniform(0.1, 0.9, (2, 3, 2, 2, 3))
+_LOGIT_GRID = _RNG.normal(0, 2, (3, 2, 2, 1))  # Of patches.
 
 
 @pytest.mark.parametrize(
     ("loss", "exact", "inputs"),
     [
-        (losses.adversarial, lambda x: _cross_entropy(x).mean(), [_RNG.normal(size=5)]),
-        (losses.discriminator_real, lambda x: _cross_entropy(x).mean(), [_RNG.normal(size=5)]),
-        (losses.discriminator_fake, lambda x: _cross_entropy(-x).mean(), [_RNG.normal(size=5)]),
+        (losses.cross_entropy_real, lambda x: _cross_entropy(x).mean(), [_LOGIT_GRID]),
+        (losses.cross_entropy_fake, lambda x: _cross_entropy(-x).mean(), [_LOGIT_GRID]),
+        (losses.least_squares_real, lambda x: np.square(x - 1).mean(), [_LOGIT_GRID]),
+        (losses.least_squares_fake, lambda x: np.square(x).mean(), [_LOGIT_GRID]),
+        (losses.hinge_generator, lambda x: -x.mean(), [_LOGIT_GRID]),
+        (losses.hinge_real, lambda x: np.maximum(0, 1 - x).mean(), [_LOGIT_GRID]),
+        (losses.hinge_fake, lambda x: np.maximum(0, 1 + x).mean(), [_LOGIT_GRID]),
         (losses.mse_reconstruction, lambda x, y: np.square(x - y).mean(), _IMAGES),
         (losses.l1_reconstruction, lambda x, y: np.abs(x - y).mean(), _IMAGES),
         (losses.cosine_reconstruction, _cosine, _IMAGES),

@@ -18,7 +18,7 @@ def _command(data_dir, workdir, *more):
     return [
         sys.executable, "train.py", f"--data_dir={data_dir}", f"--workdir={workdir}",
         "--domain_a=sample_edges2handbags/photo", "--domain_b=sample_edges2shoes/photo",
-        "--image_size=32", "--batch_size=4", "--generator_updates_per_step=1",
+        "--image_size=32", "--batch_size=4", "--base_filters=8",
         "--save_every_steps=3", "--sample_every_steps=1000", "--log_every_steps=1", *more,
     ]  # fmt: skip
 
@@ -27,7 +27,7 @@ def _run(*arguments):
     return subprocess.run(arguments, capture_output=True, text=True, cwd=_ROOT)
 
 
-def test_asked_to_stop_it_saves_and_goes_on_later(data_dir, tmp_path):
+def test_a_signal_saves_and_the_same_command_resumes(data_dir, tmp_path):
     command = _command(data_dir, tmp_path / "run")
     process = subprocess.Popen([*command, "--num_steps=100000"], cwd=_ROOT, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True)  # fmt: skip

@@ -43,7 +43,7 @@ def train(model_name: str, seed: int, num_steps: int):
     from discogan_tf.experiments import mixtures
     from discogan_tf.models import MODELS
     from discogan_tf.networks.architectures import POINTS
-    from discogan_tf.training.schedules import learning_rate_schedule, update_schedule
+    from discogan_tf.training.schedules import step_policies
     from discogan_tf.training.step import create_optimizers, create_step
     from discogan_tf.training.train_loop import create_train_loop
 
@@ -54,14 +54,8 @@ def train(model_name: str, seed: int, num_steps: int):
     keras.utils.set_random_seed(seed)
     model = MODELS[model_name](config, tf.float32, POINTS)
     strategy = tf.distribute.get_strategy()
-    step = create_step(
-        model,
-        create_optimizers(model, config),
-        strategy,
-        update_schedule(config),
-        learning_rate_schedule(config),
-        model.loss_weights,
-    )
+    optimizers = create_optimizers(model, config)
+    step = create_step(model, optimizers, strategy, **step_policies(config, model))
     train_loop = create_train_loop(step, strategy)
     centers = {"a": mixtures.circle(_SOURCE_MODES), "b": mixtures.circle(_TARGET_MODES)}
     elements = iter(mixtures.batches(centers, config.batch_size, seed))

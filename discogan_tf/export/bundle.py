@@ -71,7 +71,7 @@ def export(
     model = create_inference_model(config)
     step = restore_generators(Path(config.workdir), model, checkpoint)
     directions = by_display_name(model, config.display_names)
-    inputs = model.generator_inputs(_validation_images(config))
+    inputs = _validation_inputs(model, config)
     signatures = folded_signatures(model)
     version = _resolve_version(export_dir, version, tuple(directions))
     print(f"Exporting {config.workdir}, step {step}, to {export_dir} as version {version}.")
@@ -146,13 +146,16 @@ def _other_formats(formats: tuple[str, ...]) -> list[str]:
     return others
 
 
-def _validation_images(config: Config) -> dict[str, np.ndarray]:
-    """Stream -> float32 [n, size, size, 3] in [0, 1]."""
-    found = {}
+def _validation_inputs(model, config: Config) -> dict[str, dict[str, np.ndarray]]:
+    """Inputs of each generator for validation data: generator -> name -> value."""
+    batch = {}
     for stream, name in config.domains.items():
         images = load_domain(config.data_dir, name, "val", config.image_size).images
-        found[stream] = pixels.to_float(evenly_spaced(images, _COMPARED)).numpy()
-    return found
+        batch[stream] = pixels.to_float(evenly_spaced(images, _COMPARED)).numpy()
+    return {
+        generator: {name: np.asarray(value) for name, value in inputs.items()}
+        for generator, inputs in model.generator_inputs(batch).items()
+    }
 
 
 def _resolve_version(export_dir: Path, version: int, directions: tuple[str, ...]) -> int:

@@ -107,7 +107,13 @@ def print_start(
 
 
 def print_end(config: Config, step: int, directions: list[str]) -> None:
-    """Prints how the run ended, and what to do next."""
+    """Prints how the run ended, and what to do next.
+
+    Args:
+      config: The run's settings.
+      step: The step that it is at.
+      directions: Display names of what it translates.
+    """
     if step < config.num_steps:
         print(
             f"Stopped and saved at step {step} of {config.num_steps}. Run the same command to "
@@ -120,12 +126,13 @@ def print_end(config: Config, step: int, directions: list[str]) -> None:
 
 def print_results(config: Config, step: int, directions: list[str]) -> None:
     """Prints where the results are, and a command for the first of the `directions`."""
-    print(
-        f"  Images:    {config.workdir}/samples/step_{step:06d}.png\n"
-        f"  Curves:    tensorboard --logdir={config.workdir}/logs\n"
-        f"  Translate: python -m discogan_tf.translate --workdir={config.workdir} "
-        f"--direction={directions[0]} --images=DIR --output_dir=DIR"
-    )
+    print(f"  Images:    {config.workdir}/samples/step_{step:06d}.png")
+    print(f"  Curves:    tensorboard --logdir={config.workdir}/logs")
+    if directions:
+        print(
+            f"  Translate: python -m discogan_tf.translate --workdir={config.workdir} "
+            f"--direction={directions[0]} --images=DIR --output_dir=DIR"
+        )
 
 
 def print_rollback(error: NonFiniteLossError, step: int, number: int, most: int) -> None:

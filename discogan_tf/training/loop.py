@@ -25,7 +25,7 @@ from discogan_tf.training import distribution, finite
 from discogan_tf.training.ema import ExponentialMovingAverage
 from discogan_tf.training.evaluator import Evaluator, was_evaluated
 from discogan_tf.training.samples import SampleGrids
-from discogan_tf.training.schedules import learning_rate_schedule, update_schedule
+from discogan_tf.training.schedules import step_policies, update_schedule
 from discogan_tf.training.signals import StopSignals
 from discogan_tf.training.step import create_optimizers, create_step
 from discogan_tf.training.train_loop import create_train_loop
@@ -105,11 +105,8 @@ class _Run:
             self._model,
             optimizers,
             strategy,
-            updates,
-            learning_rate_schedule(config),
-            self._model.loss_weights,
-            self._input.make_batches,
-            config.xla,
+            **step_policies(config, self._model),
+            make_batches=self._input.make_batches,
         )
         self._train_loop = create_train_loop(step, strategy, ema)
         shown = ema_model or self._model
@@ -117,7 +114,8 @@ class _Run:
         self._samples = SampleGrids(shown, config, training, images)
         self._evaluator = Evaluator(shown, config, validation, training) if is_chief else None
         self._networks = [*self._model.generators.values(), *self._model.discriminators.values()]
-        self._directions = list(by_display_name(self._model, config.display_names))
+        directions = by_display_name(self._model, config.display_names).items()
+        self._directions = [name for name, translation in directions if translation.source]
 
     def train(self) -> TrainResult:
         """As the function `train`."""

@@ -1,4 +1,4 @@
-"""What changes with the step: which side learns from which batch, and the learning rate."""
+"""The policies of a step: which side learns from which batch, learning rate, loss weights."""
 
 from collections.abc import Callable
 
@@ -39,3 +39,18 @@ def learning_rate_schedule(config: Config) -> Callable[[tf.Tensor], tf.Tensor]:
         return rate * tf.minimum(1.0, remaining / (decay_steps + 1))
 
     return learning_rate
+
+
+def step_policies(config: Config, model) -> dict:
+    """The policies of a run as arguments of `create_step`.
+
+    Args:
+      config: The run's settings.
+      model: A model of `MODELS`, whose losses are weighted.
+    """
+    return {
+        "updates": update_schedule(config),
+        "learning_rate": learning_rate_schedule(config),
+        "loss_weights": model.loss_weights,
+        "xla": config.xla,
+    }

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from discogan_tf.data.domains import load_domain
+from discogan_tf.export import c_api, parity
 from discogan_tf.export.bundle import export
 from discogan_tf.export.formats import FORMATS
 from discogan_tf.export.versions import Version
-from discogan_tf.models import MODELS, create_model
+from discogan_tf.models import MODELS, create_inference_model
+from discogan_tf.models.contract import by_display_name
 from discogan_tf.runs.checkpoints import restore_generators
-from discogan_tf.serving import c_api, parity
 
-# With a way back and without; the third model's generators are those of the first.
+# With an inverse and without; the third model's generators are those of the first.
 _QUICK = {"discogan", "gan"}
 
 
@@ -30,33 +31,33 @@ def run_and_export(request, make_run, tmp_path_factory):
 
 def test_every_way_to_run_an_export_gives_what_the_network_gives(run_and_export):
     config, exported = run_and_export
-    model = create_model(config, "float32")
+    model = create_inference_model(config)
     restore_generators(exported.parent / "run", model)
     images = (
         load_domain(config.data_dir, config.domain_a, "val", 32).images[:].astype(np.float32) / 255
     )
-    for name, direction in config.directions.items():
-        folder = exported / name / "1"
-        assert folder.exists() == (direction in model.generators)
-        if direction not in model.generators:
-            continue
-        expected = model.generators[direction](images).numpy()
+    directions = by_display_name(model, config.display_names)
+    assert {path.name for path in exported.iterdir() if path.is_dir()} == directions.keys()
+    for display_name, (name, _, _, inverse) in directions.items():
+        folder = exported / display_name / "1"
+        expected = model.generators[name](images).numpy()
         assert expected.std() > 0.02  # Or anything would agree.
         version = Version(folder)
         answers = {
             "Python": version.run("serving_default", {"images": images})["translated"],
-            "C API": parity.run_c_api(folder, images),
+            "C API": parity.run_c_api(folder, {"images": images}),
         }
         for chosen, form in FORMATS.items():
             if config.model == "discogan":
-                answers[chosen] = form.load(folder / form.file_name)(images)
+                answers[chosen] = form.load(folder / form.file_name)({"images": images})
         for way, answer in answers.items():
             np.testing.assert_allclose(answer, expected, atol=1e-5, err_msg=way)
-        back = model.generators.get({"a_to_b": "b_to_a", "b_to_a": "a_to_b"}[direction])
-        assert ("cycle" in version.signatures) == (back is not None)
-        if back:
+        assert ("cycle" in version.signatures) == (inverse is not None)
+        if inverse:
             cycle = version.run("cycle", {"images": images})
-            np.testing.assert_allclose(cycle["reconstructed"], back(expected), atol=1e-4)
+            np.testing.assert_allclose(
+                cycle["reconstructed"], model.generators[inverse](expected), atol=1e-4
+            )
 
 
 @pytest.mark.parametrize("size", [7, 64])
@@ -68,10 +69,11 @@ def test_a_image_does_not_depend_on_its_batch(run_and_export, size):
         version = Version(folder)
 
         def run(batch, version=version):
-            return version.run("serving_default", {"images": batch})["translated"]
+            return version.run("serving_default", batch)["translated"]
 
-        alone = parity.in_batches(run, images, 1)
-        np.testing.assert_allclose(parity.in_batches(run, images, size), alone, atol=1e-5)
+        inputs = {"images": images}
+        alone = parity.in_batches(run, inputs, 1)
+        np.testing.assert_allclose(parity.in_batches(run, inputs, size), alone, atol=1e-5)
 
 
 def test_the_c_api_says_what_is_wrong(run_and_export):

@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discogan_tf import losses
 from discogan_tf.config import Config
 from discogan_tf.errors import CheckpointError, ConfigError
 from discogan_tf.models import MODELS, create_model
 from discogan_tf.runs.checkpoints import Checkpoints, restore_generators
-from discogan_tf.training import schedules
+from discogan_tf.training.schedules import (
+    DISCRIMINATOR,
+    GENERATOR,
+    step_policies,
+    update_schedule,
+)
 from discogan_tf.training.step import create_optimizers, create_step
-
-pytestmark = pytest.mark.usefixtures("small_networks")
 
 _STRATEGY = tf.distribute.get_strategy()
 
@@ -21,18 +25,21 @@ _STRATEGY = tf.distribute.get_strategy()
 # The settings that networks and losses depend on.
 _KINDS = {name: {"model": name} for name in MODELS} | {
     "authors": {
-        "architecture": "paper", "image_size": 64,
+        "architecture": "paper", "image_size": 64, "base_filters": 8,
         "adversarial_weight": 0.1, "feature_matching_weight": 0.9,
         "reconstruction_rate": 0.5, "early_steps": 1, "separate_discriminator_batch": True, "weight_decay": 1e-5,
         "discriminator_weight": 0.5, "reconstruction_loss": "mse",
+    },
+    **{
+        loss: {"adversarial_loss": loss} for loss in losses.ADVERSARIAL if loss != "cross_entropy"
     },
 }  # fmt: skip
 
 
 @pytest.fixture(params=_KINDS)
 def config(request):
-    settings = {"image_size": 32, "batch_size": 4, "precision": "float32"} | _KINDS[request.param]
-    return Config(**settings)
+    settings = {"image_size": 32, "batch_size": 4, "precision": "float32", "base_filters": 4}
+    return Config(**settings | _KINDS[request.param])
 
 
 @pytest.fixture
@@ -44,7 +51,7 @@ def batch(config):
 
 
 @pytest.fixture
-def model(config, small_networks):
+def model(config):
     return create_model(config, tf.float32)
 
 
@@ -61,7 +68,7 @@ def _same(before, after):
 
 
 def test_losses_are_finite_scalars_of_distinct_names(model, batch):
-    tensors = model.forward(batch)
+    tensors = model.forward(batch, tf.constant(1, tf.int64))
     generator, discriminator = model.generator_losses(tensors), model.discriminator_losses(tensors)
     assert not generator.keys() & discriminator.keys()
     for value in (generator | discriminator).values():
@@ -75,15 +82,21 @@ def test_every_variable_learns(model, batch):
     ):
         variables = _trainables(networks)
         with tf.GradientTape() as tape:
-            total = tf.add_n(list(losses_of(model.forward(batch)).values()))
+            found = losses_of(model.forward(batch, tf.constant(1, tf.int64)))
+            # Unequal weights: of the hinge losses the gradients of the last bias cancel out.
+            total = sum(weight * loss for weight, loss in enumerate(found.values(), 1))
         for variable, gradient in zip(variables, tape.gradient(total, variables), strict=True):
             assert gradient is not None and np.abs(gradient).max() > 0, variable.path
 
 
-@pytest.mark.parametrize("side", [schedules.GENERATOR, schedules.DISCRIMINATOR])
-def test_a_sides_update_leaves_the_other_untouched(model, config, batch, side, monkeypatch):
-    monkeypatch.setattr(schedules, "updates", lambda config: ((side,),))
-    step = create_step(model, create_optimizers(model, config), config, _STRATEGY)
+def _create_step(model, config, optimizers=None, **changed):
+    policies = step_policies(config, model) | changed
+    return create_step(model, optimizers or create_optimizers(model, config), _STRATEGY, **policies)
+
+
+@pytest.mark.parametrize("side", [GENERATOR, DISCRIMINATOR])
+def test_a_sides_update_leaves_the_other_untouched(model, config, batch, side):
+    step = _create_step(model, config, updates=((side,),))
     before = {
         "generator": _values(model.generators),
         "discriminator": _values(model.discriminators),
@@ -101,14 +114,14 @@ def test_sample_and_signatures_are_images_in_range(model, batch):
     for signatures in model.signatures().values():
         assert "translated" in signatures["serving_default"].function(batch["a"])
         for signature in signatures.values():
-            assert signature.images.shape.as_list() == [None, *batch["a"].shape[1:]]
+            assert signature.inputs["images"].shape.as_list() == [None, *batch["a"].shape[1:]]
             for images in signature.function(batch["a"]).values():
                 assert images.shape == batch["a"].shape
 
 
 def test_checkpoint_round_trip(model, config, batch, tmp_path):
     optimizers = create_optimizers(model, config)
-    create_step(model, optimizers, config, _STRATEGY)((batch,) * len(schedules.updates(config)))
+    _create_step(model, config, optimizers)((batch,) * len(update_schedule(config)))
     Checkpoints(tmp_path / "checkpoints", model, optimizers, keep=2).save(7)
 
     other = create_model(config, tf.float32)
@@ -143,11 +156,11 @@ def test_a_checkpoint_of_other_networks_is_refused(model, config, tmp_path):
 def test_low_precision_steps_are_finite_and_keep_float32_weights(config, batch, precision):
     config = dataclasses.replace(config, precision=precision, generator_updates_per_step=1)
     model = create_model(config, tf.as_dtype(precision))
-    step = create_step(model, create_optimizers(model, config), config, _STRATEGY)
+    step = _create_step(model, config)
     before = _values(model.generators)
     for _ in range(3):
-        losses = step((batch,) * len(schedules.updates(config)))
-    assert all(np.isfinite(value) for value in losses.values())
+        metrics = step((batch,) * len(update_schedule(config)))
+    assert all(np.isfinite(value) for value in metrics.values())
     assert all(v.dtype == "float32" for v in _trainables(model.generators))
     assert not _same(before, _values(model.generators))
 
@@ -155,3 +168,23 @@ def test_low_precision_steps_are_finite_and_keep_float32_weights(config, batch, 
 def test_an_unknown_model_is_refused():
     with pytest.raises(ConfigError, match="must be one of discogan, recon_gan, gan"):
         create_model(Config(model="vae"), tf.float32)
+
+
+def test_every_loss_has_a_weight(model, batch):
+    tensors = model.forward(batch, tf.constant(1, tf.int64))
+    names = model.generator_losses(tensors).keys() | model.discriminator_losses(tensors).keys()
+    weights = model.loss_weights(tf.constant(1, tf.int64))
+    assert names <= weights.keys()
+    assert all(weight.shape == () and weight.dtype == tf.float32 for weight in weights.values())
+
+
+def test_translations_name_generators_and_streams(model, batch):
+    by_name = {translation.name: translation for translation in model.translations}
+    assert by_name.keys() == model.generators.keys() == model.signatures().keys()
+    for translation in model.translations:
+        assert {translation.source, translation.target} <= batch.keys()
+        if translation.inverse:
+            inverse = by_name[translation.inverse]
+            assert (inverse.source, inverse.target) == (translation.target, translation.source)
+    inputs = model.generator_inputs({"a": batch["a"]})
+    assert inputs.keys() == {name for name, t in by_name.items() if t.source == "a"}

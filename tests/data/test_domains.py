@@ -88,7 +88,7 @@ def test_images_stay_on_the_disk_until_they_are_wanted(data_dir):
     assert in_memory.shape == images.shape == (14, 32, 32, 3) and len(images) == 14
     for key in (3, slice(2, 9, 3), np.array([5, 5, 0])):
         np.testing.assert_array_equal(images[key], in_memory[key])
-    np.testing.assert_array_equal(images.taken(np.array([4, 1]))[::-1], in_memory[[1, 4]])
+    np.testing.assert_array_equal(images.take(np.array([4, 1]))[::-1], in_memory[[1, 4]])
     with pytest.raises(IndexError):
         images[14]
 
@@ -110,10 +110,10 @@ def test_halves_of_one_archive_share_no_pair(data_dir):
     assert [len(unrelated[key].names) for key in "ab"] == [14, 14]
 
 
-def test_a_damaged_domain_is_said(data_dir, tmp_path):
+def test_a_corrupt_domain_is_an_error(data_dir, tmp_path):
     folder = tmp_path / "sample_edges2shoes" / "photo"
     shutil.copytree(data_dir / "sample_edges2shoes" / "photo", folder)
     (file,) = folder.glob("**/*-train.*")
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"damaged.*does not hold 14 records.*prepare it again"):
+    with pytest.raises(DataError, match=r"corrupt.*does not hold 14 records.*prepare it again"):
         load_domain(str(tmp_path), "sample_edges2shoes/photo", "train", 32)

@@ -22,7 +22,9 @@ def _numbers(images):
 
 
 def _take(count, plan, first_step=0):
-    return list(training_batches(_A, _B, plan, first_step).take(count).as_numpy_iterator())
+    return list(
+        training_batches({"a": _A, "b": _B}, plan, first_step).take(count).as_numpy_iterator()
+    )
 
 
 def test_batches_are_float_and_unaligned():
@@ -30,7 +32,9 @@ def test_batches_are_float_and_unaligned():
     assert batch["a"].shape == (5, 4, 4, 3) and batch["a"].dtype == np.float32
     assert batch["a"].max() == 1.0
     assert sorted(_numbers(batch["a"])) == [0, 1, 2, 3, 4]
-    ((batch,),) = training_batches(_B, _B, BatchPlan(batch_size=7)).take(1).as_numpy_iterator()
+    ((batch,),) = (
+        training_batches({"a": _B, "b": _B}, BatchPlan(batch_size=7)).take(1).as_numpy_iterator()
+    )
     assert _numbers(batch["a"]) != _numbers(batch["b"])
 
 
@@ -100,8 +104,13 @@ def test_images_on_the_disk_make_the_same_batches(data_dir):
     ]
     plan = BatchPlan(batch_size=5, updates_per_step=2, flip=True, seed=3)
     for first_step in (0, 4):
-        from_disk = list(training_batches(*stored, plan, first_step).take(4).as_numpy_iterator())
-        in_memory = training_batches(*(images[:] for images in stored), plan, first_step).take(4)
+        from_disk = list(
+            training_batches(dict(zip("ab", stored, strict=True)), plan, first_step)
+            .take(4)
+            .as_numpy_iterator()
+        )
+        arrays = {key: images[:] for key, images in zip("ab", stored, strict=True)}
+        in_memory = training_batches(arrays, plan, first_step).take(4)
         for one, other in zip(from_disk, in_memory.as_numpy_iterator(), strict=True):
             for batch, other_batch in zip(one, other, strict=True):
                 for key in "ab":

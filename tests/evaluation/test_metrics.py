@@ -10,12 +10,12 @@ import tensorflow as tf
 from discogan_tf import images as pixels
 from discogan_tf.errors import DataError
 from discogan_tf.evaluation import (
+    color,
     diversity,
     features,
     memorization,
     metrics,
     reconstruction,
-    relation,
     retrieval,
     sliced_wasserstein,
     steganography,
@@ -38,17 +38,17 @@ def _things(count, seed, size=32):
 
 
 @pytest.fixture
-def view():
-    """A translator that gives images of the target domain as it should, and the way back perfectly."""
+def batch():
+    """Translations that look real, with perfect reconstructions."""
     inputs = _things(20, 1)
     return EvalBatch(
         inputs=inputs, outputs=inputs, unrounded=inputs, targets=_things(20, 2), training=_things(40, 3),
-        back=lambda images: images,
+        inverse=lambda images: images,
     )  # fmt: skip
 
 
-def _with_outputs(view, outputs):
-    return dataclasses.replace(view, outputs=outputs, unrounded=outputs)
+def _with_outputs(batch, outputs):
+    return dataclasses.replace(batch, outputs=outputs, unrounded=outputs)
 
 
 def test_distances_are_those_of_a_plain_computation():
@@ -72,13 +72,13 @@ def test_sliced_wasserstein_of_shifted_noise_is_the_shift_of_its_projections():
 
 
 def test_the_pyramid_holds_the_image_and_each_level_its_own_size():
-    """Enlarging and adding gives the image back; waves of one wavelength lie in one level."""
+    """Upsampling and adding reconstructs the image; waves of one wavelength lie in one level."""
     images = _things(2, seed=1, size=64)
     levels = sliced_wasserstein._pyramid(images)
     assert [level.shape[1] for level in levels] == [64, 32, 16]
     current = levels[-1]
     for level in levels[-2::-1]:
-        current = level + sliced_wasserstein._enlarge(tf.constant(current)).numpy()
+        current = level + sliced_wasserstein._upsample(tf.constant(current)).numpy()
     np.testing.assert_allclose(current, images, atol=1e-6)
 
     def energies(wavelength):
@@ -108,18 +108,20 @@ def test_sliced_wasserstein_in_one_dimension():
     assert found == pytest.approx(1000 * expected * np.abs(directions.sum(0)).mean(), rel=1e-3)
 
 
-def test_sliced_wasserstein_sees_bad_images_and_has_a_floor(view):
-    good = sliced_wasserstein.measure(view, resamples=10)["sliced_wasserstein"]
-    blurred = view.outputs.copy()
+def test_sliced_wasserstein_sees_bad_images_and_has_a_reference(batch):
+    good = sliced_wasserstein.measure(batch, resamples=10)["sliced_wasserstein"]
+    blurred = batch.outputs.copy()
     blurred[:, 1:-1, 1:-1] = (
-        sum(view.outputs[:, 1 + i : 31 + i, 1 + j : 31 + j] for i in (-1, 0, 1) for j in (-1, 0, 1))
+        sum(
+            batch.outputs[:, 1 + i : 31 + i, 1 + j : 31 + j] for i in (-1, 0, 1) for j in (-1, 0, 1)
+        )
         / 9
     )
-    bad = sliced_wasserstein.measure(_with_outputs(view, blurred), resamples=0)[
+    bad = sliced_wasserstein.measure(_with_outputs(batch, blurred), resamples=0)[
         "sliced_wasserstein"
     ]
     assert good.low < good.value < good.high
-    assert good.value < 1.2 * good.floor and bad.value > 1.5 * good.value
+    assert good.value < 1.2 * good.reference and bad.value > 1.5 * good.value
 
 
 def test_frechet_distance_of_normal_distributions_is_known():
@@ -161,7 +163,7 @@ def test_kernel_distance_is_that_of_a_direct_computation_and_unbiased():
     assert abs(np.mean(same)) < 3 * np.std(same) / np.sqrt(300)
 
 
-def test_a_missing_or_wrong_file_of_weights_is_said(tmp_path):
+def test_a_missing_or_wrong_file_of_weights_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"no such file.*InceptionV3"):
         features.create_extractor(tmp_path / "absent.h5")
     (tmp_path / "wrong.h5").write_bytes(b"nothing")
@@ -187,44 +189,46 @@ def test_features_are_those_of_the_weights_in_the_file(tmp_path, file):
     assert np.abs(expected[0] - expected[1]).max() > 1e-2 * np.abs(expected).max()
 
 
-def test_few_images_carry_a_warning(view):
+def test_few_images_carry_a_warning(batch):
     def extract(images):
         return images[:, ::8, ::8].reshape(len(images), -1)
 
-    found = features.measure(view, 10, extract)
+    found = features.measure(batch, 10, extract)
     assert "fewer than 1000" in found["frechet"].note and not found["kernel"].note
-    assert found["frechet"].value > 0 and found["frechet"].floor > 0
+    assert found["frechet"].value > 0 and found["frechet"].reference > 0
     assert found["kernel"].low < found["kernel"].value < found["kernel"].high
 
 
-def test_reconstruction_of_known_errors(view):
-    perfect = reconstruction.measure(view, 20)
+def test_reconstruction_of_known_errors(batch):
+    perfect = reconstruction.measure(batch, 20)
     assert perfect["reconstruction_mse"].value == 0
     assert perfect["reconstruction_psnr"].value == pytest.approx(100)
     assert perfect["reconstruction_ssim"].value == pytest.approx(1)
-    off = reconstruction.measure(dataclasses.replace(view, back=lambda p: p - 0.1), 20)
+    off = reconstruction.measure(dataclasses.replace(batch, inverse=lambda p: p - 0.1), 20)
     assert off["reconstruction_mse"].value == pytest.approx(0.01, rel=1e-3)
     assert off["reconstruction_psnr"].value == pytest.approx(20, rel=1e-3)
     assert off["reconstruction_ssim"].value < 1
-    assert reconstruction.measure(dataclasses.replace(view, back=None), 20) == {}
+    assert reconstruction.measure(dataclasses.replace(batch, inverse=None), 20) == {}
 
 
-def test_diversity_of_real_images_of_one_and_of_none(view):
-    found = diversity.measure(_with_outputs(view, view.targets), 20)
+def test_diversity_of_real_images_of_one_and_of_none(batch):
+    found = diversity.measure(_with_outputs(batch, batch.targets), 20)
     assert found["diversity"].value == pytest.approx(1)
-    assert found["duplicates"].value == found["duplicates"].floor == 0.1  # The two closest of 20.
-    half = view.targets.copy()
+    assert (
+        found["duplicates"].value == found["duplicates"].reference == 0.1
+    )  # The two closest of 20.
+    half = batch.targets.copy()
     half[10:] = half[0]
-    found = diversity.measure(_with_outputs(view, half), 20)
+    found = diversity.measure(_with_outputs(batch, half), 20)
     assert 0.5 < found["diversity"].value < 0.9
     assert found["duplicates"].value == pytest.approx(11 / 20)
-    alike = np.repeat(view.targets[:1], 20, axis=0)
-    found = diversity.measure(_with_outputs(view, alike), 20)
+    alike = np.repeat(batch.targets[:1], 20, axis=0)
+    found = diversity.measure(_with_outputs(batch, alike), 20)
     assert found["diversity"].value < 0.02 and found["duplicates"].value == 1
 
 
 @pytest.mark.parametrize(
-    ("color", "lab"),
+    ("rgb", "lab"),
     [
         ((1, 1, 1), (100, 0, 0)),
         ((0, 0, 0), (0, 0, 0)),
@@ -234,60 +238,63 @@ def test_diversity_of_real_images_of_one_and_of_none(view):
         ((0, 0, 1), (32.30, 79.19, -107.86)),
     ],
 )
-def test_lab_of_colors_whose_values_are_in_tables(color, lab):
-    np.testing.assert_allclose(relation.to_lab(np.array(color)), lab, atol=0.05)
+def test_lab_of_colors_whose_values_are_in_tables(rgb, lab):
+    np.testing.assert_allclose(color.to_lab(np.array(rgb)), lab, atol=0.05)
 
 
-def test_relation_of_copies_inverses_and_strangers(view):
-    copies = relation.measure(view, 20)
-    assert copies["relation"].value == pytest.approx(1) and copies["relation"].floor < 0.6
+def test_color_correlation_of_copies_inverses_and_strangers(batch):
+    copies = color.measure(batch, 20)
+    assert copies["relation"].value == pytest.approx(1) and copies["relation"].reference < 0.6
     gray = np.repeat(_things(20, 1)[..., :1], 3, -1)
     inverse = np.where(gray > 0.95, gray, 0.8 - gray)
-    found = relation.measure(
-        _with_outputs(dataclasses.replace(view, inputs=gray), inverse.astype(np.float32)), 20
+    found = color.measure(
+        _with_outputs(dataclasses.replace(batch, inputs=gray), inverse.astype(np.float32)), 20
     )
     assert found["relation_lightness"].value < -0.95
-    strangers = relation.measure(_with_outputs(view, view.targets), 50)
+    strangers = color.measure(_with_outputs(batch, batch.targets), 50)
     assert (
         abs(strangers["relation"].value) < 0.4
         and strangers["relation"].low < 0 < strangers["relation"].high
     )
 
 
-def test_true_colors_are_compared_where_they_are_known(view):
-    true = view.inputs[:, 16, 16]
-    found = relation.measure(dataclasses.replace(view, true_colors=true), 20)
-    assert found["true_color"].value == pytest.approx(1, abs=1e-6)
-    assert "true_color" not in relation.measure(view, 20)
+def test_the_ground_truth_of_colors_is_compared_if_it_is_known(batch):
+    true = batch.inputs[:, 16, 16]
+    found = color.measure(dataclasses.replace(batch, true_colors=true), 20)
+    assert found["ground_truth_color"].value == pytest.approx(1, abs=1e-6)
+    assert "ground_truth_color" not in color.measure(batch, 20)
 
 
-def test_retrieval_of_partners_of_none_and_by_chance(view):
+def test_retrieval_of_the_ground_truth_of_none_and_by_chance(batch):
     order = np.random.default_rng(5).permutation(20)
-    paired = dataclasses.replace(view, pairs=order)
-    found = retrieval.measure(_with_outputs(paired, view.targets[order]), 20)
+    paired = dataclasses.replace(batch, pairs=order)
+    found = retrieval.measure(_with_outputs(paired, batch.targets[order]), 20)
     assert found["retrieval_top_1"].value == found["retrieval_top_5"].value == 1
-    assert (found["retrieval_top_1"].floor, found["retrieval_top_5"].floor) == (1 / 20, 5 / 20)
-    wrong = retrieval.measure(_with_outputs(paired, view.targets[np.roll(order, 1)]), 20)
+    assert (found["retrieval_top_1"].reference, found["retrieval_top_5"].reference) == (
+        1 / 20,
+        5 / 20,
+    )
+    wrong = retrieval.measure(_with_outputs(paired, batch.targets[np.roll(order, 1)]), 20)
     assert wrong["retrieval_top_1"].value == 0
-    assert retrieval.measure(view, 20) == {}
+    assert retrieval.measure(batch, 20) == {}
 
 
-def test_memorization_of_copies_and_of_fresh_images(view):
-    copied = memorization.measure(_with_outputs(view, view.training[:20]), 20)["nearest_training"]
+def test_memorization_of_copies_and_of_fresh_images(batch):
+    copied = memorization.measure(_with_outputs(batch, batch.training[:20]), 20)["nearest_training"]
     assert copied.value < 0.01
-    fresh = memorization.measure(_with_outputs(view, _things(20, 9)), 20)["nearest_training"]
+    fresh = memorization.measure(_with_outputs(batch, _things(20, 9)), 20)["nearest_training"]
     assert 0.6 < fresh.value < 1.6
 
 
-def test_hiding_is_found_out(view):
-    """One translator hides the original in the lowest bits, another draws it for all to see."""
-    honest = steganography.measure(dataclasses.replace(view, back=lambda images: images * 0.9), 20)[
-        "steganography"
-    ]
+def test_steganography_is_detected(batch):
+    """One translation encodes the original in its lowest bits, another shows it openly."""
+    honest = steganography.measure(
+        dataclasses.replace(batch, inverse=lambda images: images * 0.9), 20
+    )["steganography"]
     assert honest.value == pytest.approx(1, abs=0.2)
-    hidden = view.targets + view.inputs * 1e-3
+    hidden = batch.targets + batch.inputs * 1e-3
     stealthy = dataclasses.replace(
-        _with_outputs(view, hidden), back=lambda images: (images - view.targets) * 1e3 + 0.01
+        _with_outputs(batch, hidden), inverse=lambda images: (images - batch.targets) * 1e3 + 0.01
     )
     assert steganography.measure(stealthy, 20)["steganography"].value > 100
 
@@ -299,22 +306,22 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         measured = mean_of(values, 200)
         held += measured.low <= 3 <= measured.high
     assert 87 <= held <= 100
-    assert bootstrap_interval(lambda drawn: 0.0, 5, 0) == (None, None)
+    assert bootstrap_interval(lambda sample: 0.0, 5, 0) == (None, None)
 
 
-def test_score_prefers_what_is_real_and_related(view):
-    related = metrics.measure(view)
-    unrelated = metrics.measure(_with_outputs(view, view.inputs[np.roll(np.arange(20), 7)]))
+def test_score_prefers_what_is_real_and_keeps_colors(batch):
+    related = metrics.measure(batch)
+    unrelated = metrics.measure(_with_outputs(batch, batch.inputs[np.roll(np.arange(20), 7)]))
     assert related["score"].value < unrelated["score"].value
     assert related["score"].value == pytest.approx(
         related["sliced_wasserstein"].value * 1.0, rel=1e-6
     )
 
 
-def test_the_score_is_as_unsure_as_its_parts(view):
-    partly_related = view.outputs.copy()
-    partly_related[:8] = view.outputs[np.roll(np.arange(8), 3)]
-    found = metrics.measure(_with_outputs(view, partly_related), resamples=20)
+def test_the_score_is_as_unsure_as_its_parts(batch):
+    partly_related = batch.outputs.copy()
+    partly_related[:8] = batch.outputs[np.roll(np.arange(8), 3)]
+    found = metrics.measure(_with_outputs(batch, partly_related), resamples=20)
     realism, carried, score = found["sliced_wasserstein"], found["relation"], found["score"]
     parts = (
         (2 - carried.value) * (realism.high - realism.low),
@@ -322,3 +329,11 @@ def test_the_score_is_as_unsure_as_its_parts(view):
     )
     assert max(parts) < score.high - score.low <= sum(parts)
     assert score.low < score.value < score.high
+
+
+def test_without_input_images_only_realism_and_variety_are_measured(batch):
+    found = metrics.measure(dataclasses.replace(batch, inputs=None, inverse=None))
+    assert found.keys() == {
+        "sliced_wasserstein", "diversity", "duplicates", "nearest_training", "score",
+    }  # fmt: skip
+    assert found["score"] == found["sliced_wasserstein"]

@@ -8,7 +8,7 @@ from PIL import Image
 from discogan_tf.experiments import curves
 
 
-def test_the_runs_differ_in_what_their_labels_say(tmp_path):
+def test_the_runs_differ_as_their_labels_say(tmp_path):
     configs = curves.configs_of("data", tmp_path, 600)
     well = configs.pop("It goes well")
     for label, config in configs.items():
@@ -18,7 +18,7 @@ def test_the_runs_differ_in_what_their_labels_say(tmp_path):
         assert dataclasses.replace(config, **changed) == well
 
 
-def test_figure_and_alarms(make_run, tmp_path):
+def test_figure_and_warnings(make_run, tmp_path):
     configs = {
         "It goes well": make_run(tmp_path / "run_1"),
         "It does not": make_run(tmp_path / "run_2"),
@@ -27,11 +27,11 @@ def test_figure_and_alarms(make_run, tmp_path):
         names = ("adversarial_a_to_b", "discriminator_b_real", "discriminator_b_fake",
                  "reconstruction_a", "reconstruction_b")  # fmt: skip
         lines = [{"step": step} | {name: 0.01 * step for name in names} for step in range(1, 41)]
-        lines += [{"step": 40, "alarm": "all alike"}] * number
+        lines += [{"step": 40, "warning": "mode collapse"}] * number
         Path(config.workdir, "metrics.jsonl").write_text(
             "".join(json.dumps(line) + "\n" for line in lines)
         )
     curves.draw(configs, tmp_path / "curves.png")
     image = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB"))
     assert image.shape == (540, 1300, 3) and image.std() > 20
-    assert curves.alarms(configs) == "- It goes well\n- It does not\n  - step 40: all alike"
+    assert curves.warnings(configs) == "- It goes well\n- It does not\n  - step 40: mode collapse"

@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from discogan_tf.errors import ConfigError, DataError
-from discogan_tf.experiments.running import errors_for_people, train_all
+from discogan_tf.experiments.running import exit_on_errors, train_all
 from tests.training.fakes import fake_losses, logged_losses, with_fake_step
-
-pytestmark = pytest.mark.usefixtures("small_networks")
 
 
 @pytest.fixture
@@ -31,7 +29,7 @@ def test_each_is_trained_once(runs, monkeypatch, capsys):
     train_all(runs)
     assert len(called) == 4 and capsys.readouterr().out.count("at step 2 already") == 2
     shorter = {name: dataclasses.replace(run, num_steps=1) for name, run in runs.items()}
-    with pytest.raises(ConfigError, match="at step 2 already, and --num_steps=1"):
+    with pytest.raises(ConfigError, match="at step 2 already, beyond --num_steps=1"):
         train_all(shorter)
 
 
@@ -55,13 +53,13 @@ def test_what_would_fail_in_the_end_fails_at_once(runs, tiny_config):
     folder = Path(tiny_config.workdir)
     folder.mkdir()
     (folder / "config.cfg").touch()
-    with pytest.raises(ConfigError, match="holds a run of its own"):
+    with pytest.raises(ConfigError, match="holds a run itself"):
         train_all(runs)
     assert [path.name for path in folder.iterdir()] == ["config.cfg"]
 
 
-def test_errors_end_the_program_in_words():
+def test_errors_end_the_program_with_a_message():
     for error, code in ((ConfigError("no good"), "error: no good"), (KeyboardInterrupt(), 130)):
-        with pytest.raises(SystemExit) as ended, errors_for_people():
+        with pytest.raises(SystemExit) as ended, exit_on_errors():
             raise error
         assert ended.value.code == code

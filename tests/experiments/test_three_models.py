@@ -26,9 +26,9 @@ def test_runs_differ_in_model_seed_and_folder_alone(tiny_config):
     }
 
 
-def test_of_several_seeds_the_mean_the_lowest_and_the_highest():
+def test_several_seeds_become_their_mean_and_range():
     def report(value):
-        entry = {"value": value, "low": -9, "high": 9, "floor": 0.1, "better": "higher"}
+        entry = {"value": value, "low": -9, "high": 9, "reference": 0.1, "better": "higher"}
         return {"step": 3, "directions": {"there": {"relation": entry}}}
 
     (found,) = three_models.over_seeds([report(v) for v in (0.5, 0.1, 0.3)])["directions"].values()
@@ -36,14 +36,14 @@ def test_of_several_seeds_the_mean_the_lowest_and_the_highest():
         "value": pytest.approx(0.3),
         "low": 0.1,
         "high": 0.5,
-        "floor": 0.1,
+        "reference": 0.1,
         "better": "higher",
     }
     assert found == {"relation": expected}
     assert three_models.over_seeds([report(0.5)]) == report(0.5)
 
 
-def test_table_sheet_and_page(make_run, tmp_path, capsys):
+def test_table_grid_and_page(make_run, tmp_path, capsys):
     configs = {}
     for name in ("gan", "recon_gan", "discogan"):
         workdir = tmp_path / f"{name}_seed_0"
@@ -57,7 +57,7 @@ def test_table_sheet_and_page(make_run, tmp_path, capsys):
     }
     assert cells[""][:3] == ["GAN", "GAN with reconstruction", "DiscoGAN"]
     assert cells["step"][:3] == ["7", "7", "7"]
-    assert cells["diversity"][0] and cells["reconstruction_mse"][0] == ""  # It has no way back.
+    assert cells["diversity"][0] and cells["reconstruction_mse"][0] == ""  # It has no inverse.
     assert all(cells["reconstruction_mse"][1:3])
     assert "handbags2shoes" in capsys.readouterr().out
     assert np.asarray(Image.open(tmp_path / "three_models.png")).shape[0] == 4 * 100 + 4
@@ -65,7 +65,7 @@ def test_table_sheet_and_page(make_run, tmp_path, capsys):
     assert "the command" in page and page.count("<svg") == 1 and page.count("<img") == 1
 
 
-def test_what_it_does_not_take_is_refused(data_dir, tmp_path):
+def test_flags_that_it_does_not_support_are_refused(data_dir, tmp_path):
     for flag in ("--model=gan", "--distribute=multi_worker"):
         command = [
             sys.executable, "-m", "discogan_tf.experiments.three_models", flag,

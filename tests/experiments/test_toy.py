@@ -12,11 +12,11 @@ _ROOT = Path(__file__).parents[2]
 
 
 def test_the_discriminator_and_the_points_learn():
-    """A plain GAN finds the circle: its points come to lie on modes, which they did not at first."""
+    """A plain GAN finds the circle: in the end more of its points are on modes than at first."""
     from discogan_tf.experiments import mixtures
 
     moments = toy.train("gan", seed=0, num_steps=1000)
-    _, modes = mixtures.draw(mixtures.circle(5), 200)
+    _, modes = mixtures.sample(mixtures.circle(5), 200)
     first, *_, last = (
         mixtures.mapping(points, modes, mixtures.circle(10)) for _, points, _ in moments
     )

@@ -11,9 +11,9 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from discogan_tf import images as pixels
 from discogan_tf.errors import CheckpointError, ConfigError, DataError, ExportError
+from discogan_tf.export import golden, parity
 from discogan_tf.export.bundle import export
 from discogan_tf.export.versions import Version, version_folders
-from discogan_tf.serving import golden, parity
 from discogan_tf.training.loop import train
 
 _DIRECTIONS = ("handbags2shoes", "shoes2handbags")
@@ -68,8 +68,8 @@ def test_warm_up_requests_are_those_of_every_signature(exported):
             assert len(outputs[signature]) >= 1
 
 
-def test_golden_answers_are_the_training_sheets_images(tiny_config, tmp_path):
-    """The images that training showed, to the last bit but one of rounding."""
+def test_golden_answers_are_the_images_of_the_sample_grid(tiny_config, tmp_path):
+    """The images that training showed, up to one step of rounding."""
     train(tiny_config)
     export(tiny_config, tmp_path / "exported")
     card = (tmp_path / "exported" / "MODEL_CARD.md").read_text()
@@ -77,28 +77,38 @@ def test_golden_answers_are_the_training_sheets_images(tiny_config, tmp_path):
         "| metric, step 4 | handbags2shoes | shoes2handbags |" in card
         and "| `generator_total` |" in card
     )
-    sheet = np.asarray(Image.open(tmp_path / "run" / "samples" / "step_000004.png"))
+    grid = np.asarray(Image.open(tmp_path / "run" / "samples" / "step_000004.png"))
     for direction, row in (("handbags2shoes", 1), ("shoes2handbags", 4)):
         _, outputs = golden.read_golden(tmp_path / "exported" / direction / "1")
         for column, translated in enumerate(outputs["serving_default"]["translated"]):
-            # Cells of a sheet: 96 pixels, 4 apart, from the right edge for as many as there are.
-            left = sheet.shape[1] - (6 - column) * 100
-            cell = sheet[4 + row * 100 :, left:][:96:3, :96:3]
+            # Cells of 96 pixels, 4 apart, up to the right edge.
+            left = grid.shape[1] - (6 - column) * 100
+            cell = grid[4 + row * 100 :, left:][:96:3, :96:3]
             assert np.abs(cell.astype(int) - pixels.to_uint8(translated)).max() <= 1
 
 
-def test_card_config_and_sheet_tell_of_the_run(exported):
+def test_card_config_and_sample_grid_describe_the_run(exported):
     card = (exported / "MODEL_CARD.md").read_text()
     assert "handbags2shoes and shoes2handbags, version 1" in card
     assert "`sample_edges2shoes/photo` | 14 | 6 |" in card
     assert re.search(r"largest difference: SavedModel in TensorFlow's C API.* \| \d", card)
     assert "None" not in card and "nan" not in card
     assert "--image_size=32" in (exported / "config.cfg").read_text()
-    assert np.asarray(Image.open(exported / "sample_sheet.png")).std() > 10
+    assert np.asarray(Image.open(exported / "sample_grid.png")).std() > 10
+
+
+def test_a_run_that_is_still_logging_can_be_exported(tiny_config, tmp_path, monkeypatch):
+    """The last line of its metrics log is half-written."""
+    train(dataclasses.replace(tiny_config, num_steps=2))
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "gener')
+    monkeypatch.setattr(parity, "check_parity", lambda *arguments: {})
+    export(tiny_config, tmp_path / "exported")
+    assert "| metric, step 2 |" in (tmp_path / "exported" / "MODEL_CARD.md").read_text()
 
 
 def test_versions_count_up_and_are_never_overwritten(make_run, tmp_path, monkeypatch):
-    # What is held against what takes a third of an export, and is another test's subject.
+    # The comparisons take a third of an export, and other tests cover them.
     monkeypatch.setattr(parity, "check_parity", lambda *arguments: {})
     config = make_run(tmp_path / "run", steps=(3, 5))
     assert export(config, tmp_path / "exported", checkpoint="3", version=7) == 7

@@ -9,8 +9,8 @@ from PIL import Image
 
 from benchmarks.serving_faults import _gif_frame, _gif_of_small_blocks, _jpeg_of, _png_header
 from discogan_tf import images as pixels
+from discogan_tf.export import headers
 from discogan_tf.export.decoding import MAX_PIXELS, decode_images, encode_images
-from discogan_tf.serving import headers
 
 _SIZE = 32
 _decode = tf.function(

@@ -1,4 +1,4 @@
-"""`export.py` as people call it."""
+"""`export.py` as users run it."""
 
 import shutil
 import subprocess
@@ -38,7 +38,7 @@ def test_export_command(make_run, tmp_path):
         "step 7",
         "C API",
         "batches of 7",
-        "statistics of these 6 images",
+        "statistics of these 6 examples",
         "docker compose up",
     ):
         assert words in done.stdout

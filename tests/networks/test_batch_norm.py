@@ -1,4 +1,4 @@
-"""Batch norm, its statistics, and their recomputation, against plain NumPy in float64."""
+"""Batch norm, its statistics, and their re-estimation, against plain NumPy in float64."""
 
 import numpy as np
 import pytest
@@ -65,17 +65,17 @@ def test_gradients_match_float64():
     np.testing.assert_allclose(fused, gradients(x, plain), atol=1e-5)
 
 
-def _recomputed(batches):
-    generator = Generator()
+def _reestimated(batches):
+    generator = Generator(base_filters=8)
     generator(tf.zeros((1, 32, 32, 3)))
-    reestimate_statistics(generator, statistics_function(generator), batches)
+    reestimate_statistics(generator, statistics_function(generator), [(b,) for b in batches])
     return generator
 
 
-def test_recomputed_statistics_are_those_of_the_images():
+def test_reestimated_statistics_are_those_of_the_images():
     """Of the first normalized layer, whose input no other statistics change."""
     batches = [tf.constant(_RNG.random((8, 32, 32, 3)) * (i + 1) / 3, tf.float32) for i in range(3)]
-    generator = _recomputed(batches)
+    generator = _reestimated(batches)
     first = tf.nn.leaky_relu(generator.encoder[0](tf.concat(batches, 0)), 0.2)
     x = generator.encoder[1](first).numpy().astype(float)
     norm = generator.encoder_norms[0]
@@ -83,16 +83,16 @@ def test_recomputed_statistics_are_those_of_the_images():
     np.testing.assert_allclose(norm.variance.numpy(), x.var((0, 1, 2)), rtol=5e-3)
 
 
-def test_recomputed_statistics_reproduce_the_training_output():
-    """From one batch, the translator gives that batch what training gave it."""
+def test_reestimated_statistics_reproduce_the_training_output():
+    """Estimated on one batch, that batch is translated as in training."""
     images = tf.constant(_RNG.random((16, 32, 32, 3)), tf.float32)
-    generator = _recomputed([images])
+    generator = _reestimated([images])
     np.testing.assert_allclose(generator(images), generator(images, training=True), atol=2e-3)
 
 
 def test_a_translation_does_not_depend_on_its_batch():
     images = tf.constant(_RNG.random((9, 32, 32, 3)), tf.float32)
-    generator = _recomputed([images])
+    generator = _reestimated([images])
     together = generator(images).numpy()
     for count in (1, 2, 7):
         np.testing.assert_allclose(generator(images[:count]), together[:count], atol=1e-5)

@@ -52,7 +52,7 @@ def test_every_image_size(size):
         ]
 
 
-def test_the_papers_networks_squeeze_images_through_100_numbers():
+def test_the_authors_networks_have_a_bottleneck_of_100():
     images = tf.random.stateless_uniform((3, 64, 64, 3), [1, 2])
     generator, discriminator = PaperGenerator(), PaperDiscriminator()
     translated = generator(images, training=True)
@@ -93,7 +93,7 @@ def test_kernels_start_as_truncated_normal():
 
 
 def test_upsampling_keeps_space():
-    """What changes at one corner of the input changes that corner of the output most."""
+    """A change at one corner of the input changes that corner of the output most."""
     generator = Generator()
     images = np.zeros((1, 256, 256, 3), np.float32)
     before = generator(tf.constant(images)).numpy()
@@ -111,3 +111,30 @@ def test_low_precision_is_near_float32(dtype):
         rounded = tf.nest.flatten(network(tf.cast(images, dtype), training=True))[0]
         assert rounded.dtype == tf.float32
         np.testing.assert_allclose(rounded, exact, atol=tolerance)
+
+
+def test_sizes_are_arguments():
+    images = tf.zeros((1, 64, 64, 3))
+    for kind in (Generator, Discriminator, PaperGenerator, PaperDiscriminator):
+        small, large = kind(base_filters=4), kind(base_filters=8)
+        small(images), large(images)
+        assert 2 < _trainable(large) / _trainable(small) < 4
+
+
+def test_the_implementation_of_convolutions_is_fixed_when_a_network_is_built():
+    """Nothing is asked of the device later, and both give the same up to rounding."""
+    images = tf.random.stateless_uniform((2, 64, 64, 3), [1, 2])
+    networks = {
+        name: Generator(base_filters=8, conv_implementation=name) for name in ("auto", "plain")
+    }
+    results, kinds = {}, {}
+    for name, network in networks.items():
+        network(images)
+        if name == "plain":
+            network.set_weights(networks["auto"].get_weights())
+        run = tf.function(lambda x, network=network: network(x, training=True))
+        graph = run.get_concrete_function(images).graph
+        kinds[name] = {node.type for node in graph.get_operations()}
+        results[name] = run(images)
+    assert "MatMul" in kinds["auto"] and "MatMul" not in kinds["plain"]
+    np.testing.assert_allclose(results["auto"], results["plain"], atol=1e-4)

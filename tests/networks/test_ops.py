@@ -1,14 +1,14 @@
-"""Convolutions as they are trained, and their gradients, against sums written out in float64."""
+"""The fast operations against the plain ones, and against sums written out in float64."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from discogan_tf.networks.ops import convolve, convolve_upsampled
+from discogan_tf.networks import ops
 
 
 def _reference(x, kernel, upstream, stride):
-    """The convolution, its gradients by x and by the kernel: each kernel place by itself, in float64."""
+    """The convolution and its gradients: each place of the kernel by itself, in float64."""
     size, out = x.shape[1], upstream.shape[1]
     before = 1  # TensorFlow's SAME padding of a kernel of 4: the odd pixel comes after.
     padded = np.pad(x, [(0, 0), (before, 2), (before, 2), (0, 0)])
@@ -24,15 +24,15 @@ def _reference(x, kernel, upstream, stride):
     return result, by_padded[:, before : before + size, before : before + size], by_kernel
 
 
-def _trained(convolution, x, kernel, upstream, dtype):
-    """What `convolution` gives in training, its gradients, and the kinds of operations of both."""
+def _results(function, x, kernel, upstream, dtype):
+    """What `function` returns, its gradients, and the kinds of operations of both."""
     x, kernel, upstream = (tf.cast(array, dtype) for array in (x, kernel, upstream))
 
     @tf.function
     def run(x, kernel):
         with tf.GradientTape() as tape:
             tape.watch([x, kernel])
-            result = convolution(x, kernel, training=True)
+            result = function(x, kernel)
             objective = tf.reduce_sum(tf.cast(result * upstream, tf.float32))
         return [result, *tape.gradient(objective, [x, kernel])]
 
@@ -41,15 +41,18 @@ def _trained(convolution, x, kernel, upstream, dtype):
 
 
 def _strided(stride):
-    return lambda x, kernel, training: convolve(x, kernel, stride, training)
+    return lambda x, kernel: ops.conv2d_auto(x, kernel, stride)
 
 
-def _drawn(*shapes):
-    """Numbers that bfloat16 holds: what is left is the error of the computation."""
+def _upsampled(x, kernel):
+    return ops.conv2d_auto(tf.nn.depth_to_space(x, 2), kernel, 1)
+
+
+def _random(*shapes):
+    """Numbers that bfloat16 can represent: what remains is the error of the computation."""
     rng = np.random.default_rng(0)
-    return [
-        tf.cast(rng.normal(size=shape), tf.bfloat16).numpy().astype(np.float64) for shape in shapes
-    ]
+    arrays = [tf.cast(rng.normal(size=shape), tf.bfloat16) for shape in shapes]
+    return [array.numpy().astype(np.float64) for array in arrays]
 
 
 def _assert_close(found, exact, error):
@@ -65,47 +68,69 @@ _PRECISIONS = pytest.mark.parametrize(("dtype", "error"), [(tf.float32, 1e-6), (
     ("size", "stride"), [(2, 2), (4, 2), (8, 2), (16, 2), (1, 1), (2, 1), (4, 1), (8, 1)]
 )
 def test_convolutions_and_their_gradients(size, stride, dtype, error):
-    arrays = _drawn((3, size, size, 5), (4, 4, 5, 6), (3, size // stride, size // stride, 6))
-    found, _ = _trained(_strided(stride), *arrays, dtype)
+    arrays = _random((3, size, size, 5), (4, 4, 5, 6), (3, size // stride, size // stride, 6))
+    found, _ = _results(_strided(stride), *arrays, dtype)
     _assert_close(found, _reference(*arrays, stride), error)
 
 
 @_PRECISIONS
 @pytest.mark.parametrize("filters", [3, 6])
-def test_enlarged_ones_and_their_gradients(filters, dtype, error):
-    pixels, kernel, upstream = _drawn((3, 10, 10, 5), (4, 4, 5, filters), (3, 10, 10, filters))
+def test_convolutions_behind_depth_to_space_and_their_gradients(filters, dtype, error):
+    pixels, kernel, upstream = _random((3, 10, 10, 5), (4, 4, 5, filters), (3, 10, 10, filters))
     features = tf.nn.space_to_depth(pixels, 2).numpy()
-    found, nodes = _trained(convolve_upsampled, features, kernel, upstream, dtype)
+    found, nodes = _results(_upsampled, features, kernel, upstream, dtype)
     assert ("EnsureShape" in nodes) == (filters == 3)  # Few filters are computed in blocks.
     result, by_pixels, by_kernel = _reference(pixels, kernel, upstream, 1)
     _assert_close(found, (result, tf.nn.space_to_depth(by_pixels, 2).numpy(), by_kernel), error)
 
 
+def test_blocks_only_where_the_graph_shows_depth_to_space_by_two():
+    x, kernel = tf.ones((1, 4, 4, 32)), tf.ones((4, 4, 2, 3))
+
+    def nodes(function):
+        graph = tf.function(function).get_concrete_function(x).graph
+        return {node.type for node in graph.get_operations()}
+
+    assert "EnsureShape" not in nodes(lambda x: ops.conv2d_auto(x, tf.ones((4, 4, 32, 3)), 1))
+    by_four = lambda x: ops.conv2d_auto(tf.nn.depth_to_space(x, 4), kernel, 1)  # noqa: E731
+    assert "EnsureShape" not in nodes(by_four)
+    eager = ops.conv2d_auto(tf.nn.depth_to_space(x, 4), kernel, 1)
+    np.testing.assert_allclose(eager, tf.function(by_four)(x), rtol=1e-6)
+
+
 @pytest.mark.parametrize("height", [2, 6])
 def test_images_need_not_be_square(height):
-    arrays = [tf.cast(array, tf.float32) for array in _drawn((2, height, 2, 5), (4, 4, 5, 6))]
+    arrays = [tf.cast(array, tf.float32) for array in _random((2, height, 2, 5), (4, 4, 5, 6))]
     for stride in (1, 2):
-        plain = convolve(*arrays, stride, training=False)
-        np.testing.assert_allclose(convolve(*arrays, stride, training=True), plain, atol=1e-4)
+        plain = ops.conv2d(*arrays, stride)
+        np.testing.assert_allclose(ops.conv2d_auto(*arrays, stride), plain, atol=1e-4)
 
 
 def test_small_ones_are_products_and_large_ones_are_convolutions():
-    _, nodes = _trained(_strided(2), *_drawn((2, 4, 4, 3), (4, 4, 3, 2), (2, 2, 2, 2)), tf.float32)
+    small = _random((2, 4, 4, 3), (4, 4, 3, 2), (2, 2, 2, 2))
+    _, nodes = _results(_strided(2), *small, tf.float32)
     assert "MatMul" in nodes and not {node for node in nodes if node.startswith("Conv2DBackprop")}
-    _, nodes = _trained(
-        _strided(2), *_drawn((2, 16, 16, 3), (4, 4, 3, 2), (2, 8, 8, 2)), tf.float32
-    )
+    large = _random((2, 16, 16, 3), (4, 4, 3, 2), (2, 8, 8, 2))
+    _, nodes = _results(_strided(2), *large, tf.float32)
     assert "MatMul" not in nodes and {"Conv2D", "Conv2DBackpropFilter"} <= nodes
 
 
-def test_outside_training_they_are_plain_convolutions():
-    """So that exports, and what reads them, know nothing of it."""
-    x, kernel = tf.ones((1, 4, 4, 16)), tf.ones((4, 4, 4, 2))
+@pytest.mark.parametrize("shape", [(6, 5, 4, 8), (2, 1, 1, 3)])
+def test_fused_normalization_is_the_plain_one(shape):
+    rng = np.random.default_rng(0)
+    x = rng.normal(3, 2, shape).astype(np.float32)
+    scale, offset, mean = rng.normal(size=(3, shape[-1])).astype(np.float32)
+    variance = rng.uniform(0.5, 2, shape[-1]).astype(np.float32)
+    fused = ops.normalize_fused(x, scale, offset, mean, variance)
+    np.testing.assert_allclose(
+        fused, ops.normalize(x, scale, offset, mean, variance), rtol=1e-4, atol=1e-5
+    )
 
-    @tf.function
-    def run(x):
-        enlarged = convolve_upsampled(x, kernel, training=False)
-        return enlarged, convolve(x, tf.ones((4, 4, 16, 2)), 2, training=False)
 
-    nodes = {node.type for node in run.get_concrete_function(x).graph.get_operations()}
-    assert "Conv2D" in nodes and not nodes & {"MatMul", "EnsureShape"}
+def test_the_statistics_of_the_batch_are_those_of_its_values():
+    x = np.random.default_rng(0).normal(3, 2, (6, 5, 4, 8)).astype(np.float32)
+    y, mean, variance = ops.normalize_by_batch(x, np.ones(8, np.float32), np.zeros(8, np.float32))
+    np.testing.assert_allclose(mean, x.mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(variance, x.var((0, 1, 2)), rtol=1e-4)
+    plain = ops.normalize(x, 1.0, 0.0, mean, variance)
+    np.testing.assert_allclose(y, plain, atol=1e-5)

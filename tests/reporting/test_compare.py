@@ -46,4 +46,4 @@ def test_runs_of_other_images_are_refused(make_run, tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "config.cfg").write_text(to_flagfile(other))
     refused = _compare(tmp_path / "a", tmp_path / "b")
-    assert refused.returncode == 1 and "--image_size, a has 32, b has 64" in refused.stderr
+    assert refused.returncode == 1 and "--image_size: a has 32, b has 64" in refused.stderr

@@ -20,7 +20,7 @@ _CHROMIUM_FLAGS = (
 
 @pytest.fixture(scope="module")
 def page(make_run, tmp_path_factory):
-    """A report of a run that wrote down two sheets, losses, metrics and an alarm."""
+    """A report of a run that logged two sample grids, losses, metrics and a warning."""
     folder = tmp_path_factory.mktemp("report")
     workdir = folder / "run"
     make_run(workdir)
@@ -34,7 +34,7 @@ def page(make_run, tmp_path_factory):
         '{"step": 1, "generator_total": 2.0, "adversarial_a_to_b": 1.0, "discriminator_a_real": 0.5}\n'
         '{"step": 7, "generator_total": 1.0, "adversarial_a_to_b": 0.8, "discriminator_a_real": 0.6}\n'
         + metrics
-        + '\n{"step": 7, "alarm": "colors are <inverted>"}\n{"step": 8, "gener'
+        + '\n{"step": 7, "warning": "colors are <inverted>"}\n{"step": 8, "gener'
     )
     command = [
         sys.executable,
@@ -57,7 +57,7 @@ def test_the_page_has_all_its_parts_and_nothing_from_elsewhere(page):
         "tensorflow",
         "sample_edges2shoes/photo",
         "the best above, the worst below",
-        "by bootstrap",
+        "bootstrap interval",
     ):
         assert words in content
     assert content.count("<svg") >= 4
@@ -67,11 +67,11 @@ def test_the_page_has_all_its_parts_and_nothing_from_elsewhere(page):
     assert not re.search(r"@import|url\((?!#)|<link|<iframe|fetch\(|XMLHttpRequest", content)
 
 
-def test_records_are_read_even_behind_a_line_cut_short(page):
+def test_records_are_read_even_if_the_last_line_is_cut_off(page):
     records = read_records(page.parent / "run")
     assert records.losses["generator_total"] == [(1, 2.0), (7, 1.0)]
     assert records.metrics["score"] == {"handbags2shoes": [(7, 50)], "shoes2handbags": [(7, 60)]}
-    assert records.alarms == [(7, "colors are <inverted>")] and list(records.sheets) == [5, 7]
+    assert records.warnings == [(7, "colors are <inverted>")] and list(records.grids) == [5, 7]
     with pytest.raises(DataError, match="train first"):
         read_records(page.parent)
 
@@ -85,7 +85,7 @@ def test_the_same_curves_give_the_same_image_and_long_ones_stay_short():
 @pytest.mark.skipif(not _CHROMIUM, reason="no chromium on PATH")
 @pytest.mark.parametrize("width", [390, 1200])
 def test_a_browser_shows_it_at_any_width_and_the_slider_works(page, width, tmp_path):
-    """The page moves its own slider, and writes down what it then shows and how wide it is."""
+    """The page moves its own slider, and its title says what it then shows and whether it fits."""
     probe = (
         "<script>var s = document.getElementById('slider');"
         "s.value = 0; s.dispatchEvent(new Event('input'));"
@@ -102,7 +102,7 @@ def test_a_browser_shows_it_at_any_width_and_the_slider_works(page, width, tmp_p
          f"--window-size={width},900", f"--log-net-log={log}", "--dump-dom", probed.as_uri()],
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    assert "<title>300,false|Sample sheet, step 5|true</title>" in done.stdout, done.stdout[:500]
-    # Chromium asks its maker for this and that at every start; of the page there must be nothing.
+    assert "<title>300,false|Sample grid, step 5|true</title>" in done.stdout, done.stdout[:500]
+    # Chromium contacts Google at every start; the page must contact nobody.
     hosts = set(re.findall(r'"url":"(?:https?|wss?)://([^/:"]+)', log.read_text()))
     assert {host for host in hosts if not host.endswith(("google.com", "googleapis.com"))} == set()

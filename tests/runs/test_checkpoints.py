@@ -3,7 +3,7 @@ import math
 import pytest
 import tensorflow as tf
 
-from discogan_tf.config import Config, from_flagfile
+from discogan_tf.config import Config
 from discogan_tf.errors import CheckpointError
 from discogan_tf.models import create_model
 from discogan_tf.runs.checkpoints import BestCheckpoints, restore_generators
@@ -11,11 +11,11 @@ from discogan_tf.runs.checkpoints import BestCheckpoints, restore_generators
 
 @pytest.fixture(scope="module")
 def model():
-    return create_model(Config(image_size=32), tf.float32)
+    return create_model(Config(image_size=32, base_filters=4), tf.float32)
 
 
 def _mark(model, value):
-    """Makes the weights of a moment known again."""
+    """Makes the weights of a moment recognizable."""
     model.generators["a_to_b"].to_image.bias.assign([value] * 3)
 
 
@@ -24,60 +24,55 @@ def _restored(workdir, model, which):
     return step, float(model.generators["a_to_b"].to_image.bias[0])
 
 
-def test_the_lowest_score_wins_for_each_direction_and_together(model, tmp_path):
+def test_the_lowest_score_wins_for_each_direction_and_for_their_mean(model, tmp_path):
     best = BestCheckpoints(tmp_path, model)
     for step, (one, other), better in (
-        (1, (50, 90), ["there", "back", "together"]),
-        (2, (60, 70), ["back", "together"]),
+        (1, (50, 90), ["there", "back", "mean"]),
+        (2, (60, 70), ["back", "mean"]),
         (3, (40, 99), ["there"]),
         (4, (math.nan, 80), []),
-        (5, (45, 75), ["together"]),
+        (5, (45, 75), ["mean"]),
     ):
         _mark(model, step)
-        assert sorted(best.offer(step, {"there": one, "back": other})) == sorted(better)
+        assert sorted(best.update(step, {"there": one, "back": other})) == sorted(better)
     assert _restored(tmp_path, model, "best") == (5, 5)
     assert _restored(tmp_path, model, "best_there") == (3, 3)
     assert _restored(tmp_path, model, "best_back") == (2, 2)
-    assert len(list(tmp_path.glob("best/*/*.index"))) == 3  # Those superseded are gone.
+    assert len(list(tmp_path.glob("best/*/*.index"))) == 3  # Superseded ones are removed.
 
 
 def test_the_record_outlives_the_process(model, tmp_path):
     _mark(model, 7)
-    BestCheckpoints(tmp_path, model).offer(7, {"there": 40})
+    BestCheckpoints(tmp_path, model).update(7, {"there": 40})
     _mark(model, 8)
-    assert BestCheckpoints(tmp_path, model).offer(8, {"there": 60}) == []
+    assert BestCheckpoints(tmp_path, model).update(8, {"there": 60}) == []
     assert _restored(tmp_path, model, "best") == (7, 7)
 
 
 @pytest.mark.parametrize("killed_at", [7, 8])
-def test_what_a_kill_left_is_cleared_away(model, tmp_path, killed_at):
-    """Killed while writing, TensorFlow leaves a folder of parts, and we half a file or half a manifest."""
-    for name in ("there", "together"):
+def test_what_a_kill_left_is_removed(model, tmp_path, killed_at):
+    """TensorFlow leaves a folder of parts; the project half a file or half a manifest."""
+    for name in ("there", "mean"):
         parts = tmp_path / "best" / name / f"step-{killed_at}_temp"
         parts.mkdir(parents=True)
         (parts / "part-00000-of-00001.index").write_bytes(b"half")
         (tmp_path / "best" / name / "step-5.index").write_bytes(b"half")
         (tmp_path / "best" / name / f"step-{killed_at}.manifest.part").write_bytes(b"half")
     _mark(model, 8)
-    BestCheckpoints(tmp_path, model).offer(8, {"there": 40})
+    BestCheckpoints(tmp_path, model).update(8, {"there": 40})
     assert _restored(tmp_path, model, "best") == (8, 8)
     left = {path.name for path in tmp_path.glob("best/*/*")}
     assert left == {"step-8.index", "step-8.data-00000-of-00001", "step-8.manifest"}
 
 
-def test_what_is_not_there_is_said(model, tmp_path):
-    with pytest.raises(CheckpointError, match="none was evaluated yet"):
+def test_what_is_missing_is_an_error(model, tmp_path):
+    with pytest.raises(CheckpointError, match="nothing was evaluated yet"):
         restore_generators(tmp_path, model, "best")
-    BestCheckpoints(tmp_path, model).offer(7, {"there": 40})
+    BestCheckpoints(tmp_path, model).update(7, {"there": 40})
     with pytest.raises(
         CheckpointError, match="no best checkpoint of back; it has best_there, best"
     ):
         restore_generators(tmp_path, model, "best_back")
     (tmp_path / "best" / "best.json").write_text("{")
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(CheckpointError, match="corrupt"):
         restore_generators(tmp_path, model, "best")
-
-
-def test_settings_of_before_averages_existed_mean_none():
-    assert from_flagfile("--batch_size=4\n").ema_decay == 0
-    assert Config().ema_decay > 0

@@ -1,19 +1,10 @@
-"""What the tests of export and serving share: an export of untrained networks, and a server of it."""
+"""What the tests of serving share: a running server of the export that all tests share."""
 
 import contextlib
 
 import pytest
 
 from benchmarks.serving_faults import Server
-from discogan_tf.export.bundle import export
-
-
-@pytest.fixture(scope="session")
-def exported(make_run, tmp_path_factory):
-    """An export of both directions, version 1. Tests that change it take a copy."""
-    folder = tmp_path_factory.mktemp("serving")
-    export(make_run(folder / "run"), folder / "exported")
-    return folder / "exported"
 
 
 @pytest.fixture(scope="session")

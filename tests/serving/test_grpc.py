@@ -9,8 +9,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from discogan_tf.errors import ServingError
+from discogan_tf.export import golden
 from discogan_tf.export.versions import Version
-from discogan_tf.serving import golden
 from discogan_tf.serving.client import create_client
 
 

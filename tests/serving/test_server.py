@@ -1,4 +1,4 @@
-"""The server over real sockets, and the client that speaks to it."""
+"""The server over real sockets, and its client."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks.serving_faults import bad_requests, run
 from discogan_tf.errors import ServingError
-from discogan_tf.serving import golden
+from discogan_tf.export import golden
 from discogan_tf.serving.client import create_client, read_upright
 
 
@@ -44,6 +44,23 @@ def test_a_server_gives_the_golden_answers(exported, server):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("6 golden answers") == 8
+
+
+def test_metadata_is_that_of_tensorflow_serving(url):
+    answer = requests.get(f"{url}/metadata", timeout=30)
+    assert answer.status_code == 200
+    content = answer.json()
+    assert content["model_spec"] == {
+        "name": "handbags2shoes", "signature_name": "", "version": "1",
+    }  # fmt: skip
+    signatures = content["metadata"]["signature_def"]["signature_def"]
+    assert signatures.keys() == {"serving_default", "cycle", "translate_bytes"}
+    images = signatures["serving_default"]["inputs"]["images"]
+    assert images["dtype"] == "DT_FLOAT"
+    assert [size["size"] for size in images["tensor_shape"]["dim"]] == ["-1", "32", "32", "3"]
+    assert signatures["translate_bytes"]["outputs"]["image_bytes"]["dtype"] == "DT_STRING"
+    assert requests.get(f"{url}/versions/1/metadata", timeout=30).json() == content
+    assert requests.get(f"{url}/versions/2/metadata", timeout=30).status_code == 404
 
 
 def test_rows_and_columns_named_and_alone_give_the_same(url, answers):
@@ -125,7 +142,7 @@ def test_each_bad_request_gets_its_status(server, answers):
         ({"instances": 3}, "must be a list"),
         ({"inputs": {"images": []}}, "the inputs must be 'images', not 'images'"),
         ({"instances": [{"images": 1}, {"images": 1}]}, "the same inputs"),
-        ({"inputs": {"images": [[0.5]]}}, r"has shape [1, 1]; [None, 32, 32, 3] is wanted"),
+        ({"inputs": {"images": [[0.5]]}}, r"has shape [1, 1], expected [None, 32, 32, 3]"),
         ({"inputs": {"images": [["x"]]}}, "must be numbers"),
         ({"inputs": {"images": [0.5] * 9}}, "9 entries; from 1 to 8 are accepted"),
         (
@@ -231,7 +248,7 @@ def test_client_command(server, tmp_path):
         ((*common[:3], "bags2boots", image), "serves no model bags2boots"),
         ((*common, "--version=9", image), "no version 9 of handbags2shoes; it has 1"),
         (("--url=localhost:1", *common[2:], image), "must look like http://"),
-        (("--url=http://localhost:1", "--retries=0", *common[2:], image), "is it running there?"),
+        (("--url=http://localhost:1", "--retries=0", *common[2:], image), "is it running?"),
     ):
         failed = _client(*arguments)
         assert failed.returncode == 1 and reason in failed.stderr, failed.stderr

@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
-from discogan_tf.serving import golden
+from discogan_tf.export import golden
 from discogan_tf.serving.store import Store
 
 

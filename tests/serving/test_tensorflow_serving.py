@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from discogan_tf.errors import ServingError
+from discogan_tf.export import golden
 from discogan_tf.export.versions import version_folders
-from discogan_tf.serving import golden
 from discogan_tf.serving.client import create_client
 
 _BINARY, _URL = shutil.which("tensorflow_model_server"), os.environ.get("TF_SERVING_URL")

@@ -1,4 +1,4 @@
-"""What the tests of runs share: steps that compute nothing, and what a run wrote down."""
+"""What the tests of runs share: steps that compute nothing, and what a run logged."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def tensorboard_tags(workdir):
 
 
 def with_fake_step(monkeypatch, on_step):
-    """Replaces the training steps by ones whose losses `on_step(number)` gives.
+    """Replaces the training steps by ones whose losses `on_step(number)` returns.
 
     Returns:
       The list of calls to come: first step, number of steps.

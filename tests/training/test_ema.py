@@ -16,20 +16,20 @@ def _weights(model):
 
 def test_averages_follow_the_equation():
     config = Config(image_size=32)
-    model, averaged = create_model(config, "float32"), create_model(config, "float32")
-    averages = ExponentialMovingAverage(model, averaged, decay=0.6)
+    model, ema_model = create_model(config, "float32"), create_model(config, "float32")
+    ema = ExponentialMovingAverage(model, ema_model, decay=0.6)
     expected = _weights(model)
     rng = np.random.default_rng(0)
     for step in range(1, 12):
         for network in model.generators.values():
             for variable in network.trainable_variables:
                 variable.assign(rng.normal(size=variable.shape))
-        averages.update(tf.constant(step, tf.int64))
+        ema.update(tf.constant(step, tf.int64))
         decay = min(0.6, (1 + step) / (10 + step))
         expected = [
             decay * e + (1 - decay) * w for e, w in zip(expected, _weights(model), strict=True)
         ]
-    for average, value in zip(_weights(averaged), expected, strict=True):
+    for average, value in zip(_weights(ema_model), expected, strict=True):
         np.testing.assert_allclose(average, value, atol=1e-5)
 
 
@@ -42,7 +42,7 @@ def test_averages_are_saved_and_shown(tiny_config, tmp_path):
     ]
     # Group within the checkpoint -> the last bias, which started at -2.
     saved = {name.split("/")[0]: reader.get_tensor(name) for name in names}
-    assert np.abs(saved["averages"] - saved["generators"]).max() > 1e-4
+    assert np.abs(saved["ema"] - saved["generators"]).max() > 1e-4
     translator = create_model(config, tf.float32)
     assert restore_generators(tmp_path / "run", translator) == 2
-    np.testing.assert_array_equal(translator.generators["a_to_b"].to_image.bias, saved["averages"])
+    np.testing.assert_array_equal(translator.generators["a_to_b"].to_image.bias, saved["ema"])

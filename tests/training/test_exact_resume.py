@@ -1,4 +1,4 @@
-"""A run that was stopped and resumed is, bit for bit, the run that was not."""
+"""A run that was stopped and resumed equals, bit for bit, the run that was not."""
 
 import dataclasses
 import itertools
@@ -22,6 +22,7 @@ from discogan_tf.runs.reproducibility import reproducibility_warnings
 from discogan_tf.training import distribution
 from discogan_tf.training.ema import ExponentialMovingAverage
 from discogan_tf.training.loop import train
+from discogan_tf.training.schedules import step_policies, update_schedule
 from discogan_tf.training.step import create_optimizers, create_step
 from discogan_tf.training.train_loop import create_train_loop
 
@@ -111,7 +112,10 @@ def test_from_every_step_the_rest_is_the_same_bit_for_bit(
     monkeypatch.setattr("discogan_tf.runs.provenance._git_commit", lambda: "one")
     config = dataclasses.replace(config, num_steps=3)
     _assert_resumes_exactly_everywhere(config, tmp_path, range(1, 3), checkpoint_state)
-    assert capsys.readouterr().out.count("It goes on bit for bit as if it had never stopped.") == 2
+    assert (
+        capsys.readouterr().out.count("It continues bit for bit as an uninterrupted run would.")
+        == 2
+    )
 
 
 # As the paper's authors train, with the end of their early rate within the run.
@@ -121,7 +125,7 @@ _AUTHORS = {
 }  # fmt: skip
 
 
-def test_so_it_is_in_bfloat16_with_the_authors_settings(config, tmp_path, checkpoint_state):
+def test_the_same_in_bfloat16_with_the_authors_settings(config, tmp_path, checkpoint_state):
     config = dataclasses.replace(config, num_steps=3, precision="bfloat16", **_AUTHORS)
     _assert_resumes_exactly_everywhere(config, tmp_path, [1], checkpoint_state)
 
@@ -182,9 +186,7 @@ def _start(**machine):
 
 def test_what_last_bits_depend_on_is_compared():
     assert reproducibility_warnings(_start(), _start()) == []
-    assert reproducibility_warnings(None, _start()) == [
-        "what it was trained with before is not known"
-    ]
+    assert reproducibility_warnings(None, _start()) == ["its earlier starts are not recorded"]
     (words,) = reproducibility_warnings(_start(threads=8), _start())
     assert words == "the number of threads (--num_threads) changed from 8 to 2"
     (words,) = reproducibility_warnings(_start() | {"data": {}}, _start())
@@ -212,26 +214,26 @@ def test_what_last_bits_depend_on_is_compared():
         pytest.param({"precision": "float32", "distribute": "mirrored"}, marks=pytest.mark.slow),
     ],
 )
-def test_nothing_is_added_up_in_the_order_of_its_coming(config, batch, tmp_path, settings):
+def test_no_sum_depends_on_which_term_is_ready_first(config, batch, tmp_path, settings):
     """TensorFlow adds three terms and more in an order that depends on whose memory is free first."""
     config = dataclasses.replace(config, **{"generator_updates_per_step": 3} | settings)
     strategy = distribution.create_strategy(config)
     with strategy.scope():
         network = create_model(config, tf.as_dtype(config.precision))
         optimizers = create_optimizers(network, config)
-        averages = ExponentialMovingAverage(network, create_model(config, tf.float32), 0.9)
+        ema = ExponentialMovingAverage(network, create_model(config, tf.float32), 0.9)
     images = {key: pixels.to_uint8(value) for key, value in batch.items()}
-    feed = DistributedInput(
-        strategy, dataclasses.replace(config, device_cache_bytes=1 << 20), images
-    )
-    step = create_step(network, optimizers, config, strategy, feed.make_batches)
-    take_steps = create_train_loop(step, strategy, averages)
-    nodes = _nodes_as_run(lambda: take_steps(feed.elements(), 1, 2), tmp_path)
+    on_devices = dataclasses.replace(config, device_cache_bytes=1 << 20)
+    source = DistributedInput(strategy, on_devices, images, len(update_schedule(config)))
+    policies = step_policies(config, network)
+    step = create_step(network, optimizers, strategy, **policies, make_batches=source.make_batches)
+    train_loop = create_train_loop(step, strategy, ema)
+    nodes = _nodes_as_run(lambda: train_loop(source.elements(), 1, 2), tmp_path)
     assert len(nodes) > 1000
     assert [node.name for node in nodes if node.op == "AddN" and _number_of_terms(node) > 2] == []
 
 
-def test_that_would_be_seen(tmp_path):
+def test_such_a_sum_would_be_detected(tmp_path):
     added_up = tf.function(lambda x: tf.add_n([x, x * 2.0, x * 3.0]))
     nodes = _nodes_as_run(lambda: added_up(tf.constant(1.0)), tmp_path)
     assert [_number_of_terms(node) for node in nodes if node.op == "AddN"] == [3]

@@ -1,4 +1,4 @@
-"""What happens to a run, and what it says then: crashes, find_corruption, a full disk, NaN, signals."""
+"""Faults during a run: crashes, corruption, a full disk, NaN, signals."""
 
 import dataclasses
 import json
@@ -21,10 +21,8 @@ from discogan_tf.training import loop
 from discogan_tf.training.loop import train
 from tests.training.fakes import fake_losses, logged_losses, tensorboard_tags, with_fake_step
 
-pytestmark = pytest.mark.usefixtures("small_networks")
 
-
-def test_lost_checkpoints_are_no_fresh_start(tiny_config):
+def test_lost_checkpoints_are_no_new_start(tiny_config):
     config = dataclasses.replace(tiny_config, num_steps=1, save_every_steps=1)
     train(config)
     for path in (Path(config.workdir) / "checkpoints").glob("*.manifest"):
@@ -33,7 +31,7 @@ def test_lost_checkpoints_are_no_fresh_start(tiny_config):
         train(dataclasses.replace(config, num_steps=2))
 
 
-def test_a_crash_before_the_first_checkpoint_was_sealed_is_a_fresh_start(
+def test_a_crash_before_the_first_complete_checkpoint_is_a_new_start(
     tiny_config, monkeypatch, capsys
 ):
     folder = Path(tiny_config.workdir) / "checkpoints"
@@ -45,33 +43,35 @@ def test_a_crash_before_the_first_checkpoint_was_sealed_is_a_fresh_start(
     assert not list(folder.glob("*_temp"))
 
 
-def test_a_damaged_checkpoint_is_told_and_the_one_before_it_taken(tiny_config, monkeypatch, capsys):
+def test_a_corrupt_checkpoint_is_reported_and_the_one_before_it_used(
+    tiny_config, monkeypatch, capsys
+):
     """Each file of the newest in turn, cut short; and the largest with a bit flipped."""
     with_fake_step(monkeypatch, lambda number: fake_losses())
     config = dataclasses.replace(tiny_config, num_steps=4, keep_checkpoints=9, ema_decay=0.0)
     train(config)
     folder = Path(config.workdir) / "checkpoints"
     files = sorted(folder.glob("step-4.*"), key=lambda path: path.stat().st_size)
-    whole = {path: path.read_bytes() for path in files}
-    flipped = bytearray(whole[files[-1]])
+    intact = {path: path.read_bytes() for path in files}
+    flipped = bytearray(intact[files[-1]])
     flipped[len(flipped) // 2] ^= 8
-    damaged = [(path, data[: len(data) // 2]) for path, data in whole.items()]
-    for path, data in [*damaged, (files[-1], bytes(flipped))]:
+    corrupted = [(path, data[: len(data) // 2]) for path, data in intact.items()]
+    for path, data in [*corrupted, (files[-1], bytes(flipped))]:
         path.write_bytes(data)
         assert last_checkpoint(folder).endswith("step-2")
         assert (
             "The checkpoint of step 4" in (said := capsys.readouterr().out)
-            and "damaged and not used" in said
+            and "corrupt and not used" in said
         )
-        path.write_bytes(whole[path])
+        path.write_bytes(intact[path])
     assert last_checkpoint(folder).endswith("step-4")
     files[-1].write_bytes(bytes(flipped))
     train(dataclasses.replace(config, num_steps=5))
     assert "from its checkpoint of step 2" in capsys.readouterr().out
     assert [line["step"] for line in logged_losses(config.workdir)] == [1, 2, 3, 4, 5]
     for path in folder.glob("step-*.index"):
-        path.write_bytes(b"damaged")
-    with pytest.raises(CheckpointError, match=r"none of the \d checkpoints .* is whole"):
+        path.write_bytes(b"corrupt")
+    with pytest.raises(CheckpointError, match=r"all \d checkpoints .* are corrupt"):
         train(dataclasses.replace(config, num_steps=6))
 
 
@@ -91,7 +91,7 @@ def test_tensorboard_has_each_step_once_after_a_crash(tiny_config, monkeypatch):
     assert tags["losses/generator_total"] == [1, 2, 3, 4, 5] and tags["samples"] == [2, 4, 5]
 
 
-def test_a_second_process_is_refused_and_told_of_the_first(tiny_config):
+def test_a_second_process_is_refused_and_names_the_first(tiny_config):
     with (
         WorkdirLock(Path(tiny_config.workdir)),
         pytest.raises(ConfigError, match=f"process {os.getpid()} on"),
@@ -126,7 +126,9 @@ def test_other_images_under_an_old_run_are_refused(tiny_config, tmp_path, monkey
     )
 
 
-def test_a_full_disk_is_told_and_training_goes_on_and_saves_later(tiny_config, monkeypatch, capsys):
+def test_a_full_disk_is_reported_and_training_continues_and_saves_later(
+    tiny_config, monkeypatch, capsys
+):
     """No file may grow beyond a few kilobytes while steps 1 to 3 are trained: their checkpoint fails."""
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 
@@ -141,13 +143,12 @@ def test_a_full_disk_is_told_and_training_goes_on_and_saves_later(tiny_config, m
         train(tiny_config)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
-    assert (
-        "step 2 could not be saved" in (said := capsys.readouterr().out)
-        and "Training goes on" in said
-    )
+    said = capsys.readouterr().out
+    assert "Could not save the checkpoint at step 2: " in said
+    assert "Training continues and retries at step 4. Free some space." in said
     assert complete_steps(Path(tiny_config.workdir) / "checkpoints") == [4, 0]
     monkeypatch.setattr(Checkpoints, "save", _failing_save)
-    with pytest.raises(CheckpointError, match="the same command goes on"):
+    with pytest.raises(CheckpointError, match="run the same command to resume"):
         train(dataclasses.replace(tiny_config, num_steps=5))
 
 

@@ -1,4 +1,4 @@
-"""Real training processes, killed at random moments: restarts go on, and in the end nothing shows."""
+"""Real training processes that are killed at random moments and resume without a trace."""
 
 import random
 import signal
@@ -21,7 +21,7 @@ def _command(data_dir, workdir, num_steps):
         f"--num_steps={num_steps}", "--domain_a=sample_edges2handbags/photo",
         "--domain_b=sample_edges2shoes/photo", "--image_size=32", "--batch_size=4", "--precision=float32",
         "--save_every_steps=1", "--log_every_steps=1", "--sample_every_steps=50",
-        "--evaluate_every_steps=4", "--flip",
+        "--evaluate_every_steps=4", "--flip", "--base_filters=8",
     ]  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def _last(workdir):
 
 
 def _killed(command, workdir, rng):
-    """Starts the run, lets it come some way, and kills it. Gives its output."""
+    """Starts the run, kills it a little later, and returns its output."""
     before = max(0, _last(workdir))
     with (workdir.parent / "output.txt").open("w+") as output:
         process = subprocess.Popen(command, cwd=_ROOT, stdout=output, stderr=subprocess.STDOUT)
@@ -46,11 +46,11 @@ def _killed(command, workdir, rng):
 
 
 def _is_in_a_save(workdir):
-    """Whether there are files of a checkpoint that nothing has sealed."""
+    """Whether there are files of an incomplete checkpoint."""
     folder = workdir / "checkpoints"
-    sealed = {f"step-{step}" for step in complete_steps(folder)}
+    complete = {f"step-{step}" for step in complete_steps(folder)}
     return any(
-        path.name.partition(".")[0].partition("_")[0] not in sealed
+        path.name.partition(".")[0].partition("_")[0] not in complete
         for path in folder.glob("step-*")
     )
 

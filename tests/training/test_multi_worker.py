@@ -18,7 +18,7 @@ _ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def start(data_dir, tmp_path):
-    """A function that starts a run of a number of workers in a folder, and gives its process."""
+    """A function that starts a run of some workers in a folder, and returns its process."""
 
     def begin(workers, folder, *flags):
         program = (
@@ -28,7 +28,7 @@ def start(data_dir, tmp_path):
             sys.executable, *program, f"--data_dir={data_dir}", f"--workdir={tmp_path / folder}",
             "--domain_a=sample_edges2handbags/photo", "--domain_b=sample_edges2shoes/photo",
             "--image_size=32", "--batch_size=4", "--precision=float32", "--log_every_steps=1",
-            "--num_threads=1", "--flip", *flags,
+            "--num_threads=1", "--flip", "--base_filters=8", *flags,
         ]  # fmt: skip
         return subprocess.Popen(
             command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -99,8 +99,8 @@ def test_a_killed_worker_ends_the_run_and_it_goes_on_exactly(
     subprocess.run(["kill", "-KILL", str(worker)], check=True)
     output, _ = run.communicate(timeout=100)
     assert run.returncode == 128 + signal.SIGKILL, output
-    assert f"Worker {index} was ended by signal 9" in output
-    assert "error: another worker is gone" in output and time.monotonic() - started < 60
+    assert f"Worker {index} was killed by signal 9" in output
+    assert "error: another worker was lost" in output and time.monotonic() - started < 60
     assert complete_steps(tmp_path / "killed" / "checkpoints")[0] < 6
     train(2, "killed", *flags)
     assert checkpoint_state(tmp_path / "killed", 6) == checkpoint_state(tmp_path / "straight", 6)
@@ -112,8 +112,8 @@ def test_a_signal_to_any_stops_all_after_the_same_step(start, tmp_path, index):
     """To the chief, which saves; to another; to the launcher."""
     run = start(2, "two", "--num_steps=100000", "--save_every_steps=2")
     _wait_for_a_checkpoint(tmp_path / "two")
-    told = run.pid if index is None else sorted(_processes_of(run))[index]
-    subprocess.run(["kill", "-TERM", str(told)], check=True)
+    signaled = run.pid if index is None else sorted(_processes_of(run))[index]
+    subprocess.run(["kill", "-TERM", str(signaled)], check=True)
     output, _ = run.communicate(timeout=240)
     assert run.returncode == 128 + signal.SIGTERM, output
     stopped = int(output.partition("Stopped and saved at step ")[2].partition(" ")[0])

@@ -33,7 +33,7 @@ def test_updates_and_slots_are_those_of_keras():
     assert np.abs(found["v1"] - 1).max() > 1e-2
 
 
-def test_weight_share_is_added_to_gradients():
+def test_l2_regularization_is_added_to_gradients():
     """As if the loss had half of it times the squares of all weights."""
     variable = keras.Variable(np.full(3, 2.0, np.float32), name="v")
     optimizer, plain = (Adam(1e-2, l2_weight=share) for share in (0.5, 0.0))

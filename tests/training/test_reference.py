@@ -1,4 +1,4 @@
-"""The step against the same mathematics written plainly in float64, from its equations and nothing else."""
+"""The step against its equations, written plainly in float64."""
 
 import keras
 import numpy as np
@@ -7,13 +7,14 @@ import tensorflow as tf
 
 from discogan_tf.config import Config
 from discogan_tf.models import create_model
+from discogan_tf.training.schedules import step_policies
 from discogan_tf.training.step import create_step
 
 _WEIGHT = 20.0
 
 
 def _convolution(x, kernel, stride):
-    """Each place sees 4x4 places; one more row and column is added before than behind for stride 1."""
+    """Each place sees 4x4 places; for stride 1 there is more padding behind than before."""
     before, behind = (1, 2) if stride == 1 else (1, 1)
     x = tf.pad(x, [[0, 0], [before, behind], [before, behind], [0, 0]])
     places = (x.shape[1] - 4) // stride + 1
@@ -77,8 +78,10 @@ def _losses(networks, a, b):
     back_b = _generator(networks["generator_a_to_b"], fake_a)
     generators = discriminators = 0.0
     for domain, real, fake, back in (("a", a, fake_a, back_a), ("b", b, fake_b, back_b)):
-        judge = networks[f"discriminator_{domain}"]
-        of_real, of_fake = (1 / (1 + tf.exp(-_discriminator(judge, x))) for x in (real, fake))
+        discriminator = networks[f"discriminator_{domain}"]
+        of_real, of_fake = (
+            1 / (1 + tf.exp(-_discriminator(discriminator, x))) for x in (real, fake)
+        )
         generators += tf.reduce_mean(-tf.math.log(of_fake)) + _WEIGHT * tf.reduce_mean(
             tf.abs(real - back)
         )
@@ -103,20 +106,21 @@ def test_gradients_are_those_of_the_equations(batch, gradient_descent):
         for network in networks
     }
     before = {v.path: v.numpy() for network in networks for v in network.trainable_variables}
-    step = create_step(model, gradient_descent(model), config, tf.distribute.get_strategy())
-    reported = step((batch,))
+    policies = step_policies(config, model) | {"learning_rate": lambda step: 1.0}
+    step = create_step(model, gradient_descent(model), tf.distribute.get_strategy(), **policies)
+    metrics = step((batch,))
 
     with tf.GradientTape(persistent=True) as tape:
         generators, discriminators = _losses(
             exact, *(tf.cast(batch[key], tf.float64) for key in "ab")
         )
-    assert float(reported["generator_total"]) == pytest.approx(float(generators), rel=1e-5)
-    assert float(reported["discriminator_total"]) == pytest.approx(float(discriminators), rel=1e-5)
+    assert float(metrics["generator_total"]) == pytest.approx(float(generators), rel=1e-5)
+    assert float(metrics["discriminator_total"]) == pytest.approx(float(discriminators), rel=1e-5)
     for network in networks:
         total = generators if network.name.startswith("generator") else discriminators
-        wanted = tape.gradient(total, exact[network.name])
+        expected = tape.gradient(total, exact[network.name])
         for variable in network.trainable_variables:
-            gradient = wanted[variable.path.removeprefix(network.name + "/")].numpy()
+            gradient = expected[variable.path.removeprefix(network.name + "/")].numpy()
             error = np.linalg.norm(before[variable.path] - variable.numpy() - gradient)
             # Rounding is 1e-4 of it. Where it takes an activation over the kink of a leaky ReLU, which
             # depends on how threads share the sums, up to 2e-2 were seen; a wrong term is of order 1.

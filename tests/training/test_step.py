@@ -1,4 +1,4 @@
-"""The step against the same arithmetic done plainly, and on two replicas against one."""
+"""The step against plain arithmetic, and on two replicas against one."""
 
 import dataclasses
 import itertools
@@ -13,70 +13,105 @@ from discogan_tf.config import Config
 from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.errors import ConfigError
 from discogan_tf.models import create_model
-from discogan_tf.training import distribution, schedules
+from discogan_tf.training import distribution
+from discogan_tf.training.schedules import (
+    learning_rate_schedule,
+    step_policies,
+    update_schedule,
+)
 from discogan_tf.training.step import GRADIENT_NORM, create_optimizers, create_step
 
-_CONFIG = Config(image_size=32, batch_size=8, precision="float32", generator_updates_per_step=2)
+_CONFIG = Config(
+    image_size=32, batch_size=8, precision="float32", generator_updates_per_step=2, base_filters=8
+)
 _ONE_UPDATE = dataclasses.replace(_CONFIG, generator_updates_per_step=1)
 _RNG = np.random.default_rng(0)
 _IMAGES = {name: _RNG.integers(0, 256, (24, 32, 32, 3), np.uint8) for name in "ab"}
 
 
-def test_chapters_schedule():
-    assert schedules.updates(_CONFIG) == (("discriminator", "generator"), ("generator",))
+def test_the_chapters_schedule_and_weights():
+    assert update_schedule(_CONFIG) == (("discriminator", "generator"), ("generator",))
     weighted = dataclasses.replace(_CONFIG, reconstruction_weight=10.0)
-    assert float(schedules.loss_weight(weighted, "reconstruction_a", 1)) == 10
-    assert float(schedules.loss_weight(weighted, "adversarial_a_to_b", 1)) == 1
+    weights = create_model(weighted, tf.float32).loss_weights(tf.constant(1, tf.int64))
+    assert float(weights["reconstruction_a"]) == 10 and float(weights["adversarial_a_to_b"]) == 1
 
 
-def test_the_authors_schedule():
+def test_the_authors_schedule_and_weights():
     config = dataclasses.replace(
-        _CONFIG, separate_discriminator_batch=True, adversarial_weight=0.1, feature_matching_weight=0.9,
-        reconstruction_weight=1.0, discriminator_weight=0.5, reconstruction_rate=0.4, early_steps=3,
-        early_reconstruction_rate=0.01,
+        _CONFIG, separate_discriminator_batch=True, adversarial_weight=0.1,
+        feature_matching_weight=0.9, reconstruction_weight=1.0, discriminator_weight=0.5,
+        reconstruction_rate=0.4, early_steps=3, early_reconstruction_rate=0.01,
     )  # fmt: skip
-    assert schedules.updates(config) == (("discriminator",), ("generator",), ("generator",))
-    weights = {
-        step: [
-            float(schedules.loss_weight(config, name, tf.constant(step, tf.int64)))
-            for name in (
-                "adversarial_a_to_b",
-                "feature_matching_a_to_b",
-                "reconstruction_a",
-                "discriminator_a_real",
-            )
-        ]
-        for step in (1, 3, 4)
-    }
+    assert update_schedule(config) == (("discriminator",), ("generator",), ("generator",))
+    model = create_model(config, tf.float32)
+    names = (
+        "adversarial_a_to_b",
+        "feature_matching_a_to_b",
+        "reconstruction_a",
+        "discriminator_a_real",
+    )
+    weights = {}
+    for step in (1, 3, 4):
+        found = model.loss_weights(tf.constant(step, tf.int64))
+        weights[step] = [float(found[name]) for name in names]
     assert weights[1] == weights[3] == pytest.approx([0.099, 0.891, 0.01, 0.5])
     assert weights[4] == pytest.approx([0.06, 0.54, 0.4, 0.5])
 
 
-def test_the_step_weighs_by_its_number(batch):
+def test_the_learning_rate_is_constant_or_falls_linearly_over_the_last_steps():
+    constant = learning_rate_schedule(dataclasses.replace(_CONFIG, learning_rate=0.5))
+    assert [float(constant(tf.constant(step, tf.int64))) for step in (1, 10**6)] == [0.5, 0.5]
+    config = dataclasses.replace(
+        _CONFIG, learning_rate=0.5, num_steps=10, learning_rate_decay_steps=4
+    )
+    falling = learning_rate_schedule(config)
+    rates = [float(falling(tf.constant(step, tf.int64))) for step in range(1, 11)]
+    assert rates == pytest.approx([0.5] * 6 + [0.4, 0.3, 0.2, 0.1])
+
+
+def test_the_step_follows_the_learning_rate(batch, gradient_descent):
+    """With a rate of 0 nothing changes; with the rate of a later step it does."""
+    model = create_model(_ONE_UPDATE, tf.float32)
+    policies = step_policies(_ONE_UPDATE, model)
+    policies["learning_rate"] = lambda step: tf.where(step > 1, 1.0, 0.0)
+    optimizers = gradient_descent(model)
+    step = create_step(model, optimizers, tf.distribute.get_strategy(), **policies)
+    kernel = model.generators["a_to_b"].to_image.kernel
+    before = kernel.numpy()
+    step((batch,), tf.constant(1, tf.int64))
+    np.testing.assert_array_equal(kernel.numpy(), before)
+    step((batch,), tf.constant(2, tf.int64))
+    assert np.abs(kernel.numpy() - before).max() > 0
+    assert all(float(optimizer.learning_rate) == 1 for optimizer in optimizers.values())
+
+
+def test_the_step_follows_the_loss_weights(batch):
     """The total of the first step after the early ones has the later rate."""
     config = dataclasses.replace(
         _ONE_UPDATE, reconstruction_rate=0.5, early_reconstruction_rate=0.0, early_steps=1
     )
-    model = create_model(config, tf.float32)
-    step = create_step(
-        model, create_optimizers(model, config), config, tf.distribute.get_strategy()
-    )
-    for number, share in ((1, 0.0), (2, 0.5)):
+    step = _create_step(config)
+    for number, rate in ((1, 0.0), (2, 0.5)):
         losses = {k: float(v) for k, v in step((batch,), tf.constant(number, tf.int64)).items()}
         adversarial = losses["adversarial_a_to_b"] + losses["adversarial_b_to_a"]
         reconstruction = config.reconstruction_weight * (
             losses["reconstruction_a"] + losses["reconstruction_b"]
         )
-        expected = (1 - share) * adversarial + share * reconstruction
+        expected = (1 - rate) * adversarial + rate * reconstruction
         assert losses["generator_total"] == pytest.approx(expected, rel=1e-5)
+
+
+def _create_step(config):
+    """The step of a new model, on one device."""
+    model = create_model(config, tf.float32)
+    optimizers = create_optimizers(model, config)
+    policies = step_policies(config, model)
+    return create_step(model, optimizers, tf.distribute.get_strategy(), **policies)
 
 
 def test_totals_are_weighted_sums(batch):
     config = dataclasses.replace(_CONFIG, reconstruction_weight=3.0)
-    model = create_model(config, tf.float32)
-    step = create_step(
-        model, create_optimizers(model, config), config, tf.distribute.get_strategy()
-    )
+    step = _create_step(config)
     losses = {name: float(value) for name, value in step((batch, batch)).items()}
     expected = sum(v * (3 if "reconstruction" in k else 1) for k, v in losses.items()
                    if k.startswith(("adversarial", "reconstruction")))  # fmt: skip
@@ -85,18 +120,22 @@ def test_totals_are_weighted_sums(batch):
     assert losses["discriminator_total"] == pytest.approx(expected, rel=1e-6)
 
 
+def _input(strategy, config):
+    return DistributedInput(strategy, config, _IMAGES, len(update_schedule(config)))
+
+
 def _update(config, strategy, create_optimizers):
-    """Trains one step from the same start and gives its losses and each variable's change."""
+    """Trains one step from the same start. Returns its losses and each variable's change."""
     with strategy.scope():
         keras.utils.set_random_seed(0)
         model = create_model(config, tf.float32)
         optimizers = create_optimizers(model)
     networks = [*model.generators.values(), *model.discriminators.values()]
     before = {v.path: v.numpy() for network in networks for v in network.trainable_variables}
-    feed = DistributedInput(strategy, config, _IMAGES)
-    losses = create_step(model, optimizers, config, strategy, feed.make_batches)(
-        next(feed.elements())
-    )
+    policies = step_policies(config, model) | {"learning_rate": lambda step: 1.0}
+    source = _input(strategy, config)
+    step = create_step(model, optimizers, strategy, **policies, make_batches=source.make_batches)
+    losses = step(next(source.elements()))
     after = {v.path: v.numpy() for network in networks for v in network.trainable_variables}
     return (
         {name: float(value) for name, value in losses.items()},
@@ -110,13 +149,13 @@ def test_two_replicas_equal_one_big_batch(gradient_descent):
     two_losses, two = _update(_ONE_UPDATE, mirrored, gradient_descent)
     for name, loss in one_losses.items():
         if name.startswith(GRADIENT_NORM):
-            # Each replica's part of the gradients has its own; both are numbers.
+            # Each replica has the norm of its own gradients; both are finite.
             assert np.isfinite([loss, two_losses[name]]).all()
             continue
         assert two_losses[name] == pytest.approx(loss, rel=1e-5), name
     for path, change in one.items():
         error = np.linalg.norm(two[path] - change) / np.linalg.norm(change)
-        # Rounding moves a feature across the bend of a ReLU now and then: 0.002 was seen. Statistics or
+        # Rounding sometimes moves a feature across the kink of a ReLU: 0.002 was seen. Statistics or
         # gradients that are not shared are wrong by far more.
         assert error < 1e-2, (path, error)
 
@@ -132,7 +171,7 @@ def test_the_same_seed_gives_the_same_start():
     assert not all(np.array_equal(x, y) for x, y in zip(start(0), start(1), strict=True))
 
 
-def test_a_batch_that_cannot_be_shared_out_is_refused():
+def test_a_batch_that_cannot_be_divided_is_refused():
     with pytest.raises(ConfigError, match="multiple of the 2 replicas"):
         distribution.create_strategy(
             dataclasses.replace(_CONFIG, batch_size=3, distribute="mirrored")
@@ -163,10 +202,8 @@ def test_batches_made_on_devices_are_those_from_the_host(replicas):
     """Of both updates, mirrored images among them, and over the end of an epoch."""
     strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)])
     config = dataclasses.replace(_CONFIG, flip=True, batch_size=8)
-    host = DistributedInput(strategy, config, _IMAGES)
-    devices = DistributedInput(
-        strategy, dataclasses.replace(config, device_cache_bytes=1 << 20), _IMAGES
-    )
+    host = _input(strategy, config)
+    devices = _input(strategy, dataclasses.replace(config, device_cache_bytes=1 << 20))
     make = tf.function(lambda element: strategy.run(devices.make_batches, args=(element,)))
     for expected, element in itertools.islice(
         zip(host.elements(1), devices.elements(1), strict=True), 4
@@ -179,14 +216,11 @@ def test_batches_made_on_devices_are_those_from_the_host(replicas):
                 np.testing.assert_array_equal(one, other)
 
 
-def test_batches_made_on_devices_need_the_processor_for_their_numbers_alone():
-    """All else has kernels for GPUs: without one TensorFlow would fetch images back, and say nothing."""
-    feed = DistributedInput(
-        tf.distribute.get_strategy(),
-        dataclasses.replace(_CONFIG, flip=True, device_cache_bytes=1 << 20),
-        _IMAGES,
-    )
-    graph = tf.function(feed.make_batches).get_concrete_function(tf.constant(0, tf.int64)).graph
+def test_batches_made_on_devices_use_the_cpu_for_their_numbers_only():
+    """All other operations have GPU kernels: TensorFlow would silently fetch the images back."""
+    config = dataclasses.replace(_CONFIG, flip=True, device_cache_bytes=1 << 20)
+    source = _input(tf.distribute.get_strategy(), config)
+    graph = tf.function(source.make_batches).get_concrete_function(tf.constant(0, tf.int64)).graph
     computed = {"Placeholder", "Const", "NoOp", "Identity"}
     elsewhere = [
         o for o in graph.get_operations() if "CPU" not in o.device and o.type not in computed
@@ -211,7 +245,7 @@ def test_images_that_do_not_fit_stay_on_the_host():
     strategy = tf.distribute.get_strategy()
     for most, made_there in ((total, True), (total - 1, False), (-1, False)):
         config = dataclasses.replace(_CONFIG, device_cache_bytes=most)
-        assert (DistributedInput(strategy, config, _IMAGES).make_batches is not None) == made_there
+        assert (_input(strategy, config).make_batches is not None) == made_there
 
 
 def test_xla_computes_the_same(gradient_descent):

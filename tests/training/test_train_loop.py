@@ -1,4 +1,4 @@
-"""Many steps in a call, and batches made on the device, against single steps of batches from the host."""
+"""Many steps in a call on batches made on the device, against single steps on the host's."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ def _lines(workdir):
 
 
 def test_steps_are_the_same_bit_for_bit(tiny_config, checkpoint_state, tmp_path):
-    """Seven steps, with averages and two updates; calls are cut where steps are read_metrics_log and saved."""
+    """Seven steps, with EMA and two updates; calls end early where steps are logged and saved."""
     config = dataclasses.replace(
         tiny_config, num_steps=7, log_every_steps=5, save_every_steps=4, ema_decay=0.9,
         generator_updates_per_step=2, evaluate_every_steps=100, batch_size=2,
