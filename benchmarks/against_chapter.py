@@ -1,12 +1,11 @@
-"""Trains the chapter's program as printed on real photos, and judges it as the project judges itself.
+"""Trains the chapter's program as printed on real photos, and evaluates it with the same metrics.
 
     python -m benchmarks.against_chapter --archives=downloads --data_dir=data --batch_size=16 \
         --num_steps=1600 --output_dir=runs/chapter_as_printed
 
-Each step eats two batches. Every tenth of the way it translates the prepared validation images and
-measures them with the metrics of `discogan_tf.evaluate`, twice: as the network gives them, clipped to
-what an image can hold, and as its program would save them, wrapped around. Writes metrics.jsonl and
-a sheet of each.
+Each step takes two batches. Ten times during training it translates the prepared validation images
+and measures them with the metrics of `discogan_tf.evaluate`, twice: clipped to the range of an image,
+and wrapped around, as its program would save them. Writes metrics.jsonl and a grid of each.
 """
 
 import argparse
@@ -33,7 +32,7 @@ _DATASETS = {"a": "edges2handbags", "b": "edges2shoes"}
 _NAMES = {"a_to_b": "handbags2shoes", "b_to_a": "shoes2handbags"}
 _EVALUATIONS = 10
 _COLUMNS = 10
-# Images are shown in batches of this size, for its batch norm knows no other statistics.
+# Images are translated in batches of this size, because its batch norm has no other statistics.
 _BATCH_SIZE = 50
 
 
@@ -46,29 +45,31 @@ def _clipped(images: np.ndarray) -> np.ndarray:
     return to_float(to_uint8(images)).numpy()
 
 
-def _view(chapter: Chapter, direction: str, held_out: dict, training: dict, finish) -> EvalBatch:
+def _eval_batch(
+    chapter: Chapter, direction: str, held_out: dict, training: dict, finish
+) -> EvalBatch:
     source, target = direction[0], direction[-1]
-    drawn = _translate(chapter.generators[direction], held_out[source])
-    back = chapter.generators[f"{target}_to_{source}"]
+    fakes = _translate(chapter.generators[direction], held_out[source])
+    inverse = chapter.generators[f"{target}_to_{source}"]
     return EvalBatch(
         inputs=held_out[source],
-        outputs=finish(drawn),
-        unrounded=drawn,
+        outputs=finish(fakes),
+        unrounded=fakes,
         targets=held_out[target],
         training=training[target],
-        back=lambda images: _clipped(_translate(back, images)),
+        inverse=lambda images: _clipped(_translate(inverse, images)),
     )
 
 
-def _judge(chapter: Chapter, held_out: dict, training: dict, resamples: int) -> dict[str, dict]:
-    """How its images are finished -> a report as `evaluation.subject.measure` gives it."""
+def _evaluate(chapter: Chapter, held_out: dict, training: dict, resamples: int) -> dict[str, dict]:
+    """How its images are finished -> a report as from `evaluated_run.measure`."""
     reports = {}
     for name, finish in (("clipped", _clipped), ("as saved", as_saved)):
         directions = {
             _NAMES[direction]: {
                 metric: dataclasses.asdict(value)
                 for metric, value in metrics.measure(
-                    _view(chapter, direction, held_out, training, finish), resamples
+                    _eval_batch(chapter, direction, held_out, training, finish), resamples
                 ).items()
             }
             for direction in chapter.generators
@@ -77,16 +78,16 @@ def _judge(chapter: Chapter, held_out: dict, training: dict, resamples: int) -> 
     return reports
 
 
-def _sheet(chapter: Chapter, held_out: dict) -> np.ndarray:
+def _grid(chapter: Chapter, held_out: dict) -> np.ndarray:
     rows = {}
     for direction in chapter.generators:
         images = held_out[direction[0]]
         chosen = np.linspace(0, len(images) - 1, _COLUMNS).astype(int)
-        drawn = _translate(chapter.generators[direction], images)[chosen]
+        fakes = _translate(chapter.generators[direction], images)[chosen]
         name = _NAMES[direction]
         rows[f"{name}: input"] = images[chosen]
-        rows[f"{name}: clipped"] = _clipped(drawn)
-        rows[f"{name}: as saved"] = as_saved(drawn)
+        rows[f"{name}: clipped"] = _clipped(fakes)
+        rows[f"{name}: as saved"] = as_saved(fakes)
     return draw_grid(rows)
 
 
@@ -129,7 +130,7 @@ def main() -> None:
         if step % every and step != values.num_steps:
             continue
         last = step == values.num_steps
-        reports = _judge(chapter, prepared["val"], prepared["train"], 200 if last else 0)
+        reports = _evaluate(chapter, prepared["val"], prepared["train"], 200 if last else 0)
         line = {
             "step": step,
             "pairs_seen": 2 * step * values.batch_size,
@@ -139,7 +140,7 @@ def main() -> None:
         }
         with (values.output_dir / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
-        write_png(values.output_dir / f"step_{step:06d}.png", _sheet(chapter, prepared["val"]))
+        write_png(values.output_dir / f"step_{step:06d}.png", _grid(chapter, prepared["val"]))
     for finish, report in reports.items():
         print(f"\n{finish}, after {2 * values.num_steps * values.batch_size:,} pairs\n")
         print(tables.in_columns(*tables.cells(report)))

@@ -1,10 +1,10 @@
-"""The convolutions of the chapter's networks one by one: as they are trained, and plain.
+"""The convolutions of the chapter's networks one by one: `ops.conv2d_auto` against `ops.conv2d`.
 
     python -m benchmarks.convolutions --precision=bfloat16 --batch_size=64
 
-Milliseconds of the result, of the gradient by the input and of that by the kernel, as many at a time as
-in training; each beside the plain convolution's. The rate is the nominal one, as a share of that of large
-matrix products: it may be above 1, for what sees only padding is counted, and not computed.
+Milliseconds of the result, of the gradient with respect to the input and of that with respect to the
+kernel, as many at a time as in training. The rate is the nominal one, as a share of that of large
+matrix products: it may be above 1, because multiplications with padding count, though some are skipped.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from benchmarks.training_step import products, seconds
 from discogan_tf.config import Config
-from discogan_tf.networks.ops import convolve, convolve_upsampled
+from discogan_tf.networks import ops
 from discogan_tf.runs import reproducibility
 
 # Pixels along a side of the input, its features, features of the result, stride; at 64 pixels.
@@ -31,11 +31,12 @@ _LAYERS = {
 _ROUNDS = 9
 
 
-def _convolution(name: str, stride: int, training: bool):
-    """As the networks call it: to the colors, what it enlarges comes as features."""
+def _convolution(name: str, stride: int, implementation: str):
+    """As the networks call it: the one to colors comes behind `depth_to_space`."""
+    conv2d = ops.CONV2D[implementation]
     if name == "to colors":
-        return lambda x, kernel: convolve_upsampled(x, kernel, training)
-    return lambda x, kernel: convolve(x, kernel, stride, training)
+        return lambda x, kernel: conv2d(tf.nn.depth_to_space(x, 2), kernel, 1)
+    return lambda x, kernel: conv2d(x, kernel, stride)
 
 
 def _passes(convolution) -> dict:
@@ -52,22 +53,22 @@ def _passes(convolution) -> dict:
 
     return {
         "forward": lambda x, kernel, _: convolution(x, kernel),
-        "by input": gradient(0),
-        "by kernel": gradient(1),
+        "input gradient": gradient(0),
+        "kernel gradient": gradient(1),
     }
 
 
-def _drawn(precision: str, *shape) -> tf.Tensor:
+def _random(precision: str, *shape) -> tf.Tensor:
     return tf.cast(np.random.default_rng(0).standard_normal(shape, np.float32), precision)
 
 
 def _arrays(name: str, batch_size: int, precision: str):
     size, inputs, filters, stride = _LAYERS[name]
-    x = _drawn(precision, batch_size, size, size, inputs)
+    x = _random(precision, batch_size, size, size, inputs)
     if name == "to colors":
         x = tf.nn.space_to_depth(x, 2)
-    upstream = _drawn(precision, batch_size, size // stride, size // stride, filters)
-    return x, _drawn(precision, 4, 4, inputs, filters), upstream
+    upstream = _random(precision, batch_size, size // stride, size // stride, filters)
+    return x, _random(precision, 4, 4, inputs, filters), upstream
 
 
 def main() -> None:
@@ -79,13 +80,12 @@ def main() -> None:
     at_a_time = max(1, reproducibility.cores() // reproducibility.threads())
     multiply, product_gflop = products(values.precision)
     rate = product_gflop / min(seconds(multiply) for _ in range(_ROUNDS))
-    print(
-        f"Products of large matrices: {rate:.0f} GFLOP/s. {at_a_time} at a time; ms, and of that rate:\n"
-    )
-    print("| convolution | pass | trained | plain |\n|---|---|---|---|")
+    print(f"Products of large matrices: {rate:.0f} GFLOP/s; {at_a_time} operations at a time.")
+    print("Milliseconds, and in brackets the share of that rate:\n")
+    print("| convolution | pass | auto | plain |\n|---|---|---|---|")
     for name, (size, inputs, filters, stride) in _LAYERS.items():
         arrays = [_arrays(name, values.batch_size, values.precision) for _ in range(at_a_time)]
-        kinds = [_passes(_convolution(name, stride, training)) for training in (True, False)]
+        kinds = [_passes(_convolution(name, stride, kind)) for kind in ("auto", "plain")]
         gflop = (
             2 * 16 * inputs * filters * (size // stride) ** 2 * values.batch_size * at_a_time / 1e9
         )
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def _interleaved(functions, arrays) -> list[float]:
-    """Median seconds of each, taking turns, on all arrays at once."""
+    """Median seconds of each, interleaved, on all arrays at once."""
     compiled = [
         tf.function(lambda arrays, function=function: [function(*one) for one in arrays])
         for function in functions

@@ -1,4 +1,4 @@
-"""How fast an exported translator and an evaluation are, beside the rate of matrix products.
+"""Speed of an exported translation and of an evaluation, beside the rate of matrix products.
 
     python -m benchmarks.inference --data_dir=data
 
@@ -23,8 +23,8 @@ from discogan_tf.data.domains import load_domain, thinned
 from discogan_tf.evaluation import metrics
 from discogan_tf.evaluation.translations import TranslationEvaluator
 from discogan_tf.export.bundle import folded_signatures, write_saved_model
-from discogan_tf.models import create_model
-from discogan_tf.models.contract import SERVING_DEFAULT as DEFAULT
+from discogan_tf.models import create_inference_model
+from discogan_tf.models.contract import SERVING_DEFAULT
 from discogan_tf.runs import reproducibility
 
 _IMAGES = 200
@@ -33,24 +33,24 @@ _IMAGES = 200
 def _exported(model, folder: Path):
     write_saved_model(folder, folded_signatures(model)["a_to_b"])
     loaded = tf.saved_model.load(str(folder))
-    translate = loaded.signatures[DEFAULT]
+    translate = loaded.signatures[SERVING_DEFAULT]
     return lambda images: translate(images=images)["translated"], loaded
 
 
 def _evaluation(config: Config, model):
     held_out, training = {}, {}
-    for key, name in (("a", config.domain_a), ("b", config.domain_b)):
+    for key, name in config.domains.items():
         held_out[key] = thinned(
             load_domain(config.data_dir, name, "val", config.image_size), _IMAGES
         )
         training[key] = load_domain(config.data_dir, name, "train", config.image_size).images[:]
-    viewer = TranslationEvaluator(model, config, held_out, training)
+    evaluator = TranslationEvaluator(model, config, held_out, training)
 
     def evaluate():
-        for view in viewer.views().values():
-            metrics.measure(view)
+        for batch in evaluator.batches().values():
+            metrics.measure(batch)
 
-    return viewer.views, evaluate, sum(len(domain.names) for domain in held_out.values())
+    return evaluator.batches, evaluate, sum(len(domain.names) for domain in held_out.values())
 
 
 def main() -> None:
@@ -60,21 +60,21 @@ def main() -> None:
     values = parser.parse_args()
     config = Config(data_dir=values.data_dir)
     reproducibility.enforce(config)
-    model = create_model(config, tf.float32)
+    model = create_inference_model(config)
     gflop = forward_flop(model.generators["a_to_b"], config.image_size) / 1e9
     multiply, product_gflop = products("float32")
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         translate, _loaded = _exported(model, Path(folder))
-        views, evaluate, image_count = _evaluation(config, model)
+        batches, evaluate, image_count = _evaluation(config, model)
         works = {
             f"exported translator, batch {size}": (lambda images=images: translate(images), size, 1)
             for size, images in (
                 (size, tf.constant(rng.random((size, 64, 64, 3), np.float32))) for size in (1, 64)
             )
         }
-        # There and back.
-        works["translating for an evaluation"] = (views, image_count, 2)
+        # Translations and reconstructions.
+        works["translating for an evaluation"] = (batches, image_count, 2)
         works["evaluation, all metrics"] = (evaluate, image_count, 2)
         found, rates = {name: [] for name in works}, []
         for work, *_ in (*works.values(), *works.values()):

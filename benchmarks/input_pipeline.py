@@ -1,4 +1,4 @@
-"""How fast the input pipeline delivers, beside what the training step eats and what memory allows.
+"""Speed of the input pipeline, beside that of the training step and the limit of the memory.
 
     python -m benchmarks.input_pipeline --data_dir=data --batch_size=64 --rounds=5
 
@@ -21,8 +21,8 @@ from benchmarks.training_step import project_step, seconds
 from discogan_tf.config import Config
 from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.data.domains import load_domain
+from discogan_tf.hardware import resolve_precision
 from discogan_tf.runs import reproducibility
-from discogan_tf.training import precision
 
 _BATCHES_PER_ROUND, _STEPS_PER_ROUND = 200, 3
 
@@ -30,14 +30,16 @@ _BATCHES_PER_ROUND, _STEPS_PER_ROUND = 200, 3
 def measure(data_dir: str, batch_size: int, rounds: int) -> dict[str, list[float]]:
     """Pairs per second in each round, of "pipeline", "step" and "memory"."""
     config = Config(
-        batch_size=batch_size, precision=precision.resolve("auto"), flip=True, data_dir=data_dir
+        batch_size=batch_size, precision=resolve_precision("auto"), flip=True, data_dir=data_dir
     )
     reproducibility.enforce(config)
     images = {
         key: load_domain(data_dir, domain, "train", config.image_size).images[:]
-        for key, domain in (("a", config.domain_a), ("b", config.domain_b))
+        for key, domain in config.domains.items()
     }
-    elements = DistributedInput(tf.distribute.get_strategy(), config, images).elements()
+    elements = DistributedInput(
+        tf.distribute.get_strategy(), config, images, updates_per_step=1
+    ).elements()
     step, _ = project_step(config)
     chosen = np.random.default_rng(0).integers(0, len(images["a"]), batch_size)
 
@@ -70,7 +72,7 @@ def main() -> None:
     values = parser.parse_args()
     found = measure(values.data_dir, values.batch_size, values.rounds)
     middle = {name: statistics.median(rates) for name, rates in found.items()}
-    print("| what | pairs/s | of the limit | times what the step eats |\n|---|---|---|---|")
+    print("| what | pairs/s | of the limit | times the step's |\n|---|---|---|---|")
     for name, words in (
         ("pipeline", "input pipeline, with flips"),
         ("memory", "its limit: the same bytes read and written"),

@@ -50,7 +50,7 @@ def _load(data_dir: str, cache_bytes: int) -> dict:
     alone = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     images = cached(load_domain(data_dir, "noise", "train", _SIZE).images, cache_bytes)
-    batches = iter(training_batches(images, images, BatchPlan(_BATCH_SIZE)))
+    batches = iter(training_batches({"a": images, "b": images}, BatchPlan(_BATCH_SIZE)))
     next(batches)
     first = time.perf_counter() - started
     rates, sums = [], []

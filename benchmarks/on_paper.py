@@ -1,11 +1,11 @@
-"""What graphics cards should reach, from the counted work of a step: nothing here was measured on one.
+"""Upper bounds of the speed on GPUs from the counted work of a step. Nothing is measured on one.
 
     python -m benchmarks.on_paper --batch_size=64
 
-Counts, for one step in bfloat16: operations of arithmetic; the bytes that TensorFlow's operations read and
-write, each as if it stood alone; how many there are; and what replicas add up. Divides by what a card's
-data sheet promises, and by guesses that are named. The largest of the three times is the least that a step
-can take; XLA joins operations and so saves bytes and launches.
+Counts, for one step in bfloat16: arithmetic operations; the bytes that TensorFlow's operations read
+and write, if none are fused; the number of operations; and what replicas sum. Divides by the numbers
+of a data sheet and by named guesses. The largest of the three times is the least that a step can take;
+XLA fuses operations and so saves bytes and launches.
 """
 
 import argparse
@@ -18,17 +18,17 @@ import tensorflow as tf
 from benchmarks.training_step import nominal_gflop_per_pair, random_batch
 from discogan_tf.config import Config
 from discogan_tf.models import create_model
-from discogan_tf.networks import convolution
+from discogan_tf.training.schedules import step_policies
 from discogan_tf.training.step import create_optimizers, create_step
 
 # NVIDIA's data sheet of the H100 SXM: bfloat16 without sparsity, memory, and NVLink one way.
 _FLOPS, _MEMORY, _NVLINK = 989e12, 3.35e12, 450e9
 # A network card of 400 Gbit/s for each card.
 _NETWORK = 50e9
-# Guesses: between the starts of two small operations; for a sum of few numbers within a machine, and over
-# the network.
+# Guesses: time between the starts of two small operations; for a sum of few numbers within a machine,
+# and over the network.
 _LAUNCH, _SUM_NEAR, _SUM_FAR = 4e-6, 20e-6, 60e-6
-# What only names or reshapes what is there already.
+# Operations that only name or reshape tensors.
 _FREE = {
     "Const", "ExpandDims", "Identity", "IdentityN", "Placeholder", "ReadVariableOp", "Reshape", "Squeeze",
     "PartitionedCall", "StatefulPartitionedCall",
@@ -37,12 +37,11 @@ _FREE = {
 
 def count(batch_size: int) -> dict[str, float]:
     """Of a step: "flop", "bytes", "launches", "numbers" (of all gradients), "sums" (batch norm's)."""
-    convolution._on_gpus = lambda: True
-    config = Config(precision="bfloat16", batch_size=batch_size)
+    config = Config(precision="bfloat16", batch_size=batch_size, conv_implementation="plain")
     model = create_model(config, tf.bfloat16)
-    step = create_step(
-        model, create_optimizers(model, config), config, tf.distribute.get_strategy()
-    )
+    policies = step_policies(config, model)
+    optimizers = create_optimizers(model, config)
+    step = create_step(model, optimizers, tf.distribute.get_strategy(), **policies)
     batch = {key: tf.constant(images) for key, images in random_batch(batch_size).items()}
     operations = [
         operation
@@ -96,7 +95,7 @@ def main() -> None:
     print(f"| one card | | {alone * 1e3:.1f}: {batch_size / alone:,.0f} pairs/s at most |")
     gradient = work["numbers"] * 4
     for cards, rate, latency in ((8, _NVLINK, _SUM_NEAR), (64, _NETWORK, _SUM_FAR)):
-        # A ring passes 2 (n - 1) / n of what is added up through each card.
+        # In a ring, 2 (n - 1) / n of what is summed passes through each card.
         secs = 2 * (cards - 1) / cards * gradient / rate + work["sums"] * latency
         share, whole = secs / (alone + secs), alone + secs
         print(

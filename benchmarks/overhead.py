@@ -1,12 +1,12 @@
-"""What training costs beside its steps: Python, the loop, the metrics_log, and waiting for images.
+"""The cost of training beside its steps: Python, the loop, the metrics log, and waiting for images.
 
     python -m benchmarks.overhead --data_dir=data
 
-Trains as `train.py` does, on the prepared domains of bags_shoes.cfg, but by a step that only takes its
-batch and all variables, and reports as many losses as the real one: what is left is everything else. It
-is timed from step 200 to step 2,200, in pieces of 200. Images come in batches of 2, so that making them
-is no part of it. Before that, real steps take turns with waiting for batches of 64, which are made beside
-them.
+Trains as `train.py` does, on the prepared domains of bags_shoes.cfg, but with a step that only takes
+its batch and all variables, and returns as many losses as the real one: what remains is everything
+else. It is timed from step 200 to step 2,200, in pieces of 200. Images come in batches of 2, so that
+making them does not count. Before that, real steps alternate with waiting for batches of 64, which are
+made meanwhile.
 """
 
 import argparse
@@ -26,9 +26,11 @@ import tensorflow as tf
 from discogan_tf.config import Config
 from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.data.domains import load_training
+from discogan_tf.hardware import resolve_precision
 from discogan_tf.models import create_model
 from discogan_tf.runs import reproducibility
-from discogan_tf.training import loop, precision
+from discogan_tf.training import loop
+from discogan_tf.training.schedules import step_policies
 from discogan_tf.training.step import create_optimizers, create_step
 from discogan_tf.training.train_loop import create_train_loop
 
@@ -41,13 +43,13 @@ _PIECE, _PIECES = 200, 10
 _NEVER = 1 << 30
 
 
-def _empty_step(model, optimizers, config, strategy, make_batches):
+def _empty_step(model, optimizers, strategy, *, make_batches, **policies):
     networks = (*model.generators.values(), *model.discriminators.values())
     used = [v for owner in (*networks, *optimizers.values()) for v in owner.variables]
 
     @tf.function
     def step(element, number):
-        if number < 0:  # Never; but a call must bring the variables along.
+        if number < 0:  # Never; but a call must pass the variables.
             for variable in used:
                 variable.assign(variable.value)
         (batch,) = make_batches(element) if make_batches else element
@@ -61,16 +63,16 @@ def _piece_secs(config: Config) -> list[float]:
     """Seconds of each piece of a run."""
     starts = {}
 
-    def create_noting_calls(*arguments):
+    def create_timed_loop(*arguments):
         call = create_train_loop(*arguments)
 
-        def noting(elements, first_step, count):
+        def timed(elements, first_step, count):
             starts[first_step] = time.perf_counter()
             return call(elements, first_step, count)
 
-        return noting
+        return timed
 
-    loop.create_step, loop.create_train_loop = _empty_step, create_noting_calls
+    loop.create_step, loop.create_train_loop = _empty_step, create_timed_loop
     with tempfile.TemporaryDirectory() as workdir, contextlib.redirect_stdout(io.StringIO()):
         loop.train(
             dataclasses.replace(config, workdir=workdir, num_steps=_PIECE * (_PIECES + 1) + 1)
@@ -80,7 +82,7 @@ def _piece_secs(config: Config) -> list[float]:
 
 
 def overhead(data_dir: str) -> dict[str, list[float]]:
-    """Milliseconds a step of everything but the step, of each piece, by what it is."""
+    """Kind of run -> milliseconds per step of everything but the step, of each piece."""
     base = Config(
         data_dir=data_dir, batch_size=2, precision="float32", ema_decay=0.0, flip=True,
         sample_every_steps=_NEVER, save_every_steps=_NEVER, evaluate_every_steps=_NEVER,
@@ -102,13 +104,14 @@ def overhead(data_dir: str) -> dict[str, list[float]]:
 def waiting(data_dir: str, steps: int) -> tuple[list[float], list[float]]:
     """Seconds that each step waits for its batch, and that it takes."""
     config = Config(
-        data_dir=data_dir, batch_size=64, precision=precision.resolve("auto"), flip=True
+        data_dir=data_dir, batch_size=64, precision=resolve_precision("auto"), flip=True
     )
     strategy = tf.distribute.get_strategy()
     training = {key: domain.images[:] for key, domain in load_training(config).items()}
     model = create_model(config, tf.as_dtype(config.precision))
-    step = create_step(model, create_optimizers(model, config), config, strategy)
-    elements = DistributedInput(strategy, config, training).elements()
+    optimizers = create_optimizers(model, config)
+    step = create_step(model, optimizers, strategy, **step_policies(config, model))
+    elements = DistributedInput(strategy, config, training, updates_per_step=1).elements()
     waits, takes = [], []
     for number in range(steps + 3):
         started = time.perf_counter()

@@ -15,7 +15,6 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from benchmarks.serving_faults import Server
@@ -23,7 +22,8 @@ from discogan_tf import images as pixels
 from discogan_tf.export.formats import FORMATS
 from discogan_tf.export.golden import read_golden
 from discogan_tf.export.versions import version_folders
-from discogan_tf.models import create_model
+from discogan_tf.models import create_inference_model
+from discogan_tf.models.contract import by_display_name
 from discogan_tf.runs.checkpoints import restore_generators
 from discogan_tf.runs.workdir import read_config
 from discogan_tf.serving.client import create_client
@@ -37,9 +37,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("side_by_side.png"))
     values = parser.parse_args()
     config = read_config(values.workdir)
-    model = create_model(config, tf.float32)
+    model = create_inference_model(config)
     restore_generators(values.workdir, model)
-    sheet = {}
+    directions = by_display_name(model, config.display_names)
+    grid = {}
     with contextlib.ExitStack() as stack:
         url = values.url or stack.enter_context(Server(values.export_dir)).url
         for name, (*_, newest) in version_folders(values.export_dir).items():
@@ -52,16 +53,18 @@ def main() -> None:
             onnx = FORMATS["onnx"]
             rows = {
                 "real": pixels.to_uint8(images),
-                "in memory": pixels.to_uint8(model.generators[config.directions[name]](images)),
+                "in memory": pixels.to_uint8(model.generators[directions[name].name](images)),
                 "by the server": np.stack(served),
-                "by ONNX Runtime": pixels.to_uint8(onnx.load(newest / onnx.file_name)(images)),
+                "by ONNX Runtime": pixels.to_uint8(
+                    onnx.load(newest / onnx.file_name)({"images": images})
+                ),
             }
             for way in ("by the server", "by ONNX Runtime"):
                 difference = np.abs(rows[way].astype(int) - rows["in memory"])
                 share, most = (difference > 0).mean(), difference.max()
                 print(f"{name} {way}: {share:.3%} of values differ, by at most {most} of 255")
-            sheet |= {f"{name} {way}": row for way, row in rows.items()}
-    pixels.write_png(values.output, pixels.draw_grid(sheet))
+            grid |= {f"{name} {way}": row for way, row in rows.items()}
+    pixels.write_png(values.output, pixels.draw_grid(grid))
     print(values.output)
 
 

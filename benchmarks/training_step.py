@@ -20,16 +20,18 @@ import tensorflow as tf
 
 from discogan_tf.config import Config
 from discogan_tf.models import create_model
+from discogan_tf.networks.layers import named_layers
 from discogan_tf.runs import reproducibility
+from discogan_tf.training.schedules import step_policies
 from discogan_tf.training.step import create_optimizers, create_step
 
-# Matrices that outgrow the caches, as the larger layers do.
+# Matrices that exceed the caches, as the larger layers do.
 _MATRIX_SIZE = 2048
-# Forward passes that an update amounts to, a gradient by weights or by inputs counting as one. Both
-# sides: each generator runs twice, with both gradients of each; each discriminator runs on real and on
-# drawn images, with both gradients for itself and one for the generators.
+# Forward passes that an update amounts to; a gradient with respect to weights or inputs counts as one.
+# Both sides: each generator runs twice, with both gradients; each discriminator runs on real images and
+# on translations, with both gradients for itself and one for the generators.
 _PASSES_OF_BOTH = {"generator": 12, "discriminator": 14}
-# The generators alone: the discriminators run on drawn images, with one gradient.
+# The generators alone: the discriminators run on translations, with one gradient.
 _PASSES_OF_GENERATORS = {"generator": 12, "discriminator": 4}
 
 
@@ -44,9 +46,10 @@ def nominal_gflop_per_pair(model, config: Config) -> float:
 
 
 def forward_flop(network, image_size: int) -> int:
-    """Of one image, counted by running it: two per weight of a kernel and place where it is applied."""
+    """Operations for one image: two per weight of a kernel and place where it is applied."""
     total = 0
-    for layer in network.layers:
+    layers = named_layers(network).values()
+    for layer in layers:
         if not hasattr(layer, "kernel"):
             continue
         original = layer.call
@@ -60,7 +63,7 @@ def forward_flop(network, image_size: int) -> int:
 
         layer.call = counted
     network(tf.zeros((1, image_size, image_size, 3)))
-    for layer in network.layers:
+    for layer in layers:
         layer.__dict__.pop("call", None)
     return total
 
@@ -73,13 +76,13 @@ def random_batch(batch_size: int, image_size: int = 64) -> dict[str, np.ndarray]
 
 
 def project_step(config: Config):
-    """One step of this project on one random batch, as a function; and its 10^9 operations a pair."""
+    """A function that takes one step on one random batch; and its 10^9 operations per pair."""
     keras.utils.set_random_seed(config.seed)
     model = create_model(config, tf.as_dtype(config.precision))
     gflop = nominal_gflop_per_pair(model, config)
-    step = create_step(
-        model, create_optimizers(model, config), config, tf.distribute.get_strategy()
-    )
+    policies = step_policies(config, model)
+    optimizers = create_optimizers(model, config)
+    step = create_step(model, optimizers, tf.distribute.get_strategy(), **policies)
     batch = {
         key: tf.constant(images)
         for key, images in random_batch(config.batch_size, config.image_size).items()
@@ -89,7 +92,7 @@ def project_step(config: Config):
 
 
 def products(precision: str):
-    """As many matrix products at a time as keep all cores busy; and their 10^9 operations."""
+    """A function that multiplies matrices on all cores; and its 10^9 operations."""
     at_a_time = max(1, reproducibility.cores() // reproducibility.threads())
     rng = np.random.default_rng(0)
     matrices = [
@@ -101,7 +104,7 @@ def products(precision: str):
 
 
 def seconds(function) -> float:
-    """How long a call takes, until all it gives is there."""
+    """How long a call takes, until all its results are computed."""
     started = time.perf_counter()
     for value in tf.nest.flatten(function()):
         if tf.is_tensor(value):
@@ -135,8 +138,9 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--num_steps", type=int, default=10)
     parser.add_argument("--generator_updates_per_step", type=int, default=1)
-    parser.add_argument("--num_threads", type=int, default=0, help="as of train.py")
-    parser.add_argument("--deterministic", action="store_true", help="as of train.py")
+    parser.add_argument("--num_threads", type=int, default=0, help="as for train.py")
+    parser.add_argument("--conv_implementation", default="auto", choices=("auto", "plain"))
+    parser.add_argument("--deterministic", action="store_true", help="as for train.py")
     parser.add_argument("--json", action="store_true", help="print one line of JSON, last")
     arguments = parser.parse_args()
     config = Config(
@@ -144,6 +148,7 @@ def main() -> None:
         batch_size=arguments.batch_size,
         generator_updates_per_step=arguments.generator_updates_per_step,
         num_threads=arguments.num_threads,
+        conv_implementation=arguments.conv_implementation,
         deterministic=arguments.deterministic,
     )
     reproducibility.enforce(config)

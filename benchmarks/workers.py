@@ -41,6 +41,7 @@ def _secs_of_steps(precision: str, batch_size: int) -> dict:
     from discogan_tf.models import create_model
     from discogan_tf.runs import reproducibility
     from discogan_tf.training import distribution
+    from discogan_tf.training.schedules import step_policies
     from discogan_tf.training.step import create_optimizers, create_step
 
     distribute = "multi_worker" if "TF_CONFIG" in os.environ else "none"
@@ -51,8 +52,9 @@ def _secs_of_steps(precision: str, batch_size: int) -> dict:
         model = create_model(config, tf.as_dtype(precision))
         optimizers = create_optimizers(model, config)
     images = np.random.default_rng(0).integers(0, 256, (1000, 64, 64, 3), np.uint8)
-    elements = DistributedInput(strategy, config, {"a": images, "b": images}).elements()
-    step = create_step(model, optimizers, config, strategy)
+    training = {"a": images, "b": images}
+    elements = DistributedInput(strategy, config, training, updates_per_step=1).elements()
+    step = create_step(model, optimizers, strategy, **step_policies(config, model))
     for _ in range(2):
         seconds(lambda: step(next(elements)))
     found = {"steps": [seconds(lambda: step(next(elements))) for _ in range(_STEPS)]}

@@ -79,7 +79,7 @@ def test_what_cannot_be_translated_says_why(workdir, images, tmp_path):
     with pytest.raises(ConfigError, match="no run in"):
         translate(tmp_path, "handbags2shoes", images, tmp_path / "out")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no files"):
+    with pytest.raises(DataError, match="the folder is empty"):
         translate(workdir, "handbags2shoes", tmp_path / "empty", tmp_path / "out")
 
 

@@ -234,7 +234,7 @@ def _best_checkpoint(workdir: Path, name: str) -> str:
 
 
 def _checkpoint_of_step(folder: Path, step: str) -> str:
-    kept = complete_steps(folder)
+    kept = sorted(complete_steps(folder))
     if step in map(str, kept):
         return _require_uncorrupted(folder / f"step-{step}")
     raise CheckpointError(

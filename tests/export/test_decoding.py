@@ -102,9 +102,9 @@ def test_a_batch_of_all_kinds_at_once():
 
 
 def test_encoding_and_decoding_give_the_image_back():
-    pixels = np.random.default_rng(0).integers(0, 256, (3, _SIZE, _SIZE, 3), np.uint8)
-    again = _decode(encode_images(pixels.to_float(tf.constant(pixels))))
-    np.testing.assert_array_equal(pixels.to_uint8(again), pixels)
+    images = np.random.default_rng(0).integers(0, 256, (3, _SIZE, _SIZE, 3), np.uint8)
+    again = _decode(encode_images(pixels.to_float(tf.constant(images))))
+    np.testing.assert_array_equal(pixels.to_uint8(again), images)
 
 
 _JPEG = _file(_image(256, 256), "JPEG")

@@ -73,5 +73,5 @@ def test_errors_say_what_to_do(service):
             client.translate(name, [b""], version)
     with pytest.raises(ServingError, match="INVALID_ARGUMENT: image_bytes: not a JPEG"):
         client.translate("handbags2shoes", [b"text"])
-    with pytest.raises(ServingError, match="is it running there"):
+    with pytest.raises(ServingError, match="is it running"):
         create_client("grpc://127.0.0.1:1", retries=0).translate("handbags2shoes", [b""])

@@ -140,8 +140,8 @@ def test_each_bad_request_gets_its_status(server, answers):
     [
         ({"instances": [1], "inputs": [1]}, 'either "instances" or "inputs"'),
         ({"instances": 3}, "must be a list"),
-        ({"inputs": {"images": []}}, "the inputs must be 'images', not 'images'"),
-        ({"instances": [{"images": 1}, {"images": 1}]}, "the same inputs"),
+        ({"inputs": {"pictures": []}}, "the inputs must be 'images', not 'pictures'"),
+        ({"instances": [{"images": 1}, {"pictures": 1}]}, "the same inputs"),
         ({"inputs": {"images": [[0.5]]}}, r"has shape [1, 1], expected [None, 32, 32, 3]"),
         ({"inputs": {"images": [["x"]]}}, "must be numbers"),
         ({"inputs": {"images": [0.5] * 9}}, "9 entries; from 1 to 8 are accepted"),
@@ -152,11 +152,11 @@ def test_each_bad_request_gets_its_status(server, answers):
         ({"inputs": [1], "signature_name": 5}, "must be a string"),
         ({"inputs": np.full((1, 32, 32, 3), 7.0).tolist()}, "the values must be in [0, 1]"),
         ({"inputs": ["x"], "signature_name": "translate_bytes"}, "not a JPEG, PNG, GIF or WebP"),
-        ({"inputs": [{"b64": "!"}], "signature_name": "translate_bytes"}, "with base64 in it"),
-        ({"inputs": [[1]], "signature_name": "translate_bytes"}, "with base64 in it"),
+        ({"inputs": [{"b64": "!"}], "signature_name": "translate_bytes"}, "in base64"),
+        ({"inputs": [[1]], "signature_name": "translate_bytes"}, "in base64"),
     ],
 )
-def test_a_bad_request_is_told_why(url, body, reason):
+def test_a_bad_request_says_why(url, body, reason):
     status, content = _post(f"{url}:predict", body)
     assert status == 400 and reason in content["error"], content
 

@@ -1,6 +1,6 @@
-"""What a sample sheet costs: batch norm's statistics recomputed, and the drawing, on real images.
+"""The cost of a sample grid on real images: batch-norm statistics, and the grid itself.
 
-python -m benchmarks.sheets --data_dir=data
+python -m benchmarks.sample_grids --data_dir=data
 """
 
 import argparse
@@ -24,10 +24,10 @@ def main() -> None:
     config = Config(data_dir=parser.parse_args().data_dir)
     images = {
         domain: load_domain(config.data_dir, name, "train", config.image_size).images[:]
-        for domain, name in (("a", config.domain_a), ("b", config.domain_b))
+        for domain, name in config.domains.items()
     }
-    sheets = SampleGrids(create_model(config, tf.float32), config, images, images)
-    for name, work in (("statistics", sheets.reestimate_statistics), ("sheet", sheets.draw)):
+    grids = SampleGrids(create_model(config, tf.float32), config, images, images)
+    for name, work in (("statistics", grids.reestimate_statistics), ("grid", grids.make)):
         work()
         seconds = []
         for _ in range(5):
