@@ -12,7 +12,7 @@ def _requirements() -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-# The server, and the client's gRPC side. On machines with tensorflow-cpu in place of tensorflow, install
+# The server, and the gRPC client. On machines with tensorflow-cpu instead of tensorflow, install
 # tensorflow-serving-api with --no-deps.
 _SERVING = [
     "starlette>=0.46,<2",
@@ -23,7 +23,6 @@ _SERVING = [
 ]
 _ONNX = ["tf2onnx>=1.17,<1.18", "onnx>=1.18,<2", "onnxruntime>=1.22,<2"]
 _LITERT = ["ai-edge-litert>=2.0,<3"]
-_BEAM = ["apache-beam>=2.77,<3"]
 
 setup(
     name="discogan-tf",
@@ -40,7 +39,6 @@ setup(
         "serving": _SERVING,
         "onnx": _ONNX,
         "litert": _LITERT,
-        "beam": _BEAM,
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
@@ -48,7 +46,6 @@ setup(
             *_SERVING,
             *_ONNX,
             *_LITERT,
-            *_BEAM,
         ],
     },
 )

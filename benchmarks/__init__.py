@@ -1,1 +1,1 @@
-"""Side-by-side measurements. Each program interleaves what it compares, for machines are noisy."""
+"""Side-by-side measurements, interleaved because machines are noisy."""

@@ -1,11 +1,11 @@
 """Trains the chapter's program as printed on real photos, and evaluates it with the same metrics.
 
-    python -m benchmarks.against_chapter --archives=downloads --data_dir=data --batch_size=16 \
+    python -m benchmarks.against_chapter --archives=downloads --data_dir=data --batch_size=16 \\
         --num_steps=1600 --output_dir=runs/chapter_as_printed
 
 Each step takes two batches. Ten times during training it translates the prepared validation images
-and measures them with the metrics of `discogan_tf.evaluate`, twice: clipped to the range of an image,
-and wrapped around, as its program would save them. Writes metrics.jsonl and a grid of each.
+and measures them with the metrics of `discogan_tf.evaluate`, twice: clipped to the range of an
+image, and wrapped around, as its program would save them. Writes metrics.jsonl and a grid of each.
 """
 
 import argparse

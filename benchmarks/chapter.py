@@ -1,7 +1,7 @@
-"""The chapter's program as its book prints it, bugs included, in TensorFlow 2: to compare with.
+"""The chapter's program as its book prints it, bugs included, in TensorFlow 2, for comparison.
 
-Nothing here is to be copied. The marks `# As printed:` show each of the things that the project does
-otherwise, and the consequence; `against_chapter.py` trains it.
+Do not copy anything from here. The marks `# As printed:` show what the project does otherwise, and
+the consequence; `against_chapter.py` trains it.
 """
 
 import io
@@ -27,7 +27,8 @@ def read_photos(archive: Path, split: str) -> np.ndarray:
     photos = []
     for name, data in read_images(archive, (".jpg",), Limits(), LeftOut()):
         if Path(name).parent.name == split:
-            # As printed: the whole pair is scaled, then cropped, so that the drawing bleeds into the photo.
+            # As printed: the whole pair is scaled, then cropped, so that the drawing bleeds into
+            # the photo.
             pair = Image.open(io.BytesIO(data)).resize((128, 64), Image.Resampling.LANCZOS)
             # As printed: all of it in memory as float32.
             photos.append(np.asarray(pair.crop((64, 0, 128, 64)), np.float32) / 255)
@@ -63,13 +64,15 @@ class Generator(keras.Model):
         self.to_image = _conv(3, 1)
 
     def call(self, x):
-        # As printed: batch norm always uses the statistics of the batch, also when images are shown.
+        # As printed: batch norm always uses the statistics of the batch, also when images are
+        # shown.
         x = tf.nn.leaky_relu(self.encoder[0](x), 0.2)
         for conv, norm in zip(self.encoder[1:], self.encoder_norms, strict=True):
             x = tf.nn.leaky_relu(norm(conv(x), training=True), 0.2)
         for conv, norm in zip(self.decoder, self.decoder_norms, strict=True):
             x = tf.nn.relu(norm(conv(x), training=True))
-            # As printed: a reshape, which tears each place's channels into a strip four pixels long.
+            # As printed: a reshape, which tears each place's channels into a strip four pixels
+            # long.
             x = tf.reshape(x, (-1, 2 * x.shape[1], 2 * x.shape[2], x.shape[3] // 4))
         return tf.nn.relu(self.to_image(x))  # As printed: colors have no upper end.
 
@@ -175,7 +178,7 @@ def _cross_entropy(output: tf.Tensor, label: float) -> tf.Tensor:
 
 
 def as_saved(images: np.ndarray) -> np.ndarray:
-    """What its files hold: float32 [n, 64, 64, 3], 0 or greater, to the same in [0, 1], of 8 bits.
+    """What its files contain: float32 [n, 64, 64, 3], 0 or greater, to 8 bits in [0, 1].
 
     As printed: the cast wraps around, so that a value just above white is black.
     """

@@ -2,9 +2,10 @@
 
     python -m benchmarks.convolutions --precision=bfloat16 --batch_size=64
 
-Milliseconds of the result, of the gradient with respect to the input and of that with respect to the
-kernel, as many at a time as in training. The rate is the nominal one, as a share of that of large
-matrix products: it may be above 1, because multiplications with padding count, though some are skipped.
+Milliseconds of the result, of the gradient with respect to the input and of that with respect to
+the kernel, as many at a time as in training. The rate is the nominal one, as a share of that of
+large matrix products: it may be above 1, because multiplications with padding count, though some
+are skipped.
 """
 
 import argparse

@@ -1,11 +1,12 @@
-"""Measures everything, part after part, and writes one Markdown file.
+"""Runs all benchmarks one after another, and writes one Markdown file.
 
-    python -m benchmarks.everything --archive=edges2shoes.tar.gz --data_dir=data --output=measured.md
+    python -m benchmarks.everything --archive=edges2shoes.tar.gz --data_dir=data \\
+        --output=measured.md
 
-Each part is a benchmark of its own, in a process of its own, that lets what it compares take turns and
-shows medians, ranges and what limits it. The archive is a pix2pix archive; in `--data_dir` the domains of
-bags_shoes.cfg must be prepared. PyTorch's rows need PyTorch (`pip install torch`). Takes a quarter of an
-hour on two cores; nothing else should run.
+Each runs in its own process, interleaves what it compares, and shows medians, ranges and limits.
+The archive is a pix2pix archive; in `--data_dir` the domains of bags_shoes.cfg must be prepared.
+PyTorch's rows need PyTorch (`pip install torch`). It takes a quarter of an hour on two cores;
+nothing else should run.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""How far Fréchet and kernel distance are from direct computations in float64.
+"""Errors of Fréchet and kernel distance against direct computations in float64.
 
     python -m benchmarks.feature_distances
 
-The direct ones take the covariances' matrix square root by eigenvectors, and the kernel for one pair of
-images after another. Features are 2,048 numbers an image, not negative and unevenly large, as a
-network's are.
+The direct ones take the covariances' matrix square root by eigenvectors, and the kernel for one
+pair of images after another. Features are 2,048 numbers per image, not negative and unevenly
+large, as a network's are.
 """
 
 import time
@@ -44,7 +44,8 @@ def _direct_kernel(one: np.ndarray, other: np.ndarray) -> float:
 def main() -> None:
     rng = np.random.default_rng(0)
     print(
-        f"{'images':>8}  {'distance':>8}  {'value':>12}  {'relative error':>14}  seconds here / directly"
+        f"{'images':>8}  {'distance':>8}  {'value':>12}  {'relative error':>14}  seconds here / "
+        "directly"
     )
     for count in _COUNTS:
         scales = rng.lognormal(-1, 1, (2, _SIZE))
@@ -62,7 +63,8 @@ def main() -> None:
                 secs.append(time.perf_counter() - started)
             error = abs(found[0] - found[1]) / abs(found[1])
             print(
-                f"{count:8}  {name:>8}  {found[1]:12.6g}  {error:14.1e}  {secs[0]:.2f} / {secs[1]:.2f}",
+                f"{count:8}  {name:>8}  {found[1]:12.6g}  {error:14.1e}  {secs[0]:.2f} / "
+                f"{secs[1]:.2f}",
                 flush=True,
             )
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.growth --output=growth.png
 
-Each point is measured in a process of its own: the training step of the project, on images of noise, with
-the most memory that the process ever took; and loading a prepared data set to the first batch, from memory
-and from the disk. Takes about ten minutes, and 3 GB of a temporary folder.
+Each point is measured in its own process: the training step, on images of noise, with the peak
+memory of the process; and loading a prepared data set to the first batch, from memory and from
+disk. It takes about ten minutes, and 3 GB of a temporary folder.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _STEPS = 5
 
 
 def _step(precision: str, batch_size: int, image_size: int) -> dict:
-    """Of this process: pairs per second, and peak memory in MiB."""
+    """Pairs per second and peak memory in MiB of this process."""
     from benchmarks.training_step import project_step, seconds
     from discogan_tf.config import Config
     from discogan_tf.runs import reproducibility
@@ -50,7 +50,7 @@ def _in_a_process(module: str, *flags: str) -> dict:
 
 
 def measure(precision: str) -> dict[str, dict[int, dict]]:
-    """Of "batch_size", "image_size", "in_memory" and "on_disk": its values -> what was found."""
+    """Of "batch_size", "image_size", "in_memory" and "on_disk": value -> its measurements."""
 
     def step(batch_size, image_size):
         shape = f"{batch_size},{image_size}"
@@ -69,7 +69,7 @@ def measure(precision: str) -> dict[str, dict[int, dict]]:
 
 
 def table(found: dict) -> str:
-    """Markdown."""
+    """The measurements as Markdown."""
     lines = [
         "| what grows | | pairs/s | MiB at the peak | s to the first batch |",
         "|---|---|---|---|---|",
@@ -95,7 +95,7 @@ def table(found: dict) -> str:
 
 
 def draw(found: dict, path: Path) -> None:
-    """Three columns, what grows; two rows, time and memory."""
+    """The figure: one column for each kind of growth; rows for time and memory."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 6), layout="constrained")

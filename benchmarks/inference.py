@@ -2,8 +2,9 @@
 
     python -m benchmarks.inference --data_dir=data
 
-The exported graph, folded and with constant weights, as it is served; and `evaluate` of 200 images each
-way with all metrics, beside their translations alone. The networks are untrained, which is as fast.
+The exported graph, folded and with constant weights, as it is served; and `evaluate` of 200 images
+each way with all metrics, beside their translations alone. The networks are untrained, which makes
+no difference to the speed.
 """
 
 import argparse

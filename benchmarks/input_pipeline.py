@@ -2,9 +2,9 @@
 
     python -m benchmarks.input_pipeline --data_dir=data --batch_size=64 --rounds=5
 
-All take turns on the same cores, on the prepared domains of bags_shoes.cfg. A pair is one image of each
-domain: 24,576 bytes are read for it and 98,304 written, as floats, and its limit is NumPy doing just that
-in one thread.
+All are interleaved on the same cores, on the prepared domains of bags_shoes.cfg. A pair is one
+image of each domain: 24,576 bytes are read for it and 98,304 written, as floats, and the limit is
+NumPy doing just that in one thread.
 """
 
 import argparse

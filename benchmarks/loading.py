@@ -1,10 +1,10 @@
-"""How long a large prepared domain takes to load for training, and how much memory; and from the disk.
+"""Time and memory to load a large prepared domain for training, in memory and from disk.
 
     python -m benchmarks.loading --images=200000
 
-Writes a domain of that many images of noise into a temporary folder, then loads it as training does and
-takes batches: once held in memory, once read from the disk. Each in a process of its own, whose most
-memory, TensorFlow's included, is told beside that of TensorFlow alone.
+Writes a domain of that many images of noise into a temporary folder, then loads it as training
+does and takes batches: once held in memory, once read from disk. Each runs in its own process,
+whose peak memory, including TensorFlow's, is printed beside that of TensorFlow alone.
 """
 
 import argparse
@@ -91,9 +91,9 @@ def main() -> None:
             found = json.loads(done.stdout.splitlines()[-1])
             sums.append(found["sums"])
             print(
-                f"{words}: first batch after {found['secs']:.1f} s, "
-                f"then {found['pairs_per_sec']:,.0f} pairs/s; "
-                f"at most {found['peak_mib']} MiB, of which TensorFlow alone {found['tensorflow_mib']}"
+                f"{words}: first batch after {found['secs']:.1f} s, then "
+                f"{found['pairs_per_sec']:,.0f} pairs/s; at most {found['peak_mib']} MiB, of which "
+                f"TensorFlow alone {found['tensorflow_mib']}"
             )
         print("the same batches" if sums[0] == sums[1] else "OTHER BATCHES")
 

@@ -3,9 +3,9 @@
     python -m benchmarks.on_paper --batch_size=64
 
 Counts, for one step in bfloat16: arithmetic operations; the bytes that TensorFlow's operations read
-and write, if none are fused; the number of operations; and what replicas sum. Divides by the numbers
-of a data sheet and by named guesses. The largest of the three times is the least that a step can take;
-XLA fuses operations and so saves bytes and launches.
+and write, if none are fused; the number of operations; and what replicas sum. Divides by the
+numbers of a data sheet and by named guesses. The largest of the three times is the least that a
+step can take; XLA fuses operations and so saves bytes and launches.
 """
 
 import argparse
@@ -25,18 +25,26 @@ from discogan_tf.training.step import create_optimizers, create_step
 _FLOPS, _MEMORY, _NVLINK = 989e12, 3.35e12, 450e9
 # A network card of 400 Gbit/s for each card.
 _NETWORK = 50e9
-# Guesses: time between the starts of two small operations; for a sum of few numbers within a machine,
-# and over the network.
+# Guesses: time between the starts of two small operations; for a sum of few numbers within a
+# machine, and over the network.
 _LAUNCH, _SUM_NEAR, _SUM_FAR = 4e-6, 20e-6, 60e-6
 # Operations that only name or reshape tensors.
 _FREE = {
-    "Const", "ExpandDims", "Identity", "IdentityN", "Placeholder", "ReadVariableOp", "Reshape", "Squeeze",
-    "PartitionedCall", "StatefulPartitionedCall",
-}  # fmt: skip
+    "Const",
+    "ExpandDims",
+    "Identity",
+    "IdentityN",
+    "Placeholder",
+    "ReadVariableOp",
+    "Reshape",
+    "Squeeze",
+    "PartitionedCall",
+    "StatefulPartitionedCall",
+}
 
 
 def count(batch_size: int) -> dict[str, float]:
-    """Of a step: "flop", "bytes", "launches", "numbers" (of all gradients), "sums" (batch norm's)."""
+    """Work of a step: "flop", "bytes", "launches", "numbers" (of gradients), "sums" (batch norm)."""
     config = Config(precision="bfloat16", batch_size=batch_size, conv_implementation="plain")
     model = create_model(config, tf.bfloat16)
     policies = step_policies(config, model)
@@ -99,8 +107,9 @@ def main() -> None:
         secs = 2 * (cards - 1) / cards * gradient / rate + work["sums"] * latency
         share, whole = secs / (alone + secs), alone + secs
         print(
-            f"| {cards} cards | {gradient / 1e6:.0f} MB of gradients, {work['sums']} sums of batch norm "
-            f"| {whole * 1e3:.1f}: {cards * batch_size / whole:,.0f} pairs/s, {share:.0%} communication |"
+            f"| {cards} cards | {gradient / 1e6:.0f} MB of gradients, {work['sums']} sums of batch "
+            f"norm | {whole * 1e3:.1f}: {cards * batch_size / whole:,.0f} pairs/s, {share:.0%} "
+            "communication |"
         )
 
 

@@ -2,11 +2,11 @@
 
     python -m benchmarks.overhead --data_dir=data
 
-Trains as `train.py` does, on the prepared domains of bags_shoes.cfg, but with a step that only takes
-its batch and all variables, and returns as many losses as the real one: what remains is everything
-else. It is timed from step 200 to step 2,200, in pieces of 200. Images come in batches of 2, so that
-making them does not count. Before that, real steps alternate with waiting for batches of 64, which are
-made meanwhile.
+Trains as `train.py` does, on the prepared domains of bags_shoes.cfg, but with a step that only
+takes its batch and all variables, and returns as many losses as the real one: what remains is
+everything else. It is timed from step 200 to step 2,200, in pieces of 200. Images come in batches
+of 2, so that making them does not count. Before that, real steps alternate with waiting for batches
+of 64, which are made meanwhile.
 """
 
 import argparse
@@ -136,7 +136,8 @@ def main() -> None:
     for kind, times in found.items():
         print(f"| {kind} | {statistics.median(times):.2f} ({min(times):.2f} to {max(times):.2f}) |")
     print(
-        f"\nOf all the time of such steps, {sum(waits) / (sum(waits) + sum(takes)):.2%} was waiting."
+        f"\nOf all the time of such steps, {sum(waits) / (sum(waits) + sum(takes)):.2%} was "
+        "waiting."
     )
 
 

@@ -1,14 +1,14 @@
-"""How fast an archive is prepared, beside the chapter's extraction and what reading and decoding allow.
+"""Speed of preparing an archive, beside the chapter's extraction and the limit of decoding.
 
     python -m benchmarks.preparation --archive=edges2shoes.tar.gz --repeat=10 --rounds=3
 
-All take turns on the same cores. The archive is made larger by repeating its pairs under other names, for
-preparing a thousand takes less than a second. The chapter's program is given the pairs as files, and one
-process: decode, scale the pair, crop, save. Of what is prepared here, `photo` is the same half.
+All are interleaved on the same cores. The archive is enlarged by repeating its pairs under other
+names, because a thousand take less than a second. The chapter's program gets the pairs as files,
+and one process: decode, scale the pair, crop, save. Its result corresponds to `photo` here.
 
     python -m benchmarks.preparation --archive=edges2shoes.tar.gz --pairs=60000
 
-prepares so many instead, once, in a process of its own, and tells the most memory that it took.
+prepares so many instead, once, in its own process, and prints its peak memory.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def _chapter(files: list[Path], folder: Path) -> None:
 
 
 def _decode(pairs: list[bytes]) -> None:
-    """Nothing but decoding, scaled within the JPEG transform."""
+    """Decodes only, scaled within the JPEG transform."""
     for data in pairs:
         decode_jpeg(data, 2 * _SIZE, _SIZE)
 
@@ -114,7 +114,8 @@ def _side_by_side(pairs: list[bytes], repeat: int, rounds: int) -> None:
         shown = f"{statistics.median(allowed):.2f}" if kind.startswith("photo") else ""
         print(
             f"| {words} | {statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f}) "
-            f"| {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | {shown} |"
+            f"| {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | {shown} "
+            "|"
         )
     print(
         f"\nReading and decoding alone, shared out on {cores} cores: "

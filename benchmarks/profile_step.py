@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, by kinds of operations, as TensorFlow's profiler sees it.
+"""Where the time of a training step goes, by kinds of operations, from TensorFlow's profiler.
 
     python -m benchmarks.profile_step --precision=bfloat16 --batch_size=64
 

@@ -1,10 +1,10 @@
-"""How far a prepared photo is from the exact area mean of the archive's, in float64.
+"""Error of a prepared photo against the exact area mean of the archive's, in float64.
 
     python -m benchmarks.scaling --archive=edges2shoes.tar.gz
 
-Beside it the chapter's way, which scales the whole pair by Lanczos's filter and crops then. A shift, in
-pixels of the prepared size, is what best explains the differences by the slopes of the exact image
-(least squares over all photos); a color cast is the mean difference of a channel.
+Beside it the chapter's way, which scales the whole pair with Lanczos's filter and then crops. The
+shift, in pixels of the prepared size, is what best explains the differences by the gradient of the
+exact image (least squares over all photos); the color cast is the mean difference of a channel.
 """
 
 import argparse
@@ -31,7 +31,8 @@ class _Differences:
         difference = found.astype(np.float64) - exact
         self.means.append(np.abs(difference).mean())
         self.casts.append(difference.mean((0, 1)))
-        # Shifted by (dx, dy), an image loses dx times its slope to the right and dy times that downwards.
+        # Shifted by (dx, dy), an image loses dx times its slope to the right and dy times that
+        # downwards.
         slopes = np.stack([-np.gradient(exact, axis=axis).ravel() for axis in (1, 0)])
         self._products += slopes @ slopes.T
         self._responses += slopes @ difference.ravel()
@@ -40,8 +41,9 @@ class _Differences:
         shift = np.linalg.solve(self._products, self._responses)
         cast = " ".join(f"{value:+.2f}" for value in np.mean(self.casts, axis=0))
         return (
-            f"mean absolute difference {np.mean(self.means):.2f} of 255, {np.max(self.means):.2f} on the "
-            f"worst; shift {shift[0]:+.4f} right, {shift[1]:+.4f} down; cast {cast} (red, green, blue)"
+            f"mean absolute difference {np.mean(self.means):.2f} of 255, {np.max(self.means):.2f} "
+            f"on the worst; shift {shift[0]:+.4f} right, {shift[1]:+.4f} down; cast {cast} (red, "
+            "green, blue)"
         )
 
 

@@ -1,10 +1,10 @@
-"""The server under good and bad requests at once: does it stay up, flat in memory, and right?
+"""The server under good and bad requests at once: whether it stays up, correct, and flat in memory.
 
     python -m benchmarks.serving_faults --export_dir=exported --seconds=600
 
-Starts a server of its own. Some threads ask for golden answers all the time and compare them; others
-send what goes wrong in the world. Exit status 1 if the server ends, a good request fails or gives
-another image, a bad one gets a status other than it should, or memory grows by more than 5 %.
+Starts its own server. Some threads continuously request golden answers and compare them; others
+send bad requests. Exit status 1 if the server ends, a good request fails or returns another image,
+a bad one gets a wrong status, or memory grows by more than 5 %.
 """
 
 import argparse
@@ -71,7 +71,7 @@ class Server:
         return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) / 1024
 
     def raw(self, content: bytes, wait_secs: float = _BODY_TIMEOUT_SECS + 8) -> int:
-        """Sends bytes as they are and gives the status answered; 0 for none."""
+        """Sends bytes as they are. Returns the status of the answer; 0 for none."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=wait_secs) as connection:
             connection.sendall(content)
             answer = connection.recv(4096)
@@ -79,7 +79,7 @@ class Server:
 
 
 def bad_requests(server: Server, name: str, image: bytes) -> dict:
-    """What goes wrong -> (a function that sends it and gives the status, the status due).
+    """Kind of bad request -> (a function that sends it and returns the status, expected status).
 
     Args:
       server: Where to.
@@ -159,7 +159,7 @@ def bad_requests(server: Server, name: str, image: bytes) -> dict:
 
 
 def run(server: Server, version_folder: Path, seconds: float) -> dict:
-    """Good and bad requests for a while; the report."""
+    """Sends good and bad requests for a while. Returns the report."""
     from discogan_tf.export.golden import read_golden
     from discogan_tf.serving.client import create_client
 
@@ -255,13 +255,13 @@ def _png(width: int, height: int) -> bytes:
 
 
 def _jpeg_of(jpeg: bytes, width: int, height: int) -> bytes:
-    """A JPEG that claims another size than it has."""
+    """A JPEG that declares another size than it has."""
     place = jpeg.index(b"\xff\xc0") + 5
     return jpeg[:place] + struct.pack(">HH", height, width) + jpeg[place + 4 :]
 
 
 def _gif_frame(width: int, height: int) -> bytes:
-    """A GIF of a few bytes that claims any size."""
+    """A GIF of a few bytes that declares any size."""
     screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
     return screen + b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x02\x44\x01\x00;"
 

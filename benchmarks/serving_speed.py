@@ -1,12 +1,12 @@
-"""Speed of one translation on the processor: the exported graph beside the training graph, PyTorch,
-ONNX Runtime and LiteRT, all with the weights of one run.
+"""Speed of one translation on the CPU in several runtimes, all with the weights of one run.
 
     pip install -e .[dev] torch
     python -m benchmarks.serving_speed --workdir=runs/bags_shoes
 
-All are first held against each other, and then take turns in one process: every runtime once, with a
-pause in which the threads of the one before go to sleep, then every runtime again. All compute in
-float32 with the threads they take by default; PyTorch has its images channels-last.
+The exported graph, the training graph, PyTorch, ONNX Runtime and LiteRT. First their results are
+compared. Then they are interleaved in one process, with a pause in which the threads of the one
+before go to sleep. All compute in float32 with their default number of threads; PyTorch has its
+images channels-last.
 """
 
 import argparse
@@ -73,7 +73,8 @@ def _pytorch(folded):
     def convolution(layer):
         kernel, bias = layer.kernel, layer.bias
         if layer.name.startswith("decode"):
-            # Depth to space: TensorFlow has the place first and then the channel, PyTorch the reverse.
+            # Depth to space: TensorFlow has the place first and then the channel, PyTorch the
+            # reverse.
             order = np.arange(kernel.shape[-1]).reshape(4, -1).T.ravel()
             kernel, bias = kernel[..., order], bias[order]
         weight = torch.tensor(kernel.transpose(3, 2, 0, 1)).contiguous(

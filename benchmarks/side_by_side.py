@@ -1,9 +1,10 @@
-"""One bag translated in memory, by a server and by ONNX Runtime: a sheet to look at, and the differences.
+"""Translations in memory, by a server and by ONNX Runtime: a grid to look at, and the differences.
 
-    python -m benchmarks.side_by_side --workdir=runs/bags_shoes --export_dir=exported --output=sheet.png
+    python -m benchmarks.side_by_side --workdir=runs/bags_shoes --export_dir=exported \\
+        --output=grid.png
 
-The export must have been made with --formats=saved_model,onnx, from the run's last checkpoint. A server
-of this project is started for it, or --url names one.
+The export must have been made with --formats=saved_model,onnx, from the run's last checkpoint. The
+program starts a server for it, unless --url names one.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""How long programs take to answer `--help`, and training to its first step.
+"""Time of programs to answer `--help`, and of training to its first step.
 
     python -m benchmarks.start_up --data_dir=data
 
-Training is that of bags_shoes.cfg, from prepared images, in processes of their own. Beside them stand an
-empty Python program and one that imports TensorFlow: nothing here starts faster.
+Training is that of bags_shoes.cfg, from prepared images, in its own process. For comparison: an
+empty Python program and one that imports TensorFlow.
 """
 
 import argparse
@@ -64,8 +64,10 @@ def main() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     commands = {f"`{' '.join(program)} --help`": [*program, "--help"] for program in _PROGRAMS}
     commands = {
-        "an empty program": ["-c", ""], "importing TensorFlow": ["-c", "import tensorflow"], **commands
-    }  # fmt: skip
+        "an empty program": ["-c", ""],
+        "importing TensorFlow": ["-c", "import tensorflow"],
+        **commands,
+    }
     found = {name: [] for name in commands}
     firsts = {batch_size: [] for batch_size in (16, 64)}
     for number in range(values.rounds):

@@ -3,9 +3,9 @@
     pip install torch==2.13.0
     python -m benchmarks.step_comparison --precision=bfloat16 --batch_size=64 --rounds=5
 
-Without PyTorch its rows are left out. Two rows are the chapter's schedule, two updates of the generators a
-step: the chapter's own order of work, in float32 as it is printed, and this project's. Compiling takes
-minutes.
+Without PyTorch its rows are left out. Two rows have the chapter's schedule, two updates of the
+generators per step: the chapter's own program, in float32 as printed, and this project's. Compiling
+takes minutes.
 """
 
 import argparse
@@ -52,8 +52,8 @@ def compare(precision: str, batch_size: int, rounds: int) -> tuple[dict, dict, l
     """Seconds of each round.
 
     Returns:
-      Name -> seconds of its steps; name -> 10^9 operations a pair, of the project's own; and the rate of
-      matrix products, 10^9 operations a second, measured after each step.
+      Name -> seconds of its steps; name -> 10^9 operations per pair, of the project's own; and the
+      rate of matrix products, 10^9 operations per second, measured after each step.
     """
     config = Config(precision=precision, batch_size=batch_size)
     reproducibility.enforce(config)
@@ -74,7 +74,7 @@ def compare(precision: str, batch_size: int, rounds: int) -> tuple[dict, dict, l
 
 
 def table(batch_size: int, found: dict, gflop: dict, rates: list[float]) -> str:
-    """Markdown: medians and ranges, and what they are to each other and to matrix products."""
+    """Markdown: medians and ranges, in relation to each other and to matrix products."""
     speeds = {name: [batch_size / second for second in times] for name, times in found.items()}
     middle = {name: statistics.median(values) for name, values in speeds.items()}
     best = max((middle[name] for name in middle if name.startswith("PyTorch")), default=None)

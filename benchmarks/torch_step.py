@@ -1,9 +1,10 @@
-"""The same networks, losses and batch in PyTorch, to measure the training step against. Needs PyTorch.
+"""The same networks, losses and batch in PyTorch, to compare the training step with. Needs PyTorch.
 
-Three ways to write it: `eager`; `channels_last`, the same with the memory layout that its convolutions like
-best; `compiled`, the latter through torch.compile. The first two share the discriminators' pass over drawn
-images between both sides, as this project does. A compiled function always computes the gradients of all
-its inputs, so that the third computes each side by itself, the drawn images taken over from the other.
+Three variants: `eager`; `channels_last`, the same with the memory layout that its convolutions
+prefer; `compiled`, the latter through torch.compile. The first two share the discriminators' pass
+over translations between both sides, as this project does. A compiled function always computes the
+gradients of all its inputs, so the third computes each side by itself, with the translations of the
+other.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ _ENCODER, _DECODER, _DISCRIMINATOR = (32, 64, 128, 256), (128, 64, 32, 16), (32,
 
 
 def _norm(features: int, flat: bool = False) -> nn.Module:
-    """With the statistics of the batch alone, as here: no averages to keep."""
+    """With the statistics of the batch alone, without moving averages, as in this project."""
     return (nn.BatchNorm1d if flat else nn.BatchNorm2d)(
         features, eps=1e-3, track_running_stats=False
     )

@@ -27,9 +27,9 @@ from discogan_tf.training.step import create_optimizers, create_step
 
 # Matrices that exceed the caches, as the larger layers do.
 _MATRIX_SIZE = 2048
-# Forward passes that an update amounts to; a gradient with respect to weights or inputs counts as one.
-# Both sides: each generator runs twice, with both gradients; each discriminator runs on real images and
-# on translations, with both gradients for itself and one for the generators.
+# Forward passes that an update amounts to; a gradient with respect to weights or inputs counts as
+# one. Both sides: each generator runs twice, with both gradients; each discriminator runs on real
+# images and on translations, with both gradients for itself and one for the generators.
 _PASSES_OF_BOTH = {"generator": 12, "discriminator": 14}
 # The generators alone: the discriminators run on translations, with one gradient.
 _PASSES_OF_GENERATORS = {"generator": 12, "discriminator": 4}

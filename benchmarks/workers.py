@@ -1,12 +1,12 @@
-"""Two processes against one on the cores of this machine, and what they lose by talking to each other.
+"""Two processes against one on the cores of this machine, and the cost of their communication.
 
     python -m benchmarks.workers --precision=bfloat16 --batch_size=64 --rounds=2
 
-Three ways take turns, each in processes of its own: one process with all cores and the whole batch; two
-workers with half of the cores and half of the batch each, which add up their gradients and share batch
-norm's statistics; and two processes with the same halves that know nothing of each other. The workers
-also do nothing but the sums of a step, one after another: that is communication. What else they take
-longer is waiting for each other, and batch norm, which two operations compute instead of one.
+Three ways are interleaved, each in its own processes: one process with all cores and the whole
+batch; two workers with half of the cores and of the batch each, which sum their gradients and share
+batch-norm statistics; and two independent processes with the same halves. The workers also compute
+nothing but the sums of a step, one after another: that is communication. The rest of the difference
+is waiting for each other, and batch norm, which takes two operations instead of one.
 """
 
 import argparse
@@ -26,10 +26,10 @@ _STEPS = 8
 
 
 def _secs_of_steps(precision: str, batch_size: int) -> dict:
-    """In this process; as one of several workers where TF_CONFIG says so.
+    """In this process, as one of several workers if TF_CONFIG says so.
 
     Returns:
-      "steps": seconds of each; of workers also "sums": how many numbers each sum of a step adds up, and
+      "steps": seconds of each; of workers also "sums": how many numbers each sum of a step has, and
       "secs_of_sums": seconds of all those sums alone, several times.
     """
     import numpy as np
@@ -80,7 +80,7 @@ def _secs_of_steps(precision: str, batch_size: int) -> dict:
 
 
 def _run(commands: list[list[str]], addresses: list[str], cores: list[set[int]]) -> list[dict]:
-    """What processes found that ran at the same time; as workers, if there are addresses."""
+    """The results of processes that run at the same time, as workers if there are addresses."""
     processes = []
     for index, (command, share) in enumerate(zip(commands, cores, strict=True)):
         cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
@@ -95,7 +95,7 @@ def _run(commands: list[list[str]], addresses: list[str], cores: list[set[int]])
 
 
 def compare(precision: str, batch_size: int, rounds: int) -> dict[str, list[dict]]:
-    """What each process found: of "one", "workers" and "strangers"."""
+    """The results of each process: of "one", "workers" and "strangers"."""
 
     def command(size):
         return [
@@ -142,9 +142,9 @@ def main() -> None:
     sums = found["workers"][0]["sums"]
     alone = statistics.median(secs for each in found["workers"] for secs in each["secs_of_sums"])
     print(
-        f"\nA step adds up {len(sums)} times over all workers, {sum(sums):,} numbers in all. These sums "
-        f"alone take {alone * 1e3:.0f} ms, {alone / middle['workers']:.0%} of the workers' step of "
-        f"{middle['workers'] * 1e3:.0f} ms; that of processes that do not talk takes "
+        f"\nA step adds up {len(sums)} times over all workers, {sum(sums):,} numbers in all. These "
+        f"sums alone take {alone * 1e3:.0f} ms, {alone / middle['workers']:.0%} of the workers' "
+        f"step of {middle['workers'] * 1e3:.0f} ms; that of processes that do not talk takes "
         f"{middle['strangers'] * 1e3:.0f} ms."
     )
 

@@ -1,4 +1,4 @@
-"""Prepares images for training: `python -m data_prep pix2pix|beam|folder|sample|check`."""
+"""Prepares images for training: `python -m data_prep pix2pix|folder|sample|check`."""
 
 import argparse
 import re
@@ -24,30 +24,26 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     sources = argparse.ArgumentParser(add_help=False)
     for name, words in (
-        ("max_bytes", "an archive may unpack to"),
+        ("max_bytes", "bytes that an archive unpacks to"),
         ("max_members", "members of an archive, or files of a folder"),
         ("max_image_bytes", "bytes of one image's file"),
         ("max_pixels", "pixels of one image"),
     ):
         default = getattr(Limits(), name)
         sources.add_argument(
-            f"--{name}", type=int, default=default, help=f"at most so many: {words} ({default:,})"
+            f"--{name}", type=int, default=default, help=f"limit: {words} ({default:,})"
         )
 
     pix2pix = commands.add_parser(
         "pix2pix", parents=[common, sources], help="archives of pairs such as edges2shoes"
     )
     _define_pix2pix(pix2pix)
-    beam = commands.add_parser(
-        "beam", parents=[common, sources],
-        help="many archives of pairs to one data set, by Apache Beam, whose own options follow: "
-        "--runner=DirectRunner --direct_num_workers=0 --direct_running_mode=multi_processing",
-    )  # fmt: skip
-    _define_beam(beam)
     folder = commands.add_parser("folder", parents=[common, sources], help="a folder of images")
     _define_folder(folder)
     sample = commands.add_parser(
-        "sample", parents=[common], help="draw handbags and shoes, and prepare them: no download"
+        "sample",
+        parents=[common],
+        help="generate a synthetic sample of handbags and shoes, without a download",
     )
     sample.add_argument(
         "--num_train", type=int, default=1000, help="training pairs of each kind (1000)"
@@ -55,8 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--num_val", type=int, default=100, help="validation pairs of each (100)")
     check = commands.add_parser(
         "check", parents=[common, sources],
-        help="examine what is prepared, or a source that is not: what is wrong and what to do. Exit status "
-        "0 if nothing is, 3 for warnings, 1 for errors",
+        help="examine prepared domains, or a source: what is wrong and what to do. Exit status: 0 "
+        "if all is well, 3 for warnings, 1 for errors",
     )  # fmt: skip
     _define_check(check)
     return parser
@@ -69,12 +65,17 @@ def _define_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--archive", type=Path, help="a pix2pix archive instead")
     parser.add_argument("--images", type=Path, help="a folder of images instead")
     parser.add_argument(
-        "--photo_side", choices=("left", "right"), help="of the archive (as known, or right)"
+        "--photo_side",
+        choices=("left", "right"),
+        help="side of the photos in the archive (as known, or right)",
     )
     parser.add_argument(
-        "--sheet", type=Path, default=Path("check.png"), help="the contact sheet (check.png)"
+        "--sheet",
+        type=Path,
+        default=Path("check.png"),
+        help="file of the contact sheet (check.png)",
     )
-    parser.add_argument("--json", action="store_true", help="print the report for programs")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def _define_pix2pix(parser: argparse.ArgumentParser) -> None:
@@ -86,36 +87,20 @@ def _define_pix2pix(parser: argparse.ArgumentParser) -> None:
     _define_form(parser)
     parser.add_argument(
         "--download", default=[], action="append", metavar="NAME", choices=KNOWN_SETS,
-        help=f"fetch one of {', '.join(KNOWN_SETS)}; repeat for several",
+        help=f"download one of {', '.join(KNOWN_SETS)}; repeat for several",
     )  # fmt: skip
-    parser.add_argument("--sha256", help="what the one downloaded archive must have")
-
-
-def _define_beam(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", required=True, help="name of the data set")
-    parser.add_argument(
-        "--archive",
-        type=Path,
-        required=True,
-        action="append",
-        help="an archive; repeat for all of them",
-    )
-    _define_form(parser)
+    parser.add_argument("--sha256", help="digest that the one downloaded archive must have")
 
 
 def _define_form(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--halves",
         default="",
-        help="which halves to prepare, by comma: photo, edges (all)",
+        help="which halves to prepare, separated by commas: photo, edges (all)",
         metavar="HALF,HALF",
     )
-    parser.add_argument(
-        "--photo_side", choices=("left", "right"), help="where the photo is (right)"
-    )
-    parser.add_argument(
-        "--drawing", help="name of the half that is no photo (edges, or what is known)"
-    )
+    parser.add_argument("--photo_side", choices=("left", "right"), help="side of the photo (right)")
+    parser.add_argument("--drawing", help="name of the other half (edges, or as known)")
     parser.add_argument(
         "--thicken_edges", action=argparse.BooleanOptionalAction, default=True,
         help="make lines two pixels thicker before scaling, as in the paper authors' code",
@@ -127,14 +112,14 @@ def _define_folder(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--name", required=True, help="name of the domain")
     parser.add_argument(
-        "--images", type=Path, required=True, help="the folder, looked through at any depth"
+        "--images", type=Path, required=True, help="the folder, searched at any depth"
     )
     parser.add_argument("--val_images", type=Path, help="a second folder with validation images")
     parser.add_argument(
         "--val_share",
         type=float,
         default=0.1,
-        help="part of the images for validation without that (0.1)",
+        help="fraction of the images for validation without --val_images (0.1)",
     )
     parser.add_argument(
         "--fit", choices=FITS, default="crop", help="how images become square (crop)"
@@ -148,7 +133,7 @@ def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
     from data_prep.prepared import is_prepared
 
     if not arguments.archive and not arguments.download:
-        raise PreparationError("name what to prepare: --archive=FILE or --download=NAME")
+        raise PreparationError("give --archive=FILE or --download=NAME")
     if arguments.sha256 and len(arguments.download) != 1:
         raise PreparationError("--sha256 is for one --download")
     downloads = {arguments.data_dir / f"{name}.tar.gz": name for name in arguments.download}
@@ -172,27 +157,19 @@ def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
         prepare_archive(archive, arguments.data_dir, arguments.image_size, form, _limits(arguments))
 
 
-def _prepare_beam(arguments: argparse.Namespace) -> None:
-    from data_prep.known_sets import pair_form
-    from data_prep.prepare import prepare_by_beam
-
-    form = pair_form(
-        Path(f"{arguments.name}.tar.gz"), arguments.halves, arguments.photo_side, arguments.thicken_edges,
-        arguments.drawing,
-    )  # fmt: skip
-    prepare_by_beam(
-        arguments.archive, arguments.name, arguments.data_dir, arguments.image_size, form,
-        _limits(arguments), arguments.of_beam,
-    )  # fmt: skip
-
-
 def _prepare_folder(arguments: argparse.Namespace) -> None:
     from data_prep.prepare import prepare_images
 
     prepare_images(
-        arguments.images, arguments.val_images, arguments.val_share, arguments.data_dir, arguments.name,
-        arguments.image_size, arguments.fit, _limits(arguments),
-    )  # fmt: skip
+        arguments.images,
+        arguments.val_images,
+        arguments.val_share,
+        arguments.data_dir,
+        arguments.name,
+        arguments.image_size,
+        arguments.fit,
+        _limits(arguments),
+    )
 
 
 def _prepare_sample(arguments: argparse.Namespace) -> None:
@@ -211,7 +188,7 @@ def _check(arguments: argparse.Namespace) -> int:
     archive, images, size = arguments.archive, arguments.images, arguments.image_size
     shown = arguments.sheet, arguments.json
     if bool(archive) + bool(images) + bool(arguments.domain) > 1:
-        raise PreparationError("--domain, --archive and --images: one at a time")
+        raise PreparationError("--domain, --archive and --images: give only one")
     if arguments.photo_side and not archive:
         raise PreparationError("--photo_side is for --archive")
     if archive:
@@ -240,7 +217,6 @@ def _limits(arguments: argparse.Namespace) -> Limits:
 
 _COMMANDS = {
     "pix2pix": _prepare_pix2pix,
-    "beam": _prepare_beam,
     "folder": _prepare_folder,
     "sample": _prepare_sample,
     "check": _check,
@@ -249,9 +225,7 @@ _COMMANDS = {
 
 def main() -> None:
     parser = _parser()
-    arguments, arguments.of_beam = parser.parse_known_args()
-    if arguments.of_beam and arguments.command != "beam":
-        parser.error(f"unrecognized arguments: {' '.join(arguments.of_beam)}")
+    arguments = parser.parse_args()
     try:
         sys.exit(_COMMANDS[arguments.command](arguments))
     except PreparationError as error:

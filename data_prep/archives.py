@@ -17,7 +17,7 @@ from data_prep.tar_stream import Member, TarError, read_tar
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
 _TOLD_EVERY = 64
-# As long as a path may be on Linux.
+# The length limit of paths on Linux.
 _LONGEST_NAME = 4096
 
 
@@ -32,13 +32,14 @@ def read_images(
     """Yields (name, content) of the files with one of the suffixes, with a progress bar.
 
     Args:
-      archive: A tar archive, or one in gzip.
+      archive: A tar archive, compressed with gzip or not.
       suffixes: Endings of names, in lower case.
-      limits: What the archive may ask for.
-      left_out: Gets every other member but folders.
+      limits: Bounds on the archive.
+      left_out: Collects every other member except folders.
 
     Raises:
-      PreparationError: if the archive is missing, no tar archive, damaged, cut short or over a limit.
+      PreparationError: if the archive is missing, not a tar archive, corrupt, truncated or over a
+        limit.
     """
     try:
         size = archive.stat().st_size
@@ -46,12 +47,16 @@ def read_images(
             file = stack.enter_context(archive.open("rb"))
             bar = stack.enter_context(
                 tqdm(
-                    desc=f"Reading {archive.name}", total=size, unit="B", unit_scale=True, mininterval=0.5,
+                    desc=f"Reading {archive.name}",
+                    total=size,
+                    unit="B",
+                    unit_scale=True,
+                    mininterval=0.5,
                     delay=1,
                 )
-            )  # fmt: skip
+            )
             zipped = file.peek(2)[:2] == _GZIP_MAGIC
-            # Python's reader, unlike others, tells a stream cut short from its end.
+            # Python's reader, unlike others, reports a truncated stream.
             stream = stack.enter_context(gzip.GzipFile(fileobj=file)) if zipped else file
             counted = _Counted(stream, limits.max_bytes)
             buffered = io.BufferedReader(counted, _BUFFER_BYTES)
@@ -59,8 +64,8 @@ def read_images(
             for count, member in enumerate(read_tar(buffered, limits.max_image_bytes), 1):
                 if count > limits.max_members:
                     raise PreparationError(
-                        f"{archive} has more than {limits.max_members:,} members. Nothing was prepared "
-                        "from it. If that is right, raise --max_members."
+                        f"{archive} has more than {limits.max_members:,} members. Nothing was "
+                        "prepared from it. If that is right, raise --max_members."
                     )
                 if count % _TOLD_EVERY == 0:
                     bar.update(file.tell() - bar.n)
@@ -74,13 +79,13 @@ def read_images(
         raise PreparationError(f"no archive at {archive}") from error
     except _TooMuchError as error:
         raise PreparationError(
-            f"{archive} unpacks to more than {limits.max_bytes:,} bytes. Nothing was prepared from it. If "
-            "that is right, raise --max_bytes."
+            f"{archive} unpacks to more than {limits.max_bytes:,} bytes. Nothing was prepared from "
+            "it. If that is right, raise --max_bytes."
         ) from error
     except (TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise PreparationError(
-            f"{archive} is damaged or cut short ({error}). Nothing was prepared from it. Remove it, "
-            "fetch it again and compare its size with the source's."
+            f"{archive} is corrupt or truncated ({error}). Nothing was prepared from it. Remove "
+            "it, download it again and compare its size with the source's."
         ) from error
     except IsADirectoryError as error:
         raise PreparationError(
@@ -89,7 +94,7 @@ def read_images(
 
 
 def _problem(member: Member, suffixes: tuple[str, ...], limits: Limits, seen: set[bytes]) -> str:
-    """Why a member is not used; "" if it is, and for folders, which nobody misses."""
+    """Why a member is not used; "" if it is, and for folders."""
     if member.kind == "a folder":
         return ""
     if len(member.name) > _LONGEST_NAME:
@@ -97,11 +102,11 @@ def _problem(member: Member, suffixes: tuple[str, ...], limits: Limits, seen: se
     if member.kind:
         return f"{member.kind}, not a file"
     if member.name.startswith("/") or ".." in member.name.split("/"):
-        return "its name leads out of the archive"
+        return "its name points outside the archive"
     if not member.name.lower().endswith(suffixes):
         return f"not an image ({', '.join(suffixes)})"
     if _digest(member.name) in seen:
-        return "a second member of this name"
+        return "another member has this name"
     if member.size == 0:
         return "an empty file"
     if member.content is None:
@@ -110,7 +115,7 @@ def _problem(member: Member, suffixes: tuple[str, ...], limits: Limits, seen: se
 
 
 def _digest(name: str) -> bytes:
-    """Of fixed length, whatever the name's."""
+    """Of fixed length, however long the name."""
     return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
@@ -119,7 +124,7 @@ class _TooMuchError(Exception):
 
 
 class _Counted(io.RawIOBase):
-    """A stream that may give so many bytes and no more."""
+    """A stream that returns at most so many bytes."""
 
     def __init__(self, stream, limit: int):
         self._stream, self._left = stream, limit

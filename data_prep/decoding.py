@@ -1,4 +1,4 @@
-"""Files of images to arrays, whoever wrote the file."""
+"""Image files to arrays, whatever program wrote the file."""
 
 import contextlib
 import io
@@ -14,19 +14,20 @@ from data_prep.errors import ImageError
 
 @contextlib.contextmanager
 def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[Image.Image]:
-    """An image, its header read and nothing decoded yet.
+    """An image whose header is read and of which nothing is decoded yet.
 
     Args:
       data: The file.
       formats: The formats to expect, by Pillow's names.
-      max_pixels: How many pixels the header may claim.
+      max_pixels: How many pixels the header may declare.
 
     Raises:
-      ImageError: if it is no image, claims too many pixels, or is found damaged within the context.
+      ImageError: if it is not an image, declares too many pixels, or turns out to be corrupt within
+        the context.
     """
     try:
         with warnings.catch_warnings():
-            # Pillow's own limit; the one here is smaller.
+            # Pillow's own limit; `max_pixels` is smaller.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=formats) as image:
                 width, height = image.size
@@ -38,10 +39,10 @@ def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[I
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
-        raise ImageError(f"more pixels than Pillow takes for harmless: {error}") from error
+        raise ImageError(f"more pixels than Pillow considers safe: {error}") from error
     except Image.UnidentifiedImageError as error:
         raise ImageError(f"cannot be decoded: no {', '.join(formats)} file") from error
-    except Exception as error:  # Pillow's decoders raise many kinds on damaged files.
+    except Exception as error:  # Pillow's decoders raise many kinds of errors on corrupt files.
         raise ImageError(f"cannot be decoded: {error}") from error
 
 
@@ -57,12 +58,13 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
 def decode_jpeg(data: bytes, width: int, height: int, gray: bool = False) -> np.ndarray | None:
     """uint8 [h, w, 3], or [h, w, 1], of a JPEG scaled down within its transform.
 
-    Much faster than Pillow, above all on several threads, for which Pillow's decoder waits. None where
-    the file is damaged: Pillow says how.
+    Much faster than Pillow, above all on several threads, which Pillow's decoder does not use. None
+    if the file is corrupt: Pillow then says how.
 
     Args:
       data: The file.
-      width, height: What the result must have at least; it has them where the transform can.
+      width, height: The smallest size of the result; it has exactly this if the transform allows
+        it.
       gray: Whether to decode luma alone.
     """
     try:
@@ -74,12 +76,12 @@ def decode_jpeg(data: bytes, width: int, height: int, gray: bool = False) -> np.
 
 
 def upright_rgb(image: Image.Image) -> np.ndarray:
-    """As `to_rgb`, and turned as the camera says."""
+    """As `to_rgb`, and rotated as its EXIF data says."""
     return to_rgb(ImageOps.exif_transpose(image))
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:
-    """uint8 [height, width, 3]: 8 bits, color, on white where transparent."""
+    """uint8 [height, width, 3]: 8 bits, color, transparency on white."""
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip, not scale.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:

@@ -1,4 +1,4 @@
-"""Writes a prepared domain: all of it or nothing."""
+"""Writes a prepared domain, completely or not at all."""
 
 import collections
 import contextlib
@@ -22,8 +22,8 @@ _SIZES_NOTED = 1000
 class DomainWriter:
     """Writes `DATA_DIR/DOMAIN/SIZEpx/VERSION`, a folder that TensorFlow Datasets reads too.
 
-    A context manager. The folder is made under another name and renamed when `finish` has flushed all
-    of it to the disk; without that, leaving the context removes it.
+    A context manager. The folder is made under another name and renamed when `finish` has flushed
+    all of it to the disk. Leaving the context without that removes it.
 
     Args:
       data_dir: Folder of prepared domains.
@@ -46,7 +46,7 @@ class DomainWriter:
         return self
 
     def add(self, split: str, name: str, image: np.ndarray) -> None:
-        """Writes an image, uint8 [size, size, 3], under its name for people."""
+        """Writes an image, uint8 [size, size, 3], with its name in the source."""
         if split not in self._files:
             self._files[split] = _open(self._folder / _split_file(self._domain, split))
             self.names[split], self._digests[split] = [], hashlib.sha256()
@@ -57,14 +57,15 @@ class DomainWriter:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Split -> how many images it has."""
+        """Split -> number of its images."""
         return {split: len(self.names[split]) for split in SPLITS if split in self.names}
 
     def finish(self, description: dict, left_out: LeftOut) -> None:
-        """Writes what is to be known of the domain, and gives it its name.
+        """Writes the metadata of the domain, and gives it its name.
 
         Args:
-          description: Where the images are from and how they were made, for `preparation.json`.
+          description: Where the images come from and how they were prepared, for
+            `preparation.json`.
           left_out: What was not used.
 
         Raises:
@@ -99,7 +100,7 @@ class DomainWriter:
 
     def __exit__(self, *unused):
         for file in self._files.values():
-            with contextlib.suppress(OSError):  # Of a full disk, at what was still to be written.
+            with contextlib.suppress(OSError):  # Flushing the rest fails too on a full disk.
                 file.close()
         self._unfinished.__exit__(None, None, None)
 
@@ -140,7 +141,7 @@ class DomainWriter:
 
 
 def most_common_sizes(sizes: collections.Counter) -> dict[str, int]:
-    """(width, height) -> count as "WIDTHxHEIGHT" -> count: the most common, for `preparation.json`."""
+    """(width, height) -> count as "WIDTHxHEIGHT" -> count: the most common sizes."""
     return {
         f"{width}x{height}": count for (width, height), count in sizes.most_common(_SIZES_NOTED)
     }

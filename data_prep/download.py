@@ -1,4 +1,4 @@
-"""Fetches an archive, however often the connection breaks."""
+"""Downloads an archive, however often the connection breaks."""
 
 import dataclasses
 import hashlib
@@ -15,10 +15,10 @@ from data_prep.errors import PreparationError
 from data_prep.known_sets import ADDRESSES, KNOWN_SETS
 
 _TIMEOUT_SECS = 60
-# What a broken connection costs at most.
+# The most that a broken connection loses.
 _CHUNK = 1 << 16
 _GZIP_MAGIC = b"\x1f\x8b"
-# In a row, without a byte more.
+# In a row, without another byte.
 _ATTEMPTS = 6
 _LONGEST_WAIT_SECS = 60
 # Answers that may be better later.
@@ -26,12 +26,12 @@ _TRANSIENT = (408, 429, 500, 502, 503, 504)
 
 
 class _HopelessError(Exception):
-    """An address that will not give the file, however often it is asked."""
+    """An address that does not have the file, however often it is requested."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """A file in the making, and beside it a note of which version of the source it is of."""
+    """A partial file, and beside it a note of which version of the source it belongs to."""
 
     file: Path
 
@@ -58,28 +58,28 @@ def download(
     addresses: tuple[str, ...] = ADDRESSES,
     wait: Callable[[float], None] = time.sleep,
 ) -> Path:
-    """Fetches `NAME.tar.gz` into a folder, unless it is there; goes on with what an earlier try left.
+    """Downloads `NAME.tar.gz` into a folder, unless it is there; continues an earlier attempt.
 
     Args:
       name: A name of `KNOWN_SETS`.
       data_dir: The folder.
-      sha256: What the file must have, in hexadecimal digits; None if nobody knows.
+      sha256: The digest that the file must have, in hexadecimal digits; None if it is unknown.
       addresses: Where to look, one after the other, with {name} in them.
       wait: Waits so many seconds.
 
     Returns:
-      The file's path. It has this name only once it is whole.
+      The file's path. It has this name only when it is complete.
 
     Raises:
-      PreparationError: if no address gives the file, or it is not the one that was meant.
+      PreparationError: if no address has the file, or its digest is wrong.
     """
     target = data_dir / f"{name}.tar.gz"
     if target.is_file():
         print(f"{target} is there already.")
         if sha256:
-            _require_digest(target, sha256, f"Remove {target} to fetch it again.")
+            _require_digest(target, sha256, f"Remove {target} to download it again.")
         return target
-    # One for each address: what one gave does not go on with what another has.
+    # One for each address: the file of one cannot be continued from another.
     parts = [
         _Part(target.with_name(f"{target.name}.part{number or ''}"))
         for number in range(len(addresses))
@@ -96,28 +96,31 @@ def download(
                 break
             except _HopelessError as error:
                 failures.append(f"{address}: {error}")
-                print(f"That did not work: {error}.")
+                print(f"Failed: {error}.")
         else:
             raise PreparationError(
-                f"{name} could not be fetched.\n  " + "\n  ".join(failures) + "\n"
-                f"Run the command again to go on where this ended. Or fetch {name}.tar.gz by other means, "
-                f"such as a browser, put it into {data_dir}/ and run it again: it is prepared from there."
+                f"{name} could not be downloaded.\n  " + "\n  ".join(failures) + "\n"
+                f"Run the command again to continue. Or download {name}.tar.gz with a browser, put "
+                f"it into {data_dir}/ and run it again: it is prepared from there."
             )
-        digest = _require_digest(part.file, sha256, "The next try starts afresh.", part)
+        digest = _require_digest(
+            part.file, sha256, "The next attempt starts from the beginning.", part
+        )
         part.file.replace(target)
         for part in parts:
             part.remove()
     except OSError as error:
-        raise PreparationError(f"cannot write {target}: {error}. Run again to go on.") from error
+        raise PreparationError(f"cannot write {target}: {error}. Run again to continue.") from error
     print(f"Fetched {target}: {target.stat().st_size:,} bytes, sha256 {digest}.")
     return target
 
 
 def _fetch(address: str, part: _Part, wait: Callable[[float], None]) -> None:
-    """Fetches until the file is whole.
+    """Downloads until the file is complete.
 
     Raises:
-      _HopelessError: if the address does not have it, or gives nothing for several tries in a row.
+      _HopelessError: if the address does not have it, or sends nothing for several attempts in a
+        row.
     """
     attempts, delay, most = 0, 1.0, part.size()
     while True:
@@ -133,7 +136,8 @@ def _fetch(address: str, part: _Part, wait: Callable[[float], None]) -> None:
             raise _HopelessError(f"{_in_short(problem)}, {_ATTEMPTS} times in a row")
         pause = max(delay, getattr(problem, "retry_after", 0.0))
         print(
-            f"Interrupted ({_in_short(problem)}) at {part.size():,} bytes; again in {pause:.0f} s."
+            f"Interrupted ({_in_short(problem)}) at {part.size():,} bytes; next attempt in "
+            f"{pause:.0f} s."
         )
         wait(pause)
         delay = min(2 * delay, _LONGEST_WAIT_SECS)
@@ -148,9 +152,11 @@ class _TransientError(Exception):
 
 
 def _fetch_once(address: str, part: _Part) -> None:
-    """Asks once, for what is missing; a body cut short raises, and what came of it stays."""
+    """Requests what is missing once. If the body is cut off, it raises and what arrived stays."""
     have = part.size()
-    headers = {"Accept-Encoding": "identity"}  # Its bytes as they are: they are counted.
+    headers = {
+        "Accept-Encoding": "identity"
+    }  # The bytes as they are sent, because they are counted.
     if have:
         # "Only if it is still the same file, else all of it."
         headers |= {"Range": f"bytes={have}-", "If-Range": part.note.read_text()}
@@ -162,7 +168,7 @@ def _fetch_once(address: str, part: _Part) -> None:
             )
         if (
             answer.status_code == 416
-        ):  # There is nothing behind what we have: it was whole, or is another.
+        ):  # There is nothing left to send: the file was complete, or is another one.
             whole = answer.headers.get("Content-Range", "").rpartition("/")[2]
             if whole == str(have):
                 return
@@ -172,15 +178,16 @@ def _fetch_once(address: str, part: _Part) -> None:
             raise _HopelessError(f"HTTP {answer.status_code} {answer.reason}")
         if answer.status_code == 200:
             if answer.headers.get("Content-Type", "").startswith("text/"):
-                raise _HopelessError("a page of text where the archive should be")
+                raise _HopelessError("a page of text instead of the archive")
             version = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
             have = 0
             part.start(version or "")
             if not version:
-                part.note.unlink()  # Nothing tells whether a later answer is of the same file.
+                # There is no way to tell whether a later answer is of the same file.
+                part.note.unlink()
         elif answer.headers.get("Content-Range", "").split("-")[0] != f"bytes {have}":
             part.remove()
-            raise _TransientError("an answer with another part of the file")
+            raise _TransientError("an answer with the wrong part of the file")
         length = answer.headers.get("Content-Length", "")
         expected = have + int(length) if length.isdecimal() else None
         _write(answer, part, have, expected)
@@ -188,14 +195,19 @@ def _fetch_once(address: str, part: _Part) -> None:
 
 def _write(answer: requests.Response, part: _Part, have: int, expected: int | None) -> None:
     bar = tqdm(
-        desc=part.file.name.removesuffix(".part"), initial=have, total=expected, unit="B", unit_scale=True,
-        mininterval=0.5, delay=1,
-    )  # fmt: skip
+        desc=part.file.name.removesuffix(".part"),
+        initial=have,
+        total=expected,
+        unit="B",
+        unit_scale=True,
+        mininterval=0.5,
+        delay=1,
+    )
     with bar, part.file.open("ab") as file:
-        # As they are: a server may take the archive's own compression for the transfer's.
+        # As they are sent: a server may confuse the archive's compression with the transfer's.
         for chunk in answer.raw.stream(_CHUNK, decode_content=False):
             if file.tell() == 0 and not chunk.startswith(_GZIP_MAGIC):
-                raise _HopelessError("a file that is no gzip archive")
+                raise _HopelessError("a file that is not a gzip archive")
             file.write(chunk)
             bar.update(len(chunk))
         file.flush()
@@ -213,13 +225,13 @@ def _require_digest(path: Path, sha256: str | None, remedy: str, part: _Part | N
         if part:
             part.remove()
         raise PreparationError(
-            f"{path} has sha256 {digest}, not {sha256}: not the file that was meant. {remedy}"
+            f"{path} has sha256 {digest}, not {sha256}: not the expected file. {remedy}"
         )
     return digest
 
 
 def _in_short(error: Exception) -> str:
-    """An error of the network in a line: the last cause tells most."""
+    """A network error in one line: its last cause says most."""
     while isinstance(error.__cause__ or error.__context__, Exception):
         error = error.__cause__ or error.__context__
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,8 +1,8 @@
-"""What can go wrong in ways a user can mend. Every message says what to do next."""
+"""Errors that a user can fix. Every message says what to do next."""
 
 
 class PreparationError(Exception):
-    """A source is missing, damaged or of another form, or the result cannot be written."""
+    """A source is missing, corrupt or of another form, or the result cannot be written."""
 
 
 class ImageError(Exception):

@@ -1,4 +1,4 @@
-"""A folder of images to a domain."""
+"""Prepares a folder of images as a domain."""
 
 import collections
 import hashlib
@@ -35,22 +35,22 @@ def prepare_folder(
 ) -> dict[str, int]:
     """Prepares the images under a folder, at any depth, as the domain `name`.
 
-    Identical images go to one split: which one depends on nothing but their prepared pixels and
-    `val_share`, so that images that come later move none of the others.
+    Identical images go to one split. Which one depends only on their prepared pixels and
+    `val_share`, so that images that are added later move none of the others.
 
     Args:
       images: The folder.
       val_images: A second folder with the validation images; None takes some of the first.
-      val_share: Which part of the images, from 0 to 1, where `val_images` is None.
+      val_share: The fraction of images for validation, from 0 to 1, if `val_images` is None.
       data_dir: Where the domain goes.
       name: Name of the domain.
       size: Height and width of the prepared images.
       fit: "crop" to the largest square in the middle, "pad" to a square with white, or "stretch".
-      limits: What may be asked of this machine.
-      left_out: Gets what was not used.
+      limits: Bounds on the folder.
+      left_out: Collects what was not used.
 
     Returns:
-      Split -> how many images it has.
+      Split -> number of its images.
 
     Raises:
       PreparationError: if there is no such folder, or nothing usable in it.
@@ -68,7 +68,8 @@ def prepare_folder(
         if "train" not in writer.counts:
             if writer.counts:
                 raise PreparationError(
-                    f"all images of {images} came to validation by --val_share={val_share}: lower it"
+                    f"all images of {images} were assigned to validation by "
+                    f"--val_share={val_share}: lower it"
                 )
             raise PreparationError(
                 f"{images} holds no usable images ({', '.join(_SUFFIXES)}). "
@@ -95,8 +96,8 @@ def prepare_folder(
 
 
 def _write_split_by_pixels(writer: DomainWriter, images: Iterator, val_share: float) -> None:
-    """Writes each image to the split that its pixels choose; at least one kind of image to "val"."""
-    # The images, all alike, that come to "val" if no others do: those with the smallest number.
+    """Writes each image to the split that its pixels determine; at least one image to "val"."""
+    # Copies of one image, which become "val" if no others do: those with the smallest number.
     smallest: tuple[float, list] = (2.0, [])
     for label, image in images:
         number = int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "big") / 2**64
@@ -167,18 +168,16 @@ def _files(folder: Path, limits: Limits, left_out: LeftOut) -> list[Path]:
         count += len(files)
         if count > limits.max_members:
             raise PreparationError(
-                f"{folder} has more than {limits.max_members:,} files. Nothing was prepared from it. If "
-                "that is right, raise --max_members."
+                f"{folder} has more than {limits.max_members:,} files. Nothing was prepared from "
+                "it. If that is right, raise --max_members."
             )
         for file in sorted(files):
             path = Path(parent, file)
             label = str(path.relative_to(folder))
             if not file.lower().endswith(_SUFFIXES):
                 left_out.add(label, f"not an image ({', '.join(_SUFFIXES)})")
-            elif not _is_file(path):  # A pipe would be waited for, without end.
-                left_out.add(
-                    label, "not a file, a link to nothing, or in a folder that cannot be entered"
-                )
+            elif not _is_file(path):  # Reading a pipe would never end.
+                left_out.add(label, "not a file, a broken link, or in a folder without access")
             else:
                 found.append(path)
     return found
@@ -194,18 +193,18 @@ def _is_file(path: Path) -> bool:
 def read_image(
     data: bytes, size: int, fit: str, max_pixels: int
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """A file of any of the formats, of an animation its first frame, made square.
+    """Reads a file of any of the formats, of an animation its first frame, and makes it square.
 
     Returns:
       uint8 [size, size, 3]; and width and height of the image before.
 
     Raises:
-      ImageError: if it is no image, damaged or has too many pixels.
+      ImageError: if it is not an image, is corrupt or has too many pixels.
     """
     with opened(data, _FORMATS, max_pixels) as image:
         source_size = image.size
         if image.format == "JPEG":
-            # Scaled within the transform, to no less than twice what is needed.
+            # Scaled within the transform, to no less than twice the needed size.
             shorter = min(image.size)
             factor = max(1.0, shorter / (2 * size))
             image.draft("RGB", tuple(int(side / factor) for side in image.size))

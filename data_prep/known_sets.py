@@ -8,13 +8,13 @@ from data_prep.errors import PreparationError
 from data_prep.pairs import PHOTO, PairForm
 from data_prep.prepared import require_name
 
-# Tried in turn. The second is that of the chapter and of the first years; it has been gone for a while.
+# Tried in turn. The second is the chapter's, which no longer works.
 ADDRESSES = (
     "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/{name}.tar.gz",
     "https://people.eecs.berkeley.edu/~tinghuiz/projects/pix2pix/datasets/{name}.tar.gz",
 )
 
-# Name -> the side of its photos, what its other half is, and about how large it is.
+# Name -> the side of its photos, its other half, and its approximate size.
 KNOWN_SETS = {
     "edges2shoes": ("right", "edges", "2 GB"),
     "edges2handbags": ("right", "edges", "8 GB"),
@@ -31,17 +31,17 @@ def pair_form(
     thicken_edges: bool,
     drawing: str | None = None,
 ) -> PairForm:
-    """What to make of an archive, as the command line says, and as is known of it by its name.
+    """How to read an archive, by the command line and by what is known of its name.
 
     Args:
       archive: The tar file.
-      halves: Names of halves, by comma; "" for both.
+      halves: Names of halves, separated by commas; "" for both.
       photo_side: "left" or "right"; None for what is known, or right.
       thicken_edges: As in `PairForm`.
-      drawing: Name of the half that is no photo; None for what is known, or edges.
+      drawing: Name of the half that is not the photo; None for what is known, or edges.
 
     Raises:
-      PreparationError: if a half has a name that the archive does not.
+      PreparationError: if the archive has no half of a given name.
     """
     known_side, known_drawing, _ = KNOWN_SETS.get(dataset_name(archive), ("right", "edges", ""))
     drawing = drawing or known_drawing

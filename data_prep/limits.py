@@ -1,4 +1,4 @@
-"""How much an archive may ask of this machine, and what was left out of it."""
+"""Bounds on what is read, and what was left out."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ class Limits:
     """Bounds on what is read. The largest pix2pix archive, 8 GB of 140,000 pairs, is far within.
 
     Attributes:
-      max_bytes: Of a whole archive, unpacked: against a file that unpacks to more than a disk holds.
+      max_bytes: Of an unpacked archive: against a file that unpacks to more than a disk holds.
       max_members: Files, folders and links in an archive, or files in a folder.
       max_image_bytes: Of one file.
       max_pixels: Of one image, by its header: against one that takes gigabytes when decoded.
@@ -24,7 +24,7 @@ _SHOWN = 300
 
 
 class LeftOut:
-    """Every file that was looked at and not used, and why."""
+    """Every file that was not used, and why."""
 
     def __init__(self):
         self.lines: list[str] = []
@@ -40,7 +40,7 @@ class LeftOut:
 
 
 def printable(name: str) -> str:
-    """A file's name for a terminal: on one line, and bytes that are no UTF-8 written out."""
+    """A file's name for a terminal: on one line, with bytes that are not UTF-8 escaped."""
     if name.isascii() and name.isprintable():
         return name
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""One image of a pix2pix archive: two square halves side by side, a photo and what was drawn from it."""
+"""One image of a pix2pix archive: two square halves side by side, a photo and a drawing of it."""
 
 import dataclasses
 
@@ -11,25 +11,25 @@ from data_prep.scaling import scale
 
 PHOTO = "photo"
 _FORMATS = ("JPEG", "PNG")
-# The JPEG transform can scale by these, averaging over squares of pixels.
+# The factors by which the JPEG transform can scale, averaging over squares of pixels.
 _JPEG_REDUCTIONS = (8, 4, 2)
 # A JPEG codes its colors in blocks of up to 16 pixels.
 _JPEG_BLOCK = 16
-# Of 255: what a drawing in gray has after JPEG, and less than any photo in color.
+# Of 255: more than a gray drawing has after JPEG, and less than any photo in color.
 _COLORLESS = 6
 
 
 @dataclasses.dataclass(frozen=True)
 class PairForm:
-    """How the pairs of an archive are laid out, and what to make of them.
+    """How the pairs of an archive are laid out, and what to prepare of them.
 
     Attributes:
       photo_side: "right", or "left" in archives that are mirrored.
-      side_is_certain: Whether someone said so, who is believed whatever the images look like.
+      side_is_certain: Whether the user stated it, which overrides what the images look like.
       drawing: Name of the other half: "edges", "labels", ...
       halves: Which halves to prepare.
-      thicken_edges: Whether the lines of `edges` become two pixels thicker before scaling, as in the
-        paper authors' code. Scaled as they are, they fade to light gray.
+      thicken_edges: Whether the lines of `edges` become two pixels thicker before scaling, as in
+        the paper authors' code. Otherwise they fade to light gray.
     """
 
     photo_side: str = "right"
@@ -46,24 +46,25 @@ class PairForm:
 def split_pair(
     data: bytes, size: int, form: PairForm, max_pixels: int
 ) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
-    """Decodes a pair, crops its halves and scales each: crop first, so that neither bleeds over.
+    """Decodes a pair, crops its halves and then scales each, so that neither bleeds into the other.
 
-    Scaling is by the area mean, most of it within the JPEG transform where the border of the halves
-    lies between that transform's blocks.
+    Scaling is by the area mean, most of it within the JPEG transform if the border of the halves is
+    between that transform's blocks.
 
-    Differs from the chapter, which scales the whole pair first and crops then.
+    Differs from the chapter, which scales the whole pair before it crops.
 
     Args:
       data: A file of the archive, twice as wide as high.
       size: Height and width of the results.
-      form: What to make of it.
+      form: How to read it.
       max_pixels: How many pixels a pair may have.
 
     Returns:
-      Half -> uint8 [size, size, 3], for each of `form.halves`; and width and height of the halves before.
+      Half -> uint8 [size, size, 3], for each of `form.halves`; and width and height of the halves
+      before.
 
     Raises:
-      ImageError: if the file is no image, is damaged or has no two square halves.
+      ImageError: if the file is not an image, is corrupt or does not have two square halves.
     """
     found, side = {}, _side(data, max_pixels)
     drafted = [half for half in form.halves if half == PHOTO or not form.thickened]
@@ -86,7 +87,7 @@ def colored_halves(data: bytes, max_pixels: int) -> str:
     pixels = _decoded(data, _side(data, max_pixels) // 8, max_pixels).astype(np.int16)
     color = np.ptp(pixels, axis=2)
     middle = color.shape[1] // 2
-    # Away from the border, where JPEG and scaling mix them.
+    # Away from the border, where JPEG and scaling mix the halves.
     left, right = (part.mean() for part in (color[:, : middle - 1], color[:, middle + 1 :]))
     if min(left, right) >= _COLORLESS:
         return "both"
@@ -110,7 +111,7 @@ def _side(data: bytes, max_pixels: int) -> int:
 
 
 def _decoded(data: bytes, side: int, max_pixels: int, gray: bool = False) -> np.ndarray:
-    """A pair as uint8 [h, w, 3], or [h, w, 1]: h is `side` where a JPEG's transform can, or larger."""
+    """A pair as uint8 [h, w, 3], or [h, w, 1]: h is `side` if the JPEG transform allows it."""
     pixels = decode_jpeg(data, 2 * side, side, gray) if jpeg_size(data) else None
     if pixels is None:
         with opened(data, _FORMATS, max_pixels) as pair:
@@ -127,7 +128,7 @@ def _half(pixels: np.ndarray, half: str, form: PairForm) -> np.ndarray:
 
 
 def _jpeg_reduction(height: int, size: int) -> int:
-    """The largest reduction that leaves at least `size` pixels and mixes no two halves."""
+    """The largest reduction that leaves at least `size` pixels and does not mix the halves."""
     if height % _JPEG_BLOCK:
         return 1
     return next((r for r in _JPEG_REDUCTIONS if height // r >= size), 1)

@@ -1,4 +1,4 @@
-"""Work on many images at once, with the results in order."""
+"""Parallel work on many images, with the results in order."""
 
 import collections
 import concurrent.futures
@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-# The decoders release Python's lock while they work, so that threads do.
+# Threads are enough, because the decoders release Python's lock.
 _THREADS = os.cpu_count() or 1
-# Images handed over together: handing over each by itself would take a part of its time.
+# Images per task: a task for each image would have too much overhead.
 _TOGETHER = 16
-# Handed over and not yet asked for, for each thread: whoever makes the items must not be waited for.
+# Tasks in flight for each thread, so that the producer of items never waits.
 _AHEAD = 16
 
 

@@ -1,4 +1,4 @@
-"""A pix2pix archive to the domains `NAME/photo` and `NAME/edges`."""
+"""Prepares a pix2pix archive as the domains `NAME/photo` and `NAME/edges`."""
 
 import collections
 import contextlib
@@ -17,21 +17,21 @@ from data_prep.parallel import in_order
 from data_prep.prepared import SPLITS
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
-# The first pairs, and of so many later ones one, are asked on which side they have their colors.
+# The first pairs are examined for the side of their colors, and then one of so many.
 _LOOK_AT_FIRST, _LOOK_EVERY = 8, 64
-# Share of those asked that makes it certain.
+# Share of those examined that makes it certain.
 _MOST = 0.8
 
 
 class Decoded(NamedTuple):
-    """What became of one member.
+    """The result of decoding one member.
 
     Attributes:
       name: Of the member.
       halves: Half -> uint8 [size, size, 3]; empty if it cannot be used.
       problem: Why it cannot; "" if it can.
       source_size: Width and height of the halves before.
-      side: Which half is in color, as `colored_halves` says; "" where it was not asked.
+      side: Which half is in color, as from `colored_halves`; "" if it was not examined.
     """
 
     name: str
@@ -53,11 +53,11 @@ def prepare_pairs(
       data_dir: Where the domains go.
       size: Height and width of the prepared images.
       form: Which halves, and how.
-      limits: What the archive may ask for.
-      left_out: Gets what was not used.
+      limits: Bounds on the archive.
+      left_out: Collects what was not used.
 
     Returns:
-      Split -> how many pairs it has.
+      Split -> number of its pairs.
 
     Raises:
       PreparationError: if the archive cannot be used, or has its photos on the other side.
@@ -71,7 +71,7 @@ def prepare_pairs(
 
 
 def members(archive: Path, limits: Limits, left_out: LeftOut) -> Iterator[tuple[int, str, bytes]]:
-    """Number, name and content of each member of an archive that lies in a split.
+    """Number, name and content of each member of an archive that is in a split.
 
     Raises:
       PreparationError: as `read_images`.
@@ -83,7 +83,7 @@ def members(archive: Path, limits: Limits, left_out: LeftOut) -> Iterator[tuple[
 def decode_member(
     number: int, name: str, data: bytes, size: int, form: PairForm, limits: Limits
 ) -> Decoded:
-    """Halves of a member; see `prepare_pairs` for the arguments."""
+    """Halves of a member. Arguments as for `prepare_pairs`."""
     asked = number < _LOOK_AT_FIRST or number % _LOOK_EVERY == 0
     try:
         side = colored_halves(data, limits.max_pixels) if asked else ""
@@ -102,7 +102,7 @@ def write_pairs(
     form: PairForm,
     left_out: LeftOut,
 ) -> dict[str, int]:
-    """Writes the domains `NAME/HALF`; see `prepare_pairs` for the arguments, result and errors."""
+    """Writes the domains `NAME/HALF`. Arguments, result and errors as for `prepare_pairs`."""
     sides: collections.Counter = collections.Counter()
     source_sizes: collections.Counter = collections.Counter()
     words = ", ".join(map(str, archives))
@@ -122,7 +122,7 @@ def write_pairs(
         counts = next(iter(writers.values())).counts
         if "train" not in counts:
             raise PreparationError(
-                f"{words} holds no usable training images: they are looked for as {name}/train/*.jpg. "
+                f"{words} holds no usable training images: expected are {name}/train/*.jpg. "
                 + "; ".join(left_out.lines[:3])
             )
         _check_side(words, form, sides)
@@ -140,27 +140,28 @@ def _in_splits(images: Iterator, left_out: LeftOut) -> Iterator[tuple[str, bytes
 
 
 def _folder(member: str) -> str:
-    """The folder that a member lies in: edges2shoes/train/1_AB.jpg -> train; also of ARCHIVE:MEMBER."""
+    """The folder of a member: edges2shoes/train/1_AB.jpg -> train."""
     return member.rpartition("/")[0].rpartition("/")[2].rpartition(":")[2]
 
 
 def _check_side(archive: str, form: PairForm, sides: collections.Counter) -> None:
-    """Makes sure that `edges` are drawings: in other archives either half may have any colors."""
+    """Checks that `edges` are drawings. In other archives either half may have colors."""
     if form.drawing != "edges" or form.side_is_certain:
         return
     asked = sides.total()
     if sides["both"] > _MOST * asked:
         raise PreparationError(
-            f"{archive} has colors in both halves of its pairs ({sides['both']} of {asked} looked at), so "
-            "that neither is a drawing of edges. Nothing was prepared from it. Say what the other half is "
-            "with --drawing=labels, or whatever it is, and where the photos are with --photo_side."
+            f"{archive} has colors in both halves of its pairs ({sides['both']} of {asked} looked "
+            "at), so that neither is a drawing of edges. Nothing was prepared from it. Say what "
+            "the other half is with --drawing=labels, or whatever it is, and where the photos are "
+            "with --photo_side."
         )
     other = {"left": "right", "right": "left"}[form.photo_side]
     if sides[other] > _MOST * asked and sides[other] > 1:
         raise PreparationError(
-            f"{archive} is mirrored: of {asked} pairs looked at, {sides[other]} have their colors "
-            f"on the {other}, where the drawing should be. Nothing was prepared from it. Prepare it with "
-            f"--photo_side={other}."
+            f"{archive} is mirrored: of {asked} pairs examined, {sides[other]} have their colors "
+            f"on the {other}, where the drawing should be. Nothing was prepared from it. Prepare "
+            f"it with --photo_side={other}."
         )
 
 

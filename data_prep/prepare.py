@@ -24,14 +24,14 @@ def prepare_archive(
     form: PairForm | None = None,
     limits: Limits | None = None,
 ) -> None:
-    """Prepares halves of a pix2pix archive as domains, all or nothing, and reports on it.
+    """Prepares halves of a pix2pix archive as domains, completely or not at all, and reports on it.
 
     Args:
       archive: The tar file.
       data_dir: Where the domains go, `NAME/HALF/SIZEpx/VERSION`.
       image_size: Height and width of the prepared images.
       form: Which halves, and how; both, from archives like edges2shoes, if None.
-      limits: What the archive may ask for.
+      limits: Bounds on the archive.
 
     Raises:
       PreparationError: if the archive cannot be used or the result cannot be written.
@@ -48,39 +48,8 @@ def prepare_archive(
         report(prepare_pairs(archive, data_dir, image_size, form, limits or Limits(), left_out))
 
 
-def prepare_by_beam(
-    archives: list[Path],
-    name: str,
-    data_dir: Path,
-    image_size: int,
-    form: PairForm,
-    limits: Limits,
-    options: list[str],
-) -> None:
-    """Prepares halves of many pix2pix archives as the domains of one data set. Arguments: `prepare_many`.
-
-    Raises:
-      PreparationError: if an archive cannot be used, the result cannot be written or Beam is missing.
-    """
-    try:
-        from data_prep.beam import prepare_many
-    except ImportError as error:
-        raise PreparationError(f"Apache Beam is missing ({error}): pip install .[beam]") from error
-
-    require_name(name, f"--name={name}")
-    form = _without_prepared(form, name, data_dir, image_size)
-    if not form.halves:
-        return
-    domains = tuple(f"{name}/{half}" for half in form.halves)
-    with _reported(f"{len(archives)} archives", domains, data_dir, image_size) as (
-        left_out,
-        report,
-    ):
-        report(prepare_many(archives, name, data_dir, image_size, form, limits, left_out, options))
-
-
 def _without_prepared(form: PairForm, name: str, data_dir: Path, image_size: int) -> PairForm:
-    """Leaves out the halves that are prepared already, and says so."""
+    """The halves that are not prepared yet; reports the others."""
     missing = tuple(
         half for half in form.halves if not is_prepared(data_dir, f"{name}/{half}", image_size)
     )
@@ -100,7 +69,7 @@ def prepare_images(
     fit: str,
     limits: Limits | None = None,
 ) -> None:
-    """Prepares a folder of images as a domain, and reports on it. Arguments as `prepare_folder`.
+    """Prepares a folder of images as a domain, and reports on it. See `prepare_folder`.
 
     Raises:
       PreparationError: if the folder cannot be used or the result cannot be written.
@@ -130,7 +99,7 @@ def prepare_images(
 
 
 def prepare_missing(data_dir: str, domains: tuple[str, ...], image_size: int) -> None:
-    """Prepares each domain that is not prepared but whose archive lies in `data_dir`.
+    """Prepares each domain that is not prepared but whose archive is in `data_dir`.
 
     Raises:
       PreparationError: as `prepare_archive`.
@@ -151,14 +120,14 @@ def prepare_missing(data_dir: str, domains: tuple[str, ...], image_size: int) ->
 
 def _say_prepared(data_dir: Path, domain: str, image_size: int) -> None:
     print(
-        f"{domain} is prepared at {image_size} pixels already, in {data_dir / domain}/{image_size}px. "
-        "To prepare it anew, remove that folder first."
+        f"{domain} is prepared at {image_size} pixels already, in "
+        f"{data_dir / domain}/{image_size}px. To prepare it again, remove that folder first."
     )
 
 
 @contextlib.contextmanager
 def _reported(source: str, domains: tuple[str, ...], data_dir: Path, image_size: int) -> Iterator:
-    """Says what is done and how it went; gives what was left out, and a function that takes the counts."""
+    """Prints what is prepared and the result. Yields a `LeftOut`, and a function for the counts."""
     source = printable(source)
     print(f"Preparing {source} at {image_size} pixels in {data_dir}.")
     started, left_out, counts = time.monotonic(), LeftOut(), {}
@@ -168,7 +137,7 @@ def _reported(source: str, domains: tuple[str, ...], data_dir: Path, image_size:
         yield left_out, counts.update
     except OSError as error:
         raise PreparationError(
-            f"cannot prepare {source} in {data_dir}: {error}. Nothing half-prepared was left."
+            f"cannot prepare {source} in {data_dir}: {error}. No partial result was left."
         ) from error
     for line in left_out.lines[:_SHOWN_LEFT_OUT]:
         print(f"Left out {line}")

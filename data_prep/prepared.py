@@ -1,4 +1,4 @@
-"""Where prepared domains lie, and what is in them."""
+"""Where prepared domains are, and what they contain."""
 
 import dataclasses
 import json
@@ -12,30 +12,30 @@ from data_prep.records import record_layout
 
 VERSION = "2.0.0"
 SPLITS = ("train", "val")
-# What unfinished folders are named.
+# Prefix of unfinished folders.
 INCOMPLETE = "incomplete"
 
 
 def require_name(name: str, source: str) -> None:
-    """Lets only such names through as are one folder's, and none that unfinished work has.
+    """Checks that a name is that of one folder, and not one of unfinished folders.
 
     Raises:
-      PreparationError: for others.
+      PreparationError: if it is not.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or name.startswith(INCOMPLETE):
         raise PreparationError(
-            f"{source} would make a data set named {name!r}. Letters, digits, '_', '-', '.' make a name. "
-            f"It begins with a letter or digit, and not with {INCOMPLETE!r}."
+            f"{source} would name a data set {name!r}. Letters, digits, '_', '-' and '.' are "
+            f"allowed. A name begins with a letter or digit, and not with {INCOMPLETE!r}."
         )
 
 
 def prepared_folder(data_dir: Path, domain: str, size: int) -> Path:
-    """Where a domain lies once it is prepared."""
+    """The folder of a prepared domain."""
     return data_dir / domain / f"{size}px" / VERSION
 
 
 def is_prepared(data_dir: Path, domain: str, size: int) -> bool:
-    """Whether a domain lies in `data_dir`, whole, at this size."""
+    """Whether a domain is in `data_dir`, complete, at this size."""
     return (prepared_folder(data_dir, domain, size) / "dataset_info.json").is_file()
 
 
@@ -51,10 +51,10 @@ class PreparedDomain:
     """A domain on disk.
 
     Attributes:
-      name: As users call it.
-      preparation: What was noted when it was prepared.
+      name: Of the domain.
+      preparation: What was recorded when it was prepared.
       names: Split -> names of its images.
-      records: Split -> uint8 [n, bytes of a record], on the disk.
+      records: Split -> uint8 [n, bytes of a record], on disk.
       size: Height and width of the images.
     """
 
@@ -65,7 +65,7 @@ class PreparedDomain:
     size: int
 
     def images(self, split: str) -> np.ndarray:
-        """uint8 [n, size, size, 3], on the disk."""
+        """uint8 [n, size, size, 3], on disk."""
         start, _ = record_layout(self.size)
         pixels = self.records[split][:, start : start + self.size * self.size * 3]
         return pixels.reshape(-1, self.size, self.size, 3)
@@ -75,7 +75,7 @@ def open_domain(data_dir: Path, name: str, size: int) -> PreparedDomain:
     """Opens a prepared domain.
 
     Raises:
-      PreparationError: if it is not prepared, or its files are not of one piece.
+      PreparationError: if it is not prepared, or its files do not belong together.
     """
     folder = prepared_folder(data_dir, name, size)
     if not is_prepared(data_dir, name, size):
@@ -91,6 +91,7 @@ def open_domain(data_dir: Path, name: str, size: int) -> PreparedDomain:
             )
     except (OSError, ValueError) as error:
         raise PreparationError(
-            f"the prepared domain {name} is damaged ({error}). Remove {folder} and prepare it again."
+            f"the prepared domain {name} is corrupt ({error}). Remove {folder} and prepare it "
+            "again."
         ) from error
     return PreparedDomain(name, preparation, names, records, size)

@@ -1,8 +1,8 @@
-"""The bytes of a prepared image on disk: a TFRecord holding a tf.train.Example with one feature.
+"""The bytes of a prepared image on disk: a TFRecord with a tf.train.Example with one feature.
 
-All records of a file are equally long, so that an image is found by its number; and TensorFlow and
-TensorFlow Datasets read the file as any other. Written by hand, so that preparing
-need not wait for TensorFlow to load.
+All records of a file have equal length, so that an image is found by its number; and TensorFlow and
+TensorFlow Datasets read the file as any other. It is written here, so that preparing does not wait
+for TensorFlow to load.
 """
 
 import struct
@@ -14,7 +14,7 @@ FEATURE = "image"
 
 
 def record_layout(size: int) -> tuple[int, int]:
-    """(bytes before an image's pixels in its record, bytes of a record) for images of size x size."""
+    """(bytes before an image's pixels, bytes of its record) for images of size x size."""
     before, _ = _frame(size)
     return len(before) + 12, len(before) + 12 + size * size * 3 + 4
 
@@ -38,7 +38,7 @@ _frames: dict[int, tuple[bytes, bytes]] = {}
 
 
 def _frame(size: int) -> tuple[bytes, bytes]:
-    """What stands before the pixels in an example, and the record's first 12 bytes."""
+    """What precedes the pixels in an example, and the record's first 12 bytes."""
     if size not in _frames:
         pixels = size * size * 3
         # Example{1: Features{1: map entry{1: key, 2: Feature{1: BytesList{1: value}}}}}.

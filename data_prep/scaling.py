@@ -1,4 +1,4 @@
-"""Scaling: the mean over the area that a new pixel covers, which neither aliases nor rings nor shifts."""
+"""Scaling by the mean over the area of each new pixel, without aliasing, ringing or shift."""
 
 import numpy as np
 from PIL import Image
@@ -7,7 +7,7 @@ from PIL import Image
 def scale(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """uint8 [h, w, channels] in 0 .. 255 to uint8 [height, width, channels].
 
-    A side that shrinks does so by the area mean, exactly; one that grows, bicubic.
+    A side that shrinks is scaled by the area mean, exactly; one that grows, bicubic.
     """
     shrunk = _area_mean(image, min(height, image.shape[0]), min(width, image.shape[1]))
     if shrunk.shape[:2] == (height, width):
@@ -29,7 +29,8 @@ def _area_mean(image: np.ndarray, height: int, width: int) -> np.ndarray:
         return np.asarray(reduced).reshape(height, width, channels)
     factor = min(h // (4 * height), w // (4 * width))
     if factor > 1:
-        # Large ones first by whole pixels, to no less than four times what is wanted: sums of all of
+        # Large ones first by whole pixels, to no less than four times the target: the sums of all
+        # of
         # them would take gigabytes.
         return _area_mean(np.asarray(Image.fromarray(image).reduce(factor)), height, width)
     rows = _means(image, height)
@@ -40,8 +41,9 @@ def _area_mean(image: np.ndarray, height: int, width: int) -> np.ndarray:
 def _means(pixels: np.ndarray, count: int) -> np.ndarray:
     """float64 [count, ...]: the means of `count` equal stretches of the first axis, [n, ...].
 
-    By differences of sums from the start, of which a stretch that ends within a pixel takes a part.
-    No matrix product: those of NumPy want all cores for each image, and many are in work at once.
+    By differences of cumulative sums, with a fraction of a pixel where a stretch ends within it.
+    Not by a matrix product: NumPy's use all cores for each image, and many images are in progress
+    at once.
     """
     n = len(pixels)
     exact = np.int32 if pixels.dtype == np.uint8 else np.float64

@@ -1,8 +1,8 @@
-"""Reads a tar archive from its first byte to its last, whatever stands in it.
+"""Reads a tar archive from its first byte to its last, whatever it contains.
 
-Python's `tarfile` takes as much memory as a header asks for, and ends quietly where an archive was cut
-between two members. This reader knows the three dialects in use (POSIX ustar, GNU, pax), holds one
-member at a time, and writes nothing: a name is a label to it, never a path.
+Python's `tarfile` allocates as much memory as a header declares, and ends silently if an archive
+was cut off between two members. This reader supports the three dialects in use (POSIX ustar, GNU,
+pax), holds one member at a time, and writes nothing: a name is a label to it, never a path.
 """
 
 import dataclasses
@@ -11,20 +11,25 @@ from typing import BinaryIO
 
 _BLOCK = 512
 _CHUNK = 1 << 20
-# More than any name is long, and than any program writes before a member.
+# More than the length of any name, and than any program writes before a member.
 _MAX_EXTENSION = 1 << 16
 _MAX_EXTENSIONS = 8
-# What is asked of them.
+# The keys that are used.
 _KEYS = ("path", "size", "GNU.sparse.realsize")
 _KINDS = {
-    b"1": "a hard link", b"2": "a symbolic link", b"3": "a character device", b"4": "a block device",
-    b"5": "a folder", b"6": "a pipe", b"S": "a sparse file",
-}  # fmt: skip
+    b"1": "a hard link",
+    b"2": "a symbolic link",
+    b"3": "a character device",
+    b"4": "a block device",
+    b"5": "a folder",
+    b"6": "a pipe",
+    b"S": "a sparse file",
+}
 _REGULAR = (b"0", b"\0", b"7")
 
 
 class TarError(Exception):
-    """The stream is no tar archive, is damaged or ends too early."""
+    """The stream is not a tar archive, is corrupt or ends too early."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +37,10 @@ class Member:
     """One member of an archive.
 
     Attributes:
-      name: As the archive has it; bytes that are no UTF-8 are surrogates.
+      name: As in the archive; bytes that are not UTF-8 are surrogates.
       size: Of its content, in bytes.
-      kind: "" for a regular file, else what it is, in words.
-      content: Of a regular file no larger than what was asked for; None otherwise.
+      kind: "" for a regular file, otherwise what it is.
+      content: Of a regular file within the requested size; None otherwise.
     """
 
     name: str
@@ -48,13 +53,13 @@ def read_tar(stream: BinaryIO, max_content: int) -> Iterator[Member]:
     """Yields every member in order, and reads the stream to its end.
 
     Args:
-      stream: Read from its place forwards, in blocks.
-      max_content: Larger contents are passed over, in little memory.
+      stream: Read from its current position, in blocks.
+      max_content: Larger contents are skipped, in little memory.
 
     Raises:
-      TarError: if the stream is no tar archive, is damaged or ends too early.
+      TarError: if the stream is not a tar archive, is corrupt or ends too early.
     """
-    extended: dict[str, bytes] = {}  # What extension headers say of the next member.
+    extended: dict[str, bytes] = {}  # What extension headers declare for the next member.
     for_all: dict[str, bytes] = {}
     extensions = 0
     while True:
@@ -81,23 +86,23 @@ def read_tar(stream: BinaryIO, max_content: int) -> Iterator[Member]:
         try:
             size = int(known.get("size", size))
         except ValueError as error:
-            raise TarError("a size that is no number") from error
+            raise TarError("a size that is not a number") from error
         if size < 0:
             raise TarError("a negative size")
-        if kind == b"S" and header[482]:  # GNU's list of holes goes on behind the header.
+        if kind == b"S" and header[482]:  # GNU's list of holes continues behind the header.
             while _read(stream, _BLOCK, "in the header of a member")[504]:
                 pass
         name = known.get("path") or _name(header)
-        if kind in (b"1", b"2", b"5"):  # Whatever the header says, nothing follows it.
+        if kind in (b"1", b"2", b"5"):  # Whatever the header declares, nothing follows it.
             size = 0
         regular = kind in _REGULAR and "GNU.sparse.realsize" not in known
         wanted = regular and size <= max_content
         content = _read_content(stream, size) if wanted else _pass_over(stream, size)
-        kind_name = "" if regular else _KINDS.get(kind, f"of the unknown kind {kind!r}")
+        kind_name = "" if regular else _KINDS.get(kind, f"of unknown kind {kind!r}")
         yield Member(name.decode("utf-8", "surrogateescape"), size, kind_name, content)
-    while rest := stream.read(_CHUNK):  # To the end, where gzip keeps the checksum of it all.
+    while rest := stream.read(_CHUNK):  # To the end, where gzip has the checksum.
         if rest.strip(b"\0"):
-            raise TarError("something follows its end, as when archives are joined")
+            raise TarError("data follows its end, as in joined archives")
 
 
 def _read(stream: BinaryIO, count: int, where: str) -> bytes:
@@ -128,7 +133,7 @@ def _pass_over(stream: BinaryIO, size: int) -> None:
 
 
 def _checksum_is_right(header: bytes) -> bool:
-    """The sum of all bytes, with spaces for the checksum itself."""
+    """The sum of all bytes, with spaces in place of the checksum itself."""
     try:
         return sum(header) - sum(header[148:156]) + 8 * 32 == _number(header[148:156])
     except TarError:
@@ -143,7 +148,7 @@ def _number(field: bytes) -> int:
     try:
         value = int(digits or b"0", 8)
     except ValueError as error:
-        raise TarError(f"a header says {field!r} where a number belongs") from error
+        raise TarError(f"a header says {field!r} instead of a number") from error
     if value < 0:
         raise TarError("a negative size")
     return value
@@ -152,23 +157,23 @@ def _number(field: bytes) -> int:
 def _name(header: bytes) -> bytes:
     name = header[:100].split(b"\0")[0]
     prefix = header[345:500].split(b"\0")[0]
-    # GNU's older dialect keeps times where POSIX has the prefix, and says so by its magic.
+    # GNU's older dialect has times where POSIX has the prefix; its magic differs.
     return prefix + b"/" + name if prefix and header[257:263] == b"ustar\0" else name
 
 
 def _pax_records(data: bytes) -> dict[str, bytes]:
-    """Records are "LENGTH KEY=VALUE\\n", the length that of the whole record."""
+    """Records are "LENGTH KEY=VALUE\n", the length that of the whole record."""
     records, position = {}, 0
     while position < len(data):
         length, space, _ = data[position : position + 20].partition(b" ")
         try:
             end = position + int(length)
         except ValueError as error:
-            raise TarError("an extension header that is no list of records") from error
+            raise TarError("an extension header that is not a list of records") from error
         record = data[position + len(length) + 1 : end - 1]
         key, equals, value = record.partition(b"=")
         if not (space and equals) or end <= position or end > len(data):
-            raise TarError("an extension header that is no list of records")
+            raise TarError("an extension header that is not a list of records")
         if key.decode("utf-8", "replace") in _KEYS:
             records[key.decode()] = value
         position = end

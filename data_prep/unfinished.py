@@ -1,4 +1,4 @@
-"""Folders of unfinished work: gone when the work ends, however it ends."""
+"""Folders of unfinished work, which are removed when the work ends, however it ends."""
 
 import contextlib
 import fcntl
@@ -11,15 +11,16 @@ from pathlib import Path
 from data_prep.prepared import INCOMPLETE
 
 _LOCK = "in_work"
-# In which a folder that was just made has no lock yet.
+# Within this time a new folder may not have its lock yet.
 _GRACE_SECS = 60
 
 
 @contextlib.contextmanager
 def unfinished_folder(data_dir: Path, name: str) -> Iterator[Path]:
-    """A new folder in `data_dir`, removed at the end unless renamed, or later if this process is killed.
+    """A new folder in `data_dir`, removed at the end unless renamed.
 
-    It holds a file that this process has locked, which the system unlocks when the process is gone.
+    It holds a file that this process has locked. The system unlocks it when the process ends, so
+    that a later process can remove the folder if this one is killed.
 
     Args:
       data_dir: An existing folder.
@@ -37,12 +38,12 @@ def unfinished_folder(data_dir: Path, name: str) -> Iterator[Path]:
 def finish(folder: Path, target: Path) -> None:
     """Gives a folder of `unfinished_folder` its name."""
     (folder / _LOCK).unlink()
-    folder.chmod(0o755)  # Temporary folders are for their maker alone.
+    folder.chmod(0o755)  # Temporary folders are accessible to their owner only.
     folder.rename(target)
 
 
 def remove_leftovers(data_dir: Path) -> None:
-    """Removes unfinished folders whose process is gone: killed, or the machine was."""
+    """Removes unfinished folders whose process has ended without removing them."""
     for folder in data_dir.glob(f"{INCOMPLETE}.*"):
         try:
             with (folder / _LOCK).open() as lock:
@@ -52,4 +53,4 @@ def remove_leftovers(data_dir: Path) -> None:
             if folder.is_dir() and time.time() - folder.stat().st_mtime > _GRACE_SECS:
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError:
-            continue  # In work.
+            continue  # In use.

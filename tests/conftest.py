@@ -31,7 +31,7 @@ tf.config.set_logical_device_configuration(
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory) -> Path:
-    """A folder with the embedded sample, 14 + 6 pairs of each kind, prepared at 32 pixels."""
+    """A folder with the synthetic sample, 14 + 6 pairs of each kind, prepared at 32 pixels."""
     folder = tmp_path_factory.mktemp("data")
     for archive in draw_archives(folder, num_train=14, num_val=6):
         prepare_archive(archive, folder, image_size=32)
@@ -40,7 +40,7 @@ def data_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def tiny_config(data_dir, tmp_path) -> Config:
-    """Trains on the tiny sample: 4 steps of 4 images, everything read_metrics_log and saved at each."""
+    """Trains on the tiny sample: 4 steps of 4 images, everything logged and saved often."""
     return Config(
         data_dir=str(data_dir),
         workdir=str(tmp_path / "run"),
@@ -110,8 +110,8 @@ def exported(make_run, tmp_path_factory, worker_id) -> Path:
 def gradient_descent():
     """A function that makes a model's optimizers: plain gradient descent.
 
-    With a learning rate of 1 it changes weights by their gradient. Adam would hide a gradient of the
-    wrong size.
+    With a learning rate of 1 it changes weights by their gradient. Adam would hide a gradient of
+    the wrong size.
     """
 
     def create(model):
@@ -129,7 +129,7 @@ def gradient_descent():
 
 @pytest.fixture(scope="session")
 def checkpoint_state():
-    """A function: folder of a run, step -> name of each variable of that checkpoint -> digest of it."""
+    """A function: folder of a run, step -> name of each variable -> its digest."""
 
     def state(workdir, step):
         reader = tf.train.load_checkpoint(str(Path(workdir) / "checkpoints" / f"step-{step}"))

@@ -1,4 +1,4 @@
-"""Rules of the architecture: imports run downward, FLAGS are read in few places, modules stay small."""
+"""Rules of the architecture: imports run downward, FLAGS are read in few places."""
 
 import ast
 from pathlib import Path

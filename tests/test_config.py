@@ -35,7 +35,8 @@ def test_defaults_are_those_of_the_flagfile_for_bags_and_shoes():
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("image_size", 48), ("batch_size", 0), ("learning_rate", -1.0), ("beta_1", 1.0), ("seed", -1),
+        ("image_size", 48), ("batch_size", 0), ("learning_rate", -1.0), ("beta_1", 1.0),
+        ("seed", -1),
         ("reconstruction_loss", "l3"), ("reconstruction_weight", -0.1), ("precision", "int8"),
         ("domain_a", " "), ("num_steps", 0), ("base_filters", 7), ("adversarial_loss", "l2"),
         ("learning_rate_decay_steps", 30_000), ("save_every_steps", 0), ("distribute", "some"),

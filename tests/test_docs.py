@@ -1,4 +1,4 @@
-"""What the documents say is so: where links lead, and what the examples make of TF_CONFIG."""
+"""Checks of the documentation: links, and the examples of TF_CONFIG."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""How the launcher handles workers that end; what workers do is in training/test_multi_worker.py."""
+"""How the launcher handles workers that end; for workers see training/test_multi_worker.py."""
 
 import os
 import re
@@ -65,7 +65,7 @@ def test_a_stopped_worker_has_not_failed(ended):
 
 
 def test_the_first_may_take_its_time_to_save(ended):
-    """Longer than patience lasts with those that fail."""
+    """Longer than the patience with workers that fail."""
     _, out, err = ended("saves", "143")
     assert "saved" in out and "Worker" not in err
 

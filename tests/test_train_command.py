@@ -1,4 +1,4 @@
-"""`python train.py` as a user runs it, in processes of its own."""
+"""`python train.py` as a user runs it, in its own process."""
 
 import json
 import signal

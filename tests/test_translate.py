@@ -50,7 +50,7 @@ def test_one_png_each_and_a_contact_sheet(workdir, images, tmp_path):
             assert np.asarray(Image.open(out / name)).shape == (32, 32, 3)
 
 
-def test_a_image_translates_alike_alone_and_in_company(workdir, images, tmp_path):
+def test_an_image_translates_alike_alone_and_in_company(workdir, images, tmp_path):
     translate(workdir, "shoes2handbags", images, tmp_path / "all")
     translate(workdir, "shoes2handbags", images / "wide.jpg", tmp_path / "one")
     together = np.asarray(Image.open(tmp_path / "all" / "wide.png"), int)

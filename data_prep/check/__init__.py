@@ -1,1 +1,1 @@
-"""Examines prepared domains: what is wrong with them, and what to do about it."""
+"""Checks of domains: what is wrong with them, and what to do about it."""

@@ -1,4 +1,4 @@
-"""The whole visit: prepared domains, or sources that are prepared for the purpose; report and sheet."""
+"""The complete check of prepared domains, or of a source that is prepared temporarily."""
 
 import contextlib
 import io
@@ -25,8 +25,8 @@ def check_prepared(
       data_dir: Folder of prepared domains.
       names: Which; all if there are none.
       size: The size at which they are prepared.
-      sheet: Where the contact sheet goes; None for none.
-      as_json: Whether the report is for programs.
+      sheet: File of the contact sheet; None for none.
+      as_json: Whether to print the report as JSON.
 
     Returns:
       The worst level found, or None.
@@ -37,8 +37,8 @@ def check_prepared(
     wanted = names or prepared_domains(data_dir, size)
     if not wanted:
         raise PreparationError(
-            f"no domain is prepared at {size} pixels in {data_dir}. See --image_size; or check what is not "
-            "prepared yet, with --archive=FILE or --images=DIR."
+            f"no domain is prepared at {size} pixels in {data_dir}. Give --image_size, or check a "
+            "source that is not prepared, by --archive=FILE or --images=DIR."
         )
     return _report(data_dir, wanted, [], size, sheet, as_json)
 
@@ -51,12 +51,12 @@ def check_source(
     sheet: Path | None,
     as_json: bool,
 ) -> str | None:
-    """The same for a source that is not prepared: it is, into a folder that is removed afterwards.
+    """Checks a source that is not prepared: it is prepared in a folder that is removed afterwards.
 
     Args:
-      prepare: Prepares it into a folder.
-      source: What it is called in the report.
-      data_dir: Where that folder is made, for there is room.
+      prepare: Prepares it in a folder.
+      source: Its name in the report.
+      data_dir: Where that folder is made.
       size, sheet, as_json: As in `check_prepared`.
     """
     failed = []
@@ -134,7 +134,8 @@ def _print(examined: dict[str, Examination], findings: list[Finding], sheet: Pat
                 " ".join(f"{v:.0f}" for v in values[key]) for key in ("mean", "deviation")
             )
             print(
-                f"  {split}: red, green, blue on average {mean}, deviation {deviation} (of 0 to 255)"
+                f"  {split}: red, green, blue on average {mean}, deviation {deviation} (of 0 to "
+                "255)"
             )
     print()
     for finding in findings:

@@ -13,8 +13,8 @@ def draw_contact_sheet(rows: dict[str, np.ndarray], path: Path) -> None:
     """Writes a PNG.
 
     Args:
-      rows: Label -> uint8 [n, size, size, 3]; of more than fit, some evenly spaced.
-      path: The file, written whole or not at all.
+      rows: Label -> uint8 [n, size, size, 3]; evenly spaced ones are shown if there are too many.
+      path: The file, written completely or not at all.
 
     Raises:
       OSError: if it cannot be written.
@@ -29,12 +29,12 @@ def draw_contact_sheet(rows: dict[str, np.ndarray], path: Path) -> None:
         draw.text((_GAP, top + label_height // 2), label, fill="black", font=font, anchor="lm")
         chosen = np.linspace(0, len(images) - 1, min(_COLUMNS, len(images))).astype(int)
         if "duplicates" in label or "identical" in label:
-            chosen = np.arange(len(chosen))  # Side by side, as they belong together.
+            chosen = np.arange(len(chosen))  # Side by side, because they belong together.
         for column, image in enumerate(images[chosen]):
             scaled = Image.fromarray(image).resize((_CELL, _CELL), Image.Resampling.BICUBIC)
             place = (_GAP + column * (_CELL + _GAP), top + label_height)
             sheet.paste(scaled, place)
-            # A frame, for blank images are as white as the sheet.
+            # A frame, because blank images are as white as the sheet.
             draw.rectangle(
                 (*place, place[0] + _CELL - 1, place[1] + _CELL - 1), outline="lightgray"
             )

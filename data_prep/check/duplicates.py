@@ -1,4 +1,4 @@
-"""Images that are the same, or nearly: in a split, or in both."""
+"""Identical and nearly identical images, within a split and across splits."""
 
 import collections
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from tqdm import tqdm
 
-# Near duplicates are looked for among so many images of each split; more take minutes.
+# Near duplicates are searched among this many images of each split; more take minutes.
 MOST_COMPARED = 20_000
 _ROWS = 1024
 # Root mean square differences, in steps of 8 bits: of the small copies, then of the images.
@@ -25,14 +25,14 @@ def groups_of_identical(digests: list[bytes]) -> list[list[int]]:
 def near_pairs(
     one: np.ndarray, other: np.ndarray | None, image_of_one: Callable, image_of_other: Callable
 ) -> list[tuple[int, int]]:
-    """Pairs of images that are not identical and nearly look it.
+    """Pairs of images that are nearly, but not exactly, identical.
 
     Args:
       one, other: float32 [n, d], small copies; None for `other` compares within `one`.
       image_of_one, image_of_other: From a place to the image itself, uint8 [size, size, 3].
 
     Returns:
-      Places in `one` and in `other`, each image of `one` once, with the first that it is like.
+      Places in `one` and in `other`: each image of `one` once, with the first that it resembles.
     """
     within = other is None
     other = one if within else other

@@ -1,4 +1,4 @@
-"""Examines one domain, and says what it finds."""
+"""The examination of one domain."""
 
 import dataclasses
 import re
@@ -21,7 +21,7 @@ _FEW, _VERY_FEW, _FEW_HELD_OUT = 500, 100, 50
 _MANY_LEFT_OUT = 0.05
 _SHARE_THAT_MATTERS = 0.05
 _EXAMPLES = 5
-# What makes an image unreadable, among the reasons for leaving one out.
+# The reasons for leaving an image out that mean it is unreadable.
 _UNREADABLE = re.compile(
     r": (cannot be decoded|an empty file|.*pixels|.*max_|\[Errno|a folder that cannot)"
 )
@@ -29,10 +29,10 @@ _UNREADABLE = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Examination:
-    """What is known of a domain.
+    """Results of an examination.
 
     Attributes:
-      summary: For programs: counts, sizes, value statistics, numbers of what was found.
+      summary: For programs: counts, sizes, value statistics, numbers of findings.
       findings: In no order.
       shown: Label -> places as (split, number), for the contact sheet.
     """
@@ -43,7 +43,7 @@ class Examination:
 
 
 def examine(domain: PreparedDomain) -> Examination:
-    """Looks at every image of a domain."""
+    """Examines every image of a domain."""
     measured = {split: measure(domain, split) for split in domain.names}
     found = _Notes(domain)
     _look_at_source(found)
@@ -73,7 +73,7 @@ def examine(domain: PreparedDomain) -> Examination:
 
 
 class _Notes:
-    """What was found so far."""
+    """The findings so far."""
 
     def __init__(self, domain: PreparedDomain):
         self.domain = domain
@@ -91,13 +91,13 @@ class _Notes:
     def images(
         self, key: str, split: str, which: np.ndarray, level: str, text: str, remedy: str
     ) -> None:
-        """Counts, tells of and shows images of a split.
+        """Counts, reports and shows images of a split.
 
         Args:
           key: Their name for programs.
           split: Of the domain.
           which: bool [n], which of the split's images they are.
-          level: How bad it is that there are some; "" where it is not.
+          level: How severe it is that there are some; "" if it is not.
           text: What they are.
           remedy: What to do about them.
         """
@@ -128,15 +128,19 @@ def _look_at_source(found: _Notes) -> None:
         many = len(unreadable) > _MANY_LEFT_OUT * (used + len(unreadable))
         found.add(
             "error" if many else "warning", "",
-            f"unreadable, damaged or of another form: {len(unreadable)} files of the source, left out",
-            "fetch or save them again, or remove them; preparation.json names them all.",
+            f"unreadable, corrupt or of another form: {len(unreadable)} files of the source, left "
+            "out",
+            "download or save them again, or remove them; preparation.json lists all.",
             unreadable,
         )  # fmt: skip
     if len(left_out) > len(unreadable):
         found.add(
-            "note", "", f"not used: {len(left_out) - len(unreadable)} other files of the source",
-            "nothing, if that was meant.", [line for line in left_out if line not in set(unreadable)],
-        )  # fmt: skip
+            "note",
+            "",
+            f"not used: {len(left_out) - len(unreadable)} other files of the source",
+            "nothing, if that was intended.",
+            [line for line in left_out if line not in set(unreadable)],
+        )
     smaller = {
         size: count
         for size, count in preparation.get("source_sizes", {}).items()
@@ -159,13 +163,13 @@ def _look_at_counts(found: _Notes) -> None:
         few = counts["train"] < _VERY_FEW
         found.add(
             "warning" if few else "note", "train", f"few images: {counts['train']}",
-            "expect the network to learn them by heart; --flip doubles them where left and right do not "
+            "expect the network to memorize them; --flip doubles them if left and right do not "
             "matter.",
         )  # fmt: skip
     if "val" not in counts:
         found.add(
             "warning", "", "no validation images",
-            "give some with --val_share or --val_images: without, nothing says how good a run is.",
+            "provide some with --val_share or --val_images: without, a run cannot be evaluated.",
         )  # fmt: skip
     elif counts["val"] < _FEW_HELD_OUT:
         found.add(
@@ -175,29 +179,29 @@ def _look_at_counts(found: _Notes) -> None:
 
 def _look_at_images(found: _Notes, split: str, measured: Measurements) -> None:
     total = len(measured.contrast)
-    found.count("damaged", split, len(measured.damaged))
-    if measured.damaged:
+    found.count("corrupt", split, len(measured.corrupt))
+    if measured.corrupt:
         found.add(
-            "error", split, f"changed on the disk: {len(measured.damaged)} of {total} prepared images",
-            "remove the domain's folder and prepare it again; look after the disk.",
-            found.names(split, measured.damaged),
+            "error", split, f"changed on disk: {len(measured.corrupt)} of {total} prepared images",
+            "remove the domain's folder and prepare it again; check the disk.",
+            found.names(split, measured.corrupt),
         )  # fmt: skip
     blank = measured.contrast < _BLANK
     found.images(
         "blank", split, blank, "warning", "blank, of one color",
-        "remove them from the source: a translator can learn nothing from them but to draw them.",
+        "remove them from the source: a translator only learns to generate blank images from them.",
     )  # fmt: skip
     cut = (measured.cut_rows >= _CUT * found.domain.size) & ~blank
     found.images(
         "cut", split, cut, "warning", "cut off, the lower part plain gray",
-        "find them whole or remove them: each was saved from a file that had ended too early.",
+        "find the complete files or remove them: each was saved from a truncated file.",
     )  # fmt: skip
     gray = (measured.most_color <= _GRAY) & ~blank
     level = "warning" if gray.sum() > _SHARE_THAT_MATTERS * total else "note"
     found.images(
         "gray", split, gray, "" if _is_drawing(found.domain) else level, "no color at all",
-        "nothing, if those things are black, gray or white; black-and-white photographs of colored "
-        "ones teach the translator to lose color.",
+        "nothing, if the objects are black, gray or white. Black-and-white photos teach the "
+        "translator to lose color.",
     )  # fmt: skip
 
 
@@ -208,8 +212,8 @@ def _look_for_duplicates(found: _Notes, split: str, measured: Measurements) -> N
     if surplus:
         found.add(
             "warning" if surplus > _SHARE_THAT_MATTERS * len(measured.digests) else "note", split,
-            f"there twice, pixel for pixel: {surplus} of {len(measured.digests)} images",
-            "remove them from the source: what is there twice is learnt twice.",
+            f"identical, pixel for pixel: {surplus} of {len(measured.digests)} images",
+            "remove them from the source: duplicates count twice in training.",
             [" = ".join(found.names(split, group)) for group in groups[:_EXAMPLES]],
         )  # fmt: skip
         found.show(f"identical, {split}", [(split, place) for group in groups for place in group])
@@ -222,11 +226,12 @@ def _look_for_duplicates(found: _Notes, split: str, measured: Measurements) -> N
     found.count("near_duplicates", split, len(pairs))
     if pairs:
         found.add(
-            "warning" if len(pairs) > _SHARE_THAT_MATTERS * len(chosen) else "note", split,
-            f"nearly like another: {len(pairs)} of {len(chosen)} images", "look at the contact sheet: "
-            "copies that were scaled or saved again count twice.",
+            "warning" if len(pairs) > _SHARE_THAT_MATTERS * len(chosen) else "note",
+            split,
+            f"nearly identical to another: {len(pairs)} of {len(chosen)} images",
+            "look at the contact sheet: copies that were scaled or saved again count twice.",
             [" ~ ".join(found.names(split, pair)) for pair in pairs[:_EXAMPLES]],
-        )  # fmt: skip
+        )
         found.show(
             f"near duplicates, {split}", [(split, int(place)) for pair in pairs for place in pair]
         )
@@ -236,12 +241,17 @@ def _look_across(found: _Notes, train: Measurements, val: Measurements) -> None:
     known = set(train.digests)
     same = [place for place, digest in enumerate(val.digests) if digest in known]
     found.count("identical", "val and train", len(same))
-    remedy = "put them on one side, or numbers flatter: `data_prep folder --val_share` does so by itself."
+    remedy = (
+        "keep them in one split, or metrics are too good: `data_prep folder --val_share` does that."
+    )
     if same:
         found.add(
-            "warning", "val", f"training images too: {len(same)} of {len(val.digests)} held out", remedy,
+            "warning",
+            "val",
+            f"training images too: {len(same)} of {len(val.digests)} held out",
+            remedy,
             found.names("val", same),
-        )  # fmt: skip
+        )
         found.show("in both splits", [("val", place) for place in same])
     chosen_val, chosen_train = _compared(val), _compared(train)
     images = {split: found.domain.images(split) for split in ("train", "val")}
@@ -255,17 +265,22 @@ def _look_across(found: _Notes, train: Measurements, val: Measurements) -> None:
     found.count("near_duplicates", "val and train", len(pairs))
     if pairs:
         found.add(
-            "warning" if len(pairs) > _SHARE_THAT_MATTERS * len(chosen_val) else "note", "val",
-            f"nearly like a training image: {len(pairs)} of {len(chosen_val)} validation images",
-            "look at the contact sheet: metrics on them flatter.",
-            [" ~ ".join(found.names("val", [i]) + found.names("train", [j])) for i, j in pairs[:_EXAMPLES]],
-        )  # fmt: skip
+            "warning" if len(pairs) > _SHARE_THAT_MATTERS * len(chosen_val) else "note",
+            "val",
+            f"nearly identical to a training image: {len(pairs)} of {len(chosen_val)} validation "
+            "images",
+            "look at the contact sheet: metrics on them are too good.",
+            [
+                " ~ ".join(found.names("val", [i]) + found.names("train", [j]))
+                for i, j in pairs[:_EXAMPLES]
+            ],
+        )
         shown = [place for i, j in pairs for place in (("val", int(i)), ("train", int(j)))]
         found.show("near duplicates, val and train", shown)
 
 
 def _look_at_the_half(found: _Notes, measured: dict[str, Measurements]) -> None:
-    """Whether a half of a pix2pix archive is the half that it is called."""
+    """Checks that a half of a pix2pix archive is the half that its name says."""
     half = found.domain.preparation.get("half")
     if half not in ("photo", "edges") or found.domain.preparation.get("drawing") != "edges":
         return
@@ -288,7 +303,7 @@ def _is_drawing(domain: PreparedDomain) -> bool:
 
 
 def _compared(measured: Measurements) -> np.ndarray:
-    """Places of the images that are compared: all but blank ones, or as many evenly spaced."""
+    """Places of the images that are compared: all but blank ones, or evenly spaced ones of many."""
     places = np.flatnonzero(measured.contrast >= _BLANK)
     return places[
         np.linspace(0, len(places) - 1, min(len(places), duplicates.MOST_COMPARED)).astype(int)
@@ -296,6 +311,6 @@ def _compared(measured: Measurements) -> np.ndarray:
 
 
 def finding_of(error: PreparationError, source: str) -> Finding:
-    """A source that cannot be prepared at all, as a finding."""
+    """The finding for a source that cannot be prepared at all."""
     text, _, remedy = str(error).partition(" Nothing was prepared from it. ")
-    return Finding("error", source, text.rstrip("."), remedy or "mend that and check it again.")
+    return Finding("error", source, text.rstrip("."), remedy or "fix that and check again.")

@@ -1,19 +1,19 @@
-"""What the doctor says, and how bad it is."""
+"""Findings of a check, and how severe they are."""
 
 import dataclasses
 
-# From the worst. An error spoils training; a warning may; a note is to be known.
+# From the most severe. An error spoils training, a warning may, a note is for information.
 LEVELS = ("error", "warning", "note")
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something about a domain.
+    """A fact about a domain that its user should know.
 
     Attributes:
       level: One of `LEVELS`.
-      domain: Name of the domain or source, with the split where it is of one.
-      text: What was seen, with the number of images.
+      domain: Name of the domain or source, with the split if it concerns one.
+      text: What was found, with the number of images.
       remedy: What to do.
       examples: Names of a few images.
     """
@@ -26,5 +26,5 @@ class Finding:
 
 
 def ranked(findings: list[Finding]) -> list[Finding]:
-    """The worst first; alike in order."""
+    """The findings, the most severe first; equal ones in their order."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))

@@ -1,4 +1,4 @@
-"""Numbers of every image of a split, a few thousand at a time."""
+"""Measurements of every image of a split, a few thousand at a time."""
 
 import dataclasses
 import hashlib
@@ -9,26 +9,26 @@ from tqdm import tqdm
 from data_prep.prepared import PreparedDomain
 from data_prep.records import is_intact
 
-# Bytes of images looked at together; numbers of them take some times more.
+# Bytes of images that are measured together; their floats take several times more.
 _BYTES_AT_ONCE = 16 << 20
 _MIDDLE_GRAY, _NEARLY = 128, 3
-# Height and width of the small copies by which near duplicates are looked for.
+# Height and width of the small copies by which near duplicates are found.
 SMALL = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Measurements:
-    """Of the n images of a split.
+    """Measurements of the n images of a split.
 
     Attributes:
       contrast: float32 [n]: standard deviation of the channel that varies most, in steps of 8 bits.
       color: float32 [n]: mean difference of a pixel's largest and smallest channel, likewise.
       most_color: uint8 [n]: the largest such difference.
-      cut_rows: int [n]: rows at the lower end that are plain middle gray, which is what decoders draw
-        where the file of a photo ended too early, and someone saved that.
-      digests: For each the digest of its pixels: equal for identical images.
+      cut_rows: int [n]: rows at the lower end that are plain middle gray, which decoders produce if
+        the file of a photo ended too early.
+      digests: Digest of the pixels of each: equal for identical images.
       small: float32 [n, SMALL * SMALL * 3]: small copies.
-      damaged: Places of the records whose checksum is wrong.
+      corrupt: Places of the records whose checksum is wrong.
       mean, deviation: Of each channel over all images.
     """
 
@@ -38,7 +38,7 @@ class Measurements:
     cut_rows: np.ndarray
     digests: list[bytes]
     small: np.ndarray
-    damaged: list[int]
+    corrupt: list[int]
     mean: np.ndarray
     deviation: np.ndarray
 
@@ -50,7 +50,7 @@ def measure(domain: PreparedDomain, split: str) -> Measurements:
     contrast, color = np.empty(count, np.float32), np.empty(count, np.float32)
     most_color, cut_rows = np.empty(count, np.uint8), np.empty(count, int)
     small = np.empty((count, SMALL * SMALL * 3), np.float32)
-    digests, damaged = [], []
+    digests, corrupt = [], []
     sums, squares = np.zeros(3), np.zeros(3)
     at_once = max(1, _BYTES_AT_ONCE // domain.size**2 // 3)
     starts = range(0, count, at_once)
@@ -69,7 +69,7 @@ def measure(domain: PreparedDomain, split: str) -> Measurements:
         cells = pixels.reshape(len(pixels), SMALL, step, SMALL, step, 3)
         small[some] = cells.mean((2, 4), dtype=np.float32).reshape(len(pixels), -1)
         digests += [hashlib.sha256(image).digest() for image in pixels]
-        damaged += [
+        corrupt += [
             start + place
             for place, record in enumerate(records[some])
             if not is_intact(record.tobytes())
@@ -80,5 +80,5 @@ def measure(domain: PreparedDomain, split: str) -> Measurements:
     mean = sums / values
     deviation = np.sqrt(np.maximum(squares / values - mean**2, 0))
     return Measurements(
-        contrast, color, most_color, cut_rows, digests, small, damaged, mean, deviation
+        contrast, color, most_color, cut_rows, digests, small, corrupt, mean, deviation
     )

@@ -1,1 +1,1 @@
-"""The embedded sample: drawn handbags and shoes in the pix2pix format, for tests and first runs."""
+"""The synthetic sample: drawings of handbags and shoes in the format of pix2pix."""

@@ -1,4 +1,4 @@
-"""Draws the embedded sample's archives: the very format of pix2pix, and the truth in a JSON beside."""
+"""The archives of the synthetic sample, in the format of pix2pix, with the ground truth as JSON."""
 
 import concurrent.futures
 import io
@@ -17,16 +17,16 @@ from data_prep.sample.canvas import Canvas
 from data_prep.sample.edges import draw_edges
 from data_prep.sample.style import draw_style
 
-# Name of the data set -> what is drawn for it.
+# Name of the data set -> the function that draws it.
 _ARCHIVES = {"sample_edges2handbags": bags.KINDS, "sample_edges2shoes": shoes.KINDS}
 _JPEG_QUALITY = 92
 
 
 def draw_archives(data_dir: Path, num_train: int, num_val: int) -> list[Path]:
-    """Draws `NAME.tar.gz` and `NAME.json` for handbags and for shoes, unless they are there already.
+    """Writes `NAME.tar.gz` and `NAME.json` for handbags and for shoes, unless they exist.
 
-    The images depend only on their names: the same on every machine, and the first hundred are
-    the first hundred of a larger sample. The JSON maps each member's name to its true attributes.
+    The images depend only on their names: they are the same on every machine, and the first hundred
+    are the first hundred of a larger sample. The JSON has the true attributes of each member.
 
     Args:
       data_dir: Where the archives go.
@@ -59,7 +59,7 @@ def draw_archives(data_dir: Path, num_train: int, num_val: int) -> list[Path]:
 
 
 def draw_pair(member: str) -> tuple[bytes, dict]:
-    """The pair of a member's name: a JPEG of 512x256 pixels, edges left, and its true attributes."""
+    """The pair of a member's name: a JPEG of 512x256 pixels, and its true attributes."""
     name = member.partition("/")[0]
     rng = np.random.default_rng(list(member.encode()))
     kinds = _ARCHIVES[name]
@@ -77,11 +77,11 @@ def _draw_archive(path: Path, members: list[str], pool: concurrent.futures.Execu
     truth_path = path.with_name(path.name.removesuffix(".tar.gz") + ".json")
     if truth_path.exists() and path.exists():
         if list(json.loads(truth_path.read_text())) == members:
-            print(f"{path} is drawn already.")
+            print(f"{path} exists already.")
             return
         raise PreparationError(
-            f"{path} holds another number of pairs; remove it, {truth_path.name} and the folder "
-            f"{truth_path.stem} to draw it anew"
+            f"{path} holds another number of pairs. Remove it, {truth_path.name} and the folder "
+            f"{truth_path.stem} to draw it again"
         )
     truth = {}
     temporary = path.with_name(path.name + ".part")

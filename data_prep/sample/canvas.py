@@ -1,4 +1,4 @@
-"""Draws shaded, antialiased shapes on white. Knows nothing of bags or shoes.
+"""Draws shaded, antialiased shapes on white. Independent of bags and shoes.
 
 Points are (x, y) in the unit square, x to the right and y down.
 """
@@ -20,7 +20,7 @@ class Canvas:
     """A white square to draw on.
 
     Args:
-      rng: Where the small differences of placing come from: every image sits a little elsewhere.
+      rng: Source of the small differences in placement between images.
     """
 
     def __init__(self, rng: np.random.Generator):

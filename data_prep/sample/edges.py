@@ -9,7 +9,7 @@ _THRESHOLD = 14.0
 def draw_edges(image: np.ndarray) -> np.ndarray:
     """Thin dark lines on white along the edges of an image.
 
-    Differences of neighbors in the channel that changes most; of these only ridges are kept, as by
+    Differences of neighbors in the channel that changes most. Only ridges of these are kept, as by
     Canny (1986), so that a line is one or two pixels wide however soft the edge.
 
     Args:

@@ -1,6 +1,6 @@
-"""What bags and shoes share: colors and patterns, drawn by the same chances for both.
+"""What bags and shoes share: colors and patterns with the same distribution.
 
-Only because of that can a translator match a bag and a shoe by their looks.
+This is what allows a translator to match a bag and a shoe by their looks.
 """
 
 import colorsys
@@ -15,9 +15,9 @@ PATTERNS = ("plain", "stripes", "dots", "checks")
 _PATTERN_CHANCES = (0.55, 0.15, 0.15, 0.15)
 _TWO_TONE_CHANCE = 0.4
 
-# Name -> hue, saturation and value in 0 .. 1, and how often it is drawn. Reds and browns are
-# common and greens rare: unlike evenly spread hues, that leaves only one way to map colors to
-# colors that gives both domains their due, each to itself.
+# Name -> hue, saturation and value in 0 .. 1, and its weight. Reds and browns are common and
+# greens rare: unlike with evenly distributed hues, only the identity maps the colors of one domain
+# to those of the other with the right frequencies.
 _COLORS = {
     "red": (0.99, 0.80, 0.78, 4),
     "orange": (0.07, 0.82, 0.90, 2),
@@ -52,7 +52,7 @@ class Style:
         return self.second_name != self.color_name
 
     def attributes(self) -> dict:
-        """The truth about the image, for its JSON."""
+        """The ground truth about the image, for its JSON."""
         return {
             "color": self.color_name,
             "color_rgb": list(self.color),

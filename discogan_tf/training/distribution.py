@@ -92,7 +92,7 @@ def worker_loss_errors(strategy: tf.distribute.Strategy):
     """
     try:
         yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CanceledError) as error:
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         if not _is_one_of_several(strategy):
             raise
         raise WorkerLostError(

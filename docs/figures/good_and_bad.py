@@ -1,9 +1,9 @@
-"""Draws the images of docs/data.md: a good domain, and one with everything wrong that `check` finds.
+"""Makes the figures of docs/data.md: a good domain, and one with all problems that `check` finds.
 
     python docs/figures/good_and_bad.py
 
 Writes docs/images/good_domain.webp and docs/images/bad_domain.webp, the contact sheets of
-`python -m data_prep check`, and prints what it says of the bad one.
+`python -m data_prep check`, and prints its report on the bad one.
 """
 
 import io
@@ -33,7 +33,7 @@ def _save_drawn(folder: Path) -> None:
 
 
 def _spoil(folder: Path) -> None:
-    """Adds what folders found in the wild have."""
+    """Adds problems that real folders have."""
     rng = np.random.default_rng(0)
     for number in range(16):
         bag = Image.open(folder / f"bag{number:03}.png")

@@ -1,4 +1,4 @@
-"""Draws the curves of docs/learning_rate_and_batch_size.md from the runs that it names.
+"""Makes the figures of docs/learning_rate_and_batch_size.md from the runs that it names.
 
     python docs/figures/learning_rate_and_batch_size.py --runs=runs
 

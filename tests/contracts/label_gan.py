@@ -1,8 +1,8 @@
-"""A model of another kind than the paper's: what a new paper adds to the project is a file like this.
+"""A model of another kind than the paper's: what a new paper adds is a file like this.
 
-One generator makes an image of the domain that a label names, from noise. The discriminator outputs a
-grid of patch logits, the losses are whatever `--adversarial_loss` says, and each step depends on the
-fakes of the step before.
+One generator makes an image of the domain that a label names, from noise. The discriminator outputs
+a grid of patch logits, the losses are whatever `--adversarial_loss` says, and each step depends on
+the fakes of the step before.
 """
 
 import keras
@@ -62,6 +62,8 @@ class PatchDiscriminator(keras.Model):
 
 
 class LabelGAN:
+    """A GAN conditioned on labels, whose discriminator sees the fakes of the step before."""
+
     translations = (Translation("generate", source=None, target="b"),)
 
     def __init__(self, config, compute_dtype=tf.float32):

@@ -1,4 +1,4 @@
-"""A model of another kind needs one file and one entry: it trains, resumes, is evaluated, exported."""
+"""A model of another kind needs one file and one entry to be trained, evaluated and exported."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What the export of every model must do."""
+"""Contract of the exports of all models."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_every_way_to_run_an_export_gives_what_the_network_gives(run_and_export)
 
 
 @pytest.mark.parametrize("size", [7, 64])
-def test_a_image_does_not_depend_on_its_batch(run_and_export, size):
+def test_an_image_does_not_depend_on_its_batch(run_and_export, size):
     _, exported = run_and_export
     rng = np.random.default_rng(0)
     images = rng.random((64, 32, 32, 3), np.float32)

@@ -1,4 +1,4 @@
-"""What every model of MODELS must do."""
+"""Contract of all models."""
 
 import dataclasses
 
@@ -25,15 +25,20 @@ _STRATEGY = tf.distribute.get_strategy()
 # The settings that networks and losses depend on.
 _KINDS = {name: {"model": name} for name in MODELS} | {
     "authors": {
-        "architecture": "paper", "image_size": 64, "base_filters": 8,
-        "adversarial_weight": 0.1, "feature_matching_weight": 0.9,
-        "reconstruction_rate": 0.5, "early_steps": 1, "separate_discriminator_batch": True, "weight_decay": 1e-5,
-        "discriminator_weight": 0.5, "reconstruction_loss": "mse",
+        "architecture": "paper",
+        "image_size": 64,
+        "base_filters": 8,
+        "adversarial_weight": 0.1,
+        "feature_matching_weight": 0.9,
+        "reconstruction_rate": 0.5,
+        "early_steps": 1,
+        "separate_discriminator_batch": True,
+        "weight_decay": 1e-5,
+        "discriminator_weight": 0.5,
+        "reconstruction_loss": "mse",
     },
-    **{
-        loss: {"adversarial_loss": loss} for loss in losses.ADVERSARIAL if loss != "cross_entropy"
-    },
-}  # fmt: skip
+    **{loss: {"adversarial_loss": loss} for loss in losses.ADVERSARIAL if loss != "cross_entropy"},
+}
 
 
 @pytest.fixture(params=_KINDS)

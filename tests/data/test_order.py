@@ -32,7 +32,7 @@ def test_order_depends_on_the_position_alone():
 
 
 def test_order_is_spread_out():
-    """Neighbors in the domain do not stay neighbors, and no image has a favorite place."""
+    """Neighbors in the domain do not stay neighbors, and no image has a preferred position."""
     places = np.stack([_indices(epoch * 64, 64, 64) for epoch in range(200)])
     assert np.abs(np.diff(places, axis=1)).mean() == pytest.approx(64 / 3, rel=0.05)
     assert np.abs(places.mean(axis=0) - 31.5).max() < 6

@@ -97,7 +97,7 @@ def test_flip_mirrors_about_half_and_only_when_asked():
 
 
 def test_images_on_the_disk_make_the_same_batches(data_dir):
-    """And as many steps later, where a resumed run begins."""
+    """Also from a later step on, where a resumed run starts."""
     stored = [
         load_domain(str(data_dir), f"sample_edges2{name}/photo", "train", 32).images
         for name in ("handbags", "shoes")

@@ -15,7 +15,7 @@ _SHA256 = hashlib.sha256(_CONTENT).hexdigest()
 
 
 class _Server(http.server.ThreadingHTTPServer):
-    """Serves `content` and does with each request what `script` says next; at its end, it behaves."""
+    """Serves `content`; handles each request as `script` says, and correctly after its end."""
 
     def __init__(self, script=(), content=_CONTENT, version='"one"'):
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -110,7 +110,8 @@ def test_cut_connections_are_resumed_where_they_ended(tmp_path, serve):
     # Half of what was missing came each time, but for less than a chunk.
     for start, sent in zip(starts, (1_500_000, 1_500_000, 2_250_000, 2_625_000), strict=True):
         assert sent - 3 * 65536 < start <= sent
-    # After something came, from the shortest pause again; the server itself asked for three seconds.
+    # After something came, from the shortest pause again; the server itself asked for three
+    # seconds.
     assert waits == [1.0, 3.0, 1.0, 1.0] and _only_the_archive(tmp_path)
 
 
@@ -146,7 +147,7 @@ def test_a_part_that_was_whole_is_taken(tmp_path, serve):
 
 
 def test_a_server_that_lies_about_the_length_is_asked_again(tmp_path, serve):
-    """It claims more than it sends: what came is whole only because the next answer says so."""
+    """It declares more than it sends: only the next answer shows that the file is complete."""
     server = serve(["claims too much"])
     assert _download(tmp_path, server).read_bytes() == _CONTENT
     assert server.ranges == [None, "bytes=3000000-"]
@@ -191,18 +192,18 @@ def test_what_is_there_is_not_fetched_again(tmp_path, serve, capsys):
     (tmp_path / "edges2shoes.tar.gz").write_bytes(b"mine")
     server = serve()
     assert _download(tmp_path, server, sha256=None).read_bytes() == b"mine" and not server.ranges
-    with pytest.raises(PreparationError, match="not the file that was meant"):
+    with pytest.raises(PreparationError, match="not the expected file"):
         _download(tmp_path, server)
 
 
 def test_a_page_of_text_or_another_kind_of_file_is_not_taken(tmp_path, serve):
-    """As a login page gives it; the next address is asked, and what the first gave before stays."""
+    """Such as a login page; the next address is tried, and what the first sent before stays."""
     with pytest.raises(PreparationError):
         _download(tmp_path, serve(["cut"] + [503] * 6))
     part = tmp_path / "edges2shoes.tar.gz.part"
     left = part.read_bytes()
     page = serve(content=b"<html>Please log in</html>", version='"page"')
-    with pytest.raises(PreparationError, match="no gzip archive"):
+    with pytest.raises(PreparationError, match="not a gzip archive"):
         _download(tmp_path, serve([404]), page)
     assert part.read_bytes() == left
     assert _download(tmp_path, page, serve()).read_bytes() == _CONTENT and _only_the_archive(

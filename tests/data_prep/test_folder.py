@@ -103,7 +103,7 @@ def test_any_shape_becomes_square(shape, fit):
 
 
 def test_large_photos_keep_place_and_color():
-    """Scaled within the JPEG transform, then by the area mean: near the area mean of all pixels."""
+    """Scaled within the JPEG transform, then by the area mean: close to the exact area mean."""
     rng = np.random.default_rng(0)
     smooth = Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).resize((1280, 1280))
     data = _file(smooth, "JPEG", quality=95)

@@ -1,4 +1,4 @@
-"""Input that is broken, or means harm: each is named, nothing else is lost, nothing half-done is left."""
+"""Broken and malicious input: each is named, nothing else is lost, no partial result is left."""
 
 import contextlib
 import gzip
@@ -43,7 +43,7 @@ def _link(name, kind=tarfile.SYMTYPE):
 
 
 def _huge_png():
-    """A PNG whose header claims 100,000 x 100,000 pixels."""
+    """A PNG whose header declares 100,000 x 100,000 pixels."""
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     chunks = [
         struct.pack(">I", len(content))
@@ -56,16 +56,16 @@ def _huge_png():
 
 
 _BAD = {
-    "edges2boots/train/../../../escape.jpg": (jpeg((9, 9, 9)), "leads out of the archive"),
-    "/etc/absolute/train/a.jpg": (jpeg((9, 9, 9)), "leads out of the archive"),
-    "edges2boots/train/huge.png": (_huge_png(), "pixels than Pillow takes for harmless"),
+    "edges2boots/train/../../../escape.jpg": (jpeg((9, 9, 9)), "points outside the archive"),
+    "/etc/absolute/train/a.jpg": (jpeg((9, 9, 9)), "points outside the archive"),
+    "edges2boots/train/huge.png": (_huge_png(), "pixels than Pillow considers safe"),
     "edges2boots/train/cut.jpg": (jpeg((200, 0, 0))[:900], "cannot be decoded"),
     "edges2boots/train/empty.jpg": (b"", "an empty file"),
     "edges2boots/train/text.jpg": (b"this is text\n" * 50, "cannot be decoded: no JPEG, PNG file"),
     "edges2boots/train/square.jpg": (jpeg((9, 9, 9), (256, 256)), "not two squares side by side"),
     "edges2boots/train/notes.txt": (b"notes", "not an image"),
     "edges2boots/other/1.jpg": (jpeg((9, 9, 9)), "in no folder named train or val"),
-    "edges2boots/train/0_AB.jpg": (jpeg((9, 9, 9)), "a second member of this name"),
+    "edges2boots/train/0_AB.jpg": (jpeg((9, 9, 9)), "another member has this name"),
 }
 
 
@@ -92,7 +92,7 @@ def test_bad_members_are_named_one_by_one_and_good_ones_kept(tmp_path, good_memb
     assert not (tmp_path.parent / "escape.jpg").exists()
 
 
-def test_16_bits_and_strange_names_are_no_reason_to_leave_a_image_out(tmp_path, good_members):
+def test_16_bits_and_strange_names_are_no_reason_to_leave_an_image_out(tmp_path, good_members):
     pixels = np.full((64, 128), 65535, np.uint16)
     pixels[:, 64:] = 30_000
     file = io.BytesIO()
@@ -139,7 +139,7 @@ def test_a_truncated_archive_leaves_nothing(tmp_path, good_members, kept):
     path = write_archive(tmp_path, good_members)
     data = path.read_bytes()
     path.write_bytes(data[: int(kept * len(data))])
-    with pytest.raises(PreparationError, match=r"damaged or cut short.*fetch it again"):
+    with pytest.raises(PreparationError, match=r"corrupt or truncated.*download it again"):
         _prepare(path, tmp_path)
     assert _nothing_left(tmp_path)
 
@@ -149,7 +149,7 @@ def test_a_flipped_byte_is_found_by_the_checksum(tmp_path, good_members):
     data = bytearray(path.read_bytes())
     data[-6] ^= 1  # Of gzip's checksum and length at the end.
     path.write_bytes(bytes(data))
-    with pytest.raises(PreparationError, match="damaged or cut short"):
+    with pytest.raises(PreparationError, match="corrupt or truncated"):
         _prepare(path, tmp_path)
     assert _nothing_left(tmp_path)
 
@@ -157,8 +157,8 @@ def test_a_flipped_byte_is_found_by_the_checksum(tmp_path, good_members):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "damaged or cut short"),
-        (b"plain text" * 100, "damaged or cut short"),
+        (b"", "corrupt or truncated"),
+        (b"plain text" * 100, "corrupt or truncated"),
         (bytes(1024), "no usable"),
     ],
 )
@@ -196,9 +196,7 @@ def _open_full(path):
 def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, good_members, monkeypatch):
     archive = write_archive(tmp_path, good_members)
     monkeypatch.setattr("data_prep.domain_writer._open", _open_full)
-    with pytest.raises(
-        PreparationError, match=r"cannot prepare.*No space left.*Nothing half-prepared"
-    ):
+    with pytest.raises(PreparationError, match=r"cannot prepare.*No space left.*No partial result"):
         prepare_archive(archive, tmp_path, 32)
     assert _nothing_left(tmp_path)
 
@@ -214,12 +212,13 @@ def test_an_interrupted_preparation_does_not_pass_for_whole(tmp_path):
 
 
 def _seeds():
-    """Real images of each format, to be damaged."""
+    """Real images of each format, to be corrupted."""
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 256, (16, 32, 3), dtype=np.uint8)).resize((128, 64))
     files = []
     for file_format, options in (
-        ("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {}), ("GIF", {}), ("BMP", {}),
+        ("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {}), ("GIF", {}),
+        ("BMP", {}),
     ):  # fmt: skip
         file = io.BytesIO()
         image.save(file, file_format, **options)
@@ -266,7 +265,7 @@ def test_damaged_images_give_images_or_our_errors_and_nothing_else():
 
 
 def test_damaged_archives_give_domains_or_our_errors_and_nothing_else(tmp_path):
-    """Some hundred mutations of a whole archive, each prepared for good or not at all."""
+    """Some hundred mutations of an archive, each prepared completely or not at all."""
     rng = random.Random(1)
     members = [
         (f"edges2boots/{split}/{i}.jpg", jpeg((250, 0, i), (64, 32)))

@@ -51,7 +51,7 @@ def test_a_mirrored_pair_has_its_photo_on_the_left():
 
 
 def test_lines_become_two_pixels_thicker_before_scaling():
-    """A line of one pixel in 256 is 3/4 of a pixel of 64, and so as dark, wherever it lies."""
+    """A line of one pixel in 256 becomes 3/4 of a pixel in 64, equally dark at every position."""
     for place in (40, 41, 42, 43, 0, 255):
         pair = np.full((256, 512, 3), 255, np.uint8)
         pair[:, place] = 0
@@ -88,7 +88,7 @@ def test_damaged_and_oversized_images_are_refused(data, words):
         split_pair(data, 64, PairForm(), _PIXELS)
 
 
-def test_a_image_of_another_shape_is_refused():
+def test_an_image_of_another_shape_is_refused():
     with pytest.raises(ImageError, match="not two squares"):
         split_pair(_file(Image.new("RGB", (256, 256))), 64, PairForm(), _PIXELS)
 
@@ -106,7 +106,7 @@ def test_the_side_in_color_is_found():
 @pytest.mark.parametrize("orientation", [3, 6])
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
 def test_a_pair_is_not_turned_whatever_the_camera_says(orientation, file_format):
-    """Turned, its halves would be others."""
+    """Rotated, its halves would be others."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     file = io.BytesIO()

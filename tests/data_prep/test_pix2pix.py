@@ -107,7 +107,7 @@ def test_a_mirrored_archive_is_refused_and_then_prepared_properly(tmp_path, good
 
 
 def test_left_overs_of_killed_processes_are_removed_and_others_not(tmp_path, good_members):
-    """Unlocked ones, whichever process had their number; not one in work, nor one just made."""
+    """Those without a lock, whatever their process's number; not one in use, nor a new one."""
     killed, just_made = tmp_path / "incomplete.edges2boots.photo.x", tmp_path / "incomplete.y"
     for folder in (killed, just_made):
         folder.mkdir()
@@ -125,13 +125,13 @@ def test_left_overs_of_killed_processes_are_removed_and_others_not(tmp_path, goo
 def test_an_archive_whose_name_makes_no_folder_is_refused(tmp_path, good_members, name):
     archive = write_archive(tmp_path, good_members)
     odd = archive.rename(tmp_path / name)
-    with pytest.raises(PreparationError, match="make a name"):
+    with pytest.raises(PreparationError, match="are allowed"):
         prepare_archive(odd, tmp_path / "deep" / "data", 32)
     assert not (tmp_path / "deep").exists()
 
 
 def test_colored_drawings_are_no_edges(tmp_path):
-    """Refused until somebody says what they are; a photo without colors is then no reason to doubt."""
+    """Refused until the user names them; then a photo without colors raises no doubt."""
 
     def pair(number):
         image = Image.new("RGB", (64, 32), (200, 40 + number, 10))

@@ -42,7 +42,7 @@ def test_attributes_are_true_and_varied(folder):
 
 
 def test_the_drawing_has_the_color_its_attributes_tell(folder):
-    """Of plain, one-colored images: the median of what is not white lies near the color."""
+    """Of plain, one-colored images: the median of what is not white is close to the color."""
     checked = 0
     for number in range(1, 41):
         jpeg, truth = draw_pair(f"sample_edges2handbags/train/{number}_AB.jpg")
@@ -81,8 +81,8 @@ def test_edges_are_thin_and_where_colors_change():
 
 def test_drawing_again_is_skipped_or_refused(folder, capsys):
     draw_archives(folder, num_train=40, num_val=5)
-    assert "drawn already" in capsys.readouterr().out
-    with pytest.raises(PreparationError, match="remove it"):
+    assert "exists already" in capsys.readouterr().out
+    with pytest.raises(PreparationError, match="Remove it"):
         draw_archives(folder, num_train=41, num_val=5)
 
 

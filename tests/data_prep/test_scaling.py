@@ -5,7 +5,7 @@ from data_prep.scaling import scale
 
 
 def _exact(pixels, count):
-    """Means of equal stretches of the first axis, by the overlap of each pixel with each stretch."""
+    """Means of equal stretches of the first axis, by the overlap of each pixel with each."""
     n = len(pixels)
     shares = [
         [

@@ -42,9 +42,13 @@ def batch():
     """Translations that look real, with perfect reconstructions."""
     inputs = _things(20, 1)
     return EvalBatch(
-        inputs=inputs, outputs=inputs, unrounded=inputs, targets=_things(20, 2), training=_things(40, 3),
+        inputs=inputs,
+        outputs=inputs,
+        unrounded=inputs,
+        targets=_things(20, 2),
+        training=_things(40, 3),
         inverse=lambda images: images,
-    )  # fmt: skip
+    )
 
 
 def _with_outputs(batch, outputs):
@@ -60,9 +64,7 @@ def test_distances_are_those_of_a_plain_computation():
 
 
 def test_sliced_wasserstein_of_shifted_noise_is_the_shift_of_its_projections():
-    """Level 16 alone is no difference of blurs. White noise has normal patches; of deviation 1 after
-    normalization, whatever it was: the distance of two such sets is small, that of structure is not.
-    """
+    """White noise has the same patches after normalization, whatever its deviation."""
     noise, louder = (_RNG.normal(0.5, s, (64, 32, 32, 3)).astype(np.float32) for s in (0.1, 0.2))
     among_noise = sliced_wasserstein.distances(noise, louder)
     to_structure = sliced_wasserstein.distances(noise, _things(64, 4))
@@ -175,7 +177,7 @@ def test_a_missing_or_wrong_file_of_weights_is_an_error(tmp_path):
     "file", ["weights.h5", pytest.param("network.weights.h5", marks=pytest.mark.slow)]
 )
 def test_features_are_those_of_the_weights_in_the_file(tmp_path, file):
-    """Of random weights: both of Keras's forms of a file, and images in batches as alone."""
+    """With random weights: both of Keras's file formats, and images in batches and alone."""
     keras.utils.set_random_seed(0)
     network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=None)
     save = network.save_weights if file.endswith(".weights.h5") else network.save

@@ -39,7 +39,7 @@ def _file(image, kind, **options):
 
 
 def _both(content, tmp_path):
-    """A file as the graph and as `read_image` take it, in 0 .. 255."""
+    """A file as decoded by the graph and by `read_image`, in 0 .. 255."""
     path = tmp_path / "image"
     path.write_bytes(content)
     return _decode([content])[0].numpy() * 255, pixels.read_image(path, _SIZE)
@@ -186,7 +186,7 @@ def test_all_images_of_a_request_together_are_limited():
 
 
 def test_a_gif_with_thousands_of_frames_costs_no_more_than_its_first():
-    """Each frame claims 25 megapixels, 75 GB together; the first is one pixel."""
+    """Each frame declares 25 megapixels, 75 GB together; the first is one pixel."""
     screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes([200, 10, 10, 0, 0, 0])
 
     def frame(width, height):

@@ -122,7 +122,7 @@ def test_sizes_are_arguments():
 
 
 def test_the_implementation_of_convolutions_is_fixed_when_a_network_is_built():
-    """Nothing is asked of the device later, and both give the same up to rounding."""
+    """Devices are not probed later, and both implementations agree up to rounding."""
     images = tf.random.stateless_uniform((2, 64, 64, 3), [1, 2])
     networks = {
         name: Generator(base_filters=8, conv_implementation=name) for name in ("auto", "plain")

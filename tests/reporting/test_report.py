@@ -13,9 +13,16 @@ from discogan_tf.reporting.records import read_records
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 _CHROMIUM_FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--virtual-time-budget=5000",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--virtual-time-budget=5000",
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +38,8 @@ def page(make_run, tmp_path_factory):
         '{"step": 7, "metrics": {"handbags2shoes": {"score": 50}, "shoes2handbags": {"score": 60}}}'
     )
     (workdir / "metrics.jsonl").write_text(
-        '{"step": 1, "generator_total": 2.0, "adversarial_a_to_b": 1.0, "discriminator_a_real": 0.5}\n'
-        '{"step": 7, "generator_total": 1.0, "adversarial_a_to_b": 0.8, "discriminator_a_real": 0.6}\n'
+        '{"step": 1, "generator_total": 2.0, "adversarial_a_to_b": 1, "discriminator_a_real": 0.5}\n'
+        '{"step": 7, "generator_total": 1.0, "adversarial_a_to_b": 1, "discriminator_a_real": 0.6}\n'
         + metrics
         + '\n{"step": 7, "warning": "colors are <inverted>"}\n{"step": 8, "gener'
     )

@@ -6,13 +6,17 @@ from discogan_tf.serving.error_messages import plain_reason
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("Graph execution error:\n\nat x\nassertion failed: [images: [too] dark]\n\t [[{{node x}}]]",
-         "images: [too] dark"),
-        ("Graph execution error:\n\nDetected at node x\nInvalid PNG data, size 7\n\t [[{{node x}}]]",
-         "Invalid PNG data, size 7"),
+        (
+            "Graph execution error:\n\nat x\nassertion failed: [images: [too] dark]\n\t [[{{x}}]]",
+            "images: [too] dark",
+        ),
+        (
+            "Graph execution error:\n\nDetected at x\nInvalid PNG data, size 7\n\t [[{{x}}]]",
+            "Invalid PNG data, size 7",
+        ),
         ("Servable not found", "Servable not found"),
         ("", "no reason given"),
     ],
-)  # fmt: skip
+)
 def test_only_what_helps_is_left(message, reason):
     assert plain_reason(message) == reason

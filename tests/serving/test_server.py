@@ -255,7 +255,7 @@ def test_client_command(server, tmp_path):
         assert "Traceback" not in failed.stderr
 
 
-def test_a_image_on_its_side_is_sent_upright(tmp_path):
+def test_an_image_on_its_side_is_sent_upright(tmp_path):
     image = Image.new("RGB", (20, 10), "red")
     exif = image.getexif()
     image.save(tmp_path / "as_it_is.jpg", exif=exif)
@@ -289,7 +289,8 @@ class _Scripted:
                     continue
                 status, content = answer
                 body = json.dumps(content).encode()
-                head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+                head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n"
+                head += "Connection: close\r\n\r\n"
                 connection.sendall(head.encode() + body)
 
 

@@ -1,5 +1,7 @@
-"""Against a real TensorFlow Serving: the binary `tensorflow_model_server` where it is on PATH, or a
-server at TF_SERVING_URL that serves the export in TF_SERVING_EXPORT_DIR. Skipped where neither is.
+"""Tests against TensorFlow Serving: `tensorflow_model_server` on PATH, or TF_SERVING_URL.
+
+A server at TF_SERVING_URL must serve the export in TF_SERVING_EXPORT_DIR. Without either they are
+skipped.
 """
 
 import os

@@ -78,8 +78,8 @@ def test_thresholds_hold_for_every_loss(loss):
             "discriminator_b_fake": float(functions.fake(tf.fill([4, 2, 2], float(fake)))),
         }
 
-    half = (undecided + separates[0]) / 2, (undecided + separates[1]) / 2
-    assert _warnings(losses=_LOSSES | losses(*half), loss=loss) == []
+    quarter = [undecided + (logit - undecided) / 4 for logit in separates]
+    assert _warnings(losses=losses(*quarter), loss=loss) == []
     (died,) = _warnings(losses=losses(undecided, undecided), loss=loss)
     assert "discriminator of shoes has died" in died
     (won,) = _warnings(losses=losses(*separates), loss=loss)

@@ -40,10 +40,16 @@ def unequal_data_dir(tmp_path_factory):
 @pytest.fixture
 def config(tiny_config, unequal_data_dir, tmp_path):
     return dataclasses.replace(
-        tiny_config, data_dir=str(unequal_data_dir), workdir=str(tmp_path / "straight"), batch_size=2,
-        save_every_steps=1, sample_every_steps=2, evaluate_every_steps=2, keep_checkpoints=100,
+        tiny_config,
+        data_dir=str(unequal_data_dir),
+        workdir=str(tmp_path / "straight"),
+        batch_size=2,
+        save_every_steps=1,
+        sample_every_steps=2,
+        evaluate_every_steps=2,
+        keep_checkpoints=100,
         ema_decay=0.9,
-    )  # fmt: skip
+    )
 
 
 def _read_metrics_log(workdir):
@@ -51,9 +57,9 @@ def _read_metrics_log(workdir):
 
 
 def _stopped_after(straight, step, folder):
-    """A copy of a run as it was when it had just saved a step, and not yet evaluated it.
+    """A copy of a run as it was after it saved a step and before it evaluated it.
 
-    Checkpoints are large: they are linked.
+    Checkpoints are large, so they are linked.
     """
 
     def later(_, names):
@@ -120,9 +126,14 @@ def test_from_every_step_the_rest_is_the_same_bit_for_bit(
 
 # As the paper's authors train, with the end of their early rate within the run.
 _AUTHORS = {
-    "generator_updates_per_step": 2, "separate_discriminator_batch": True, "feature_matching_weight": 0.9,
-    "adversarial_weight": 0.1, "reconstruction_rate": 0.5, "early_steps": 2, "weight_decay": 1e-3,
-}  # fmt: skip
+    "generator_updates_per_step": 2,
+    "separate_discriminator_batch": True,
+    "feature_matching_weight": 0.9,
+    "adversarial_weight": 0.1,
+    "reconstruction_rate": 0.5,
+    "early_steps": 2,
+    "weight_decay": 1e-3,
+}
 
 
 def test_the_same_in_bfloat16_with_the_authors_settings(config, tmp_path, checkpoint_state):
@@ -156,7 +167,7 @@ def test_longer_and_for_every_model(
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot choose cores here")
 def test_threads_decide_and_not_cores(config, tmp_path, checkpoint_state):
-    """One core with two threads: the bits of two cores; with one thread: other bits."""
+    """One core with two threads gives the bits of two cores; one thread gives others."""
     states = {}
     for cores, threads in itertools.product((1, 2), repeat=2):
         workdir = tmp_path / f"{cores}_{threads}"
@@ -179,9 +190,12 @@ def test_threads_decide_and_not_cores(config, tmp_path, checkpoint_state):
 
 def _start(**machine):
     return {
-        "git_commit": "one", "packages": {"tensorflow": "2.21.0"}, "data": {"bags": {"train": "7c"}},
-        "machine": {"threads": 2, "gpus": []} | machine, "config": {"deterministic": False},
-    }  # fmt: skip
+        "git_commit": "one",
+        "packages": {"tensorflow": "2.21.0"},
+        "data": {"bags": {"train": "7c"}},
+        "machine": {"threads": 2, "gpus": []} | machine,
+        "config": {"deterministic": False, "xla": False},
+    }
 
 
 def test_what_last_bits_depend_on_is_compared():
@@ -215,7 +229,7 @@ def test_what_last_bits_depend_on_is_compared():
     ],
 )
 def test_no_sum_depends_on_which_term_is_ready_first(config, batch, tmp_path, settings):
-    """TensorFlow adds three terms and more in an order that depends on whose memory is free first."""
+    """TensorFlow adds three terms and more in the order in which their memory is free."""
     config = dataclasses.replace(config, **{"generator_updates_per_step": 3} | settings)
     strategy = distribution.create_strategy(config)
     with strategy.scope():
@@ -240,7 +254,7 @@ def test_such_a_sum_would_be_detected(tmp_path):
 
 
 def _nodes_as_run(function, folder):
-    """The operations of the functions called in `function`, after all that TensorFlow makes of them."""
+    """The operations of the functions called in `function`, after TensorFlow's optimizations."""
     tf.summary.trace_on(graph=True)
     function()
     with tf.summary.create_file_writer(str(folder)).as_default():

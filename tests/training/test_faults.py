@@ -46,7 +46,7 @@ def test_a_crash_before_the_first_complete_checkpoint_is_a_new_start(
 def test_a_corrupt_checkpoint_is_reported_and_the_one_before_it_used(
     tiny_config, monkeypatch, capsys
 ):
-    """Each file of the newest in turn, cut short; and the largest with a bit flipped."""
+    """Each file of the newest in turn, truncated; and the largest with a bit flipped."""
     with_fake_step(monkeypatch, lambda number: fake_losses())
     config = dataclasses.replace(tiny_config, num_steps=4, keep_checkpoints=9, ema_decay=0.0)
     train(config)
@@ -76,7 +76,7 @@ def test_a_corrupt_checkpoint_is_reported_and_the_one_before_it_used(
 
 
 def test_tensorboard_has_each_step_once_after_a_crash(tiny_config, monkeypatch):
-    """The last checkpoint is lost and the last event cut off: the steps after the one before come again."""
+    """The last checkpoint is lost and the last event cut off: the steps before repeat."""
     with_fake_step(monkeypatch, lambda number: fake_losses())
     config = dataclasses.replace(
         tiny_config, num_steps=4, keep_checkpoints=9, evaluate_every_steps=100
@@ -129,7 +129,7 @@ def test_other_images_under_an_old_run_are_refused(tiny_config, tmp_path, monkey
 def test_a_full_disk_is_reported_and_training_continues_and_saves_later(
     tiny_config, monkeypatch, capsys
 ):
-    """No file may grow beyond a few kilobytes while steps 1 to 3 are trained: their checkpoint fails."""
+    """No file may exceed a few kilobytes during steps 1 to 3: their checkpoint fails."""
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def on_step(number):
@@ -190,7 +190,7 @@ def test_rollback_leaves_the_bad_batch_out_and_gives_up_after_a_few(
 
 
 def test_what_a_rollback_left_out_is_forgotten_with_other_settings(tiny_config, monkeypatch):
-    """Step 1 was left out, and then the run was killed: it had not got anywhere yet."""
+    """Step 1 was left out, and then the run was killed before it saved anything."""
     with_fake_step(monkeypatch, lambda number: fake_losses())
     config = dataclasses.replace(tiny_config, num_steps=1, evaluate_every_steps=100)
     train(config)

@@ -17,12 +17,23 @@ _ROOT = Path(__file__).parents[2]
 def _command(data_dir, workdir, num_steps):
     """Saves at every step, so that kills land in saves."""
     return [
-        sys.executable, "train.py", f"--data_dir={data_dir}", f"--workdir={workdir}",
-        f"--num_steps={num_steps}", "--domain_a=sample_edges2handbags/photo",
-        "--domain_b=sample_edges2shoes/photo", "--image_size=32", "--batch_size=4", "--precision=float32",
-        "--save_every_steps=1", "--log_every_steps=1", "--sample_every_steps=50",
-        "--evaluate_every_steps=4", "--flip", "--base_filters=8",
-    ]  # fmt: skip
+        sys.executable,
+        "train.py",
+        f"--data_dir={data_dir}",
+        f"--workdir={workdir}",
+        f"--num_steps={num_steps}",
+        "--domain_a=sample_edges2handbags/photo",
+        "--domain_b=sample_edges2shoes/photo",
+        "--image_size=32",
+        "--batch_size=4",
+        "--precision=float32",
+        "--save_every_steps=1",
+        "--log_every_steps=1",
+        "--sample_every_steps=50",
+        "--evaluate_every_steps=4",
+        "--flip",
+        "--base_filters=8",
+    ]
 
 
 def _last(workdir):

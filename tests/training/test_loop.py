@@ -34,7 +34,7 @@ def config(tiny_config, straight_workdir):
 
 @pytest.fixture
 def straight(config):
-    """The folder of a run of five steps; trained once, then found complete."""
+    """The folder of a run of five steps; trained once, then found finished."""
     train(config)
     return config.workdir
 
@@ -56,8 +56,16 @@ def test_a_run_leaves_what_it_should(straight, config):
 
 def test_tensorboard_gets_curves_histograms_and_sample_grids(straight):
     tags = tensorboard_tags(straight)
-    eight = ["generator_total", "adversarial_a_to_b", "adversarial_b_to_a", "reconstruction_a",
-             "reconstruction_b", "discriminator_total", "discriminator_a", "discriminator_b"]  # fmt: skip
+    eight = [
+        "generator_total",
+        "adversarial_a_to_b",
+        "adversarial_b_to_a",
+        "reconstruction_a",
+        "reconstruction_b",
+        "discriminator_total",
+        "discriminator_a",
+        "discriminator_b",
+    ]
     for name in eight:
         assert tags[f"losses/{name}"] == [1, 2, 3, 4, 5]
     assert tags["samples"] == [2, 4, 5]

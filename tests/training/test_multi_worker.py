@@ -1,4 +1,4 @@
-"""Several workers in processes of their own, over loopback, against one."""
+"""Several workers in their own processes, over loopback, against one."""
 
 import json
 import signal
@@ -68,7 +68,7 @@ def _wait_for_a_checkpoint(workdir):
 
 
 def test_any_number_of_workers_trains_the_same_and_takes_over(train, tmp_path):
-    """One, two and four give the same losses to rounding; two go on from the checkpoint of four."""
+    """One, two and four give the same losses up to rounding; two resume the checkpoint of four."""
     train(1, "one", "--num_steps=3")
     train(2, "two", "--num_steps=3")
     train(4, "four", "--num_steps=2")

@@ -122,8 +122,9 @@ def test_gradients_are_those_of_the_equations(batch, gradient_descent):
         for variable in network.trainable_variables:
             gradient = expected[variable.path.removeprefix(network.name + "/")].numpy()
             error = np.linalg.norm(before[variable.path] - variable.numpy() - gradient)
-            # Rounding is 1e-4 of it. Where it takes an activation over the kink of a leaky ReLU, which
-            # depends on how threads share the sums, up to 2e-2 were seen; a wrong term is of order 1.
+            # Rounding is 1e-4 of it. Where it takes an activation over the kink of a leaky ReLU,
+            # which depends on how threads share the sums, up to 2e-2 were seen; a wrong term is of
+            # order 1.
             assert error < 4e-2 * np.linalg.norm(gradient), (
                 variable.path,
                 error / np.linalg.norm(gradient),

@@ -155,8 +155,8 @@ def test_two_replicas_equal_one_big_batch(gradient_descent):
         assert two_losses[name] == pytest.approx(loss, rel=1e-5), name
     for path, change in one.items():
         error = np.linalg.norm(two[path] - change) / np.linalg.norm(change)
-        # Rounding sometimes moves a feature across the kink of a ReLU: 0.002 was seen. Statistics or
-        # gradients that are not shared are wrong by far more.
+        # Rounding sometimes moves a feature across the kink of a ReLU: 0.002 was seen. Statistics
+        # or gradients that are not shared are wrong by far more.
         assert error < 1e-2, (path, error)
 
 

@@ -1,4 +1,4 @@
-"""The doctor finds what was broken on purpose, and nothing in what is well."""
+"""The check finds what was broken on purpose, and nothing in sound domains."""
 
 import io
 import json
@@ -18,7 +18,7 @@ _SIZE = 32
 
 
 def _image(seed):
-    """Smooth, colored, and unlike any other."""
+    """Smooth, colored, and different from all others."""
     rng = np.random.default_rng(seed)
     return Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)).resize((96, 96))
 
@@ -46,7 +46,7 @@ def _check(*arguments, cwd):
 
 
 def _found(report, words):
-    """The findings that say so."""
+    """The findings with this text."""
     return [finding for finding in report["findings"] if words in finding["text"]]
 
 
@@ -80,10 +80,11 @@ def test_everything_broken_is_found_and_ranked(tmp_path):
     status, report = _check(f"--images={folder}", cwd=tmp_path)
     numbers = report["domains"]["in"]
     for kind, count in (
-        ("blank", 3), ("gray", 3), ("cut", 3), ("unreadable", 3), ("identical", 3), ("near_duplicates", 3),
+        ("blank", 3), ("gray", 3), ("cut", 3), ("unreadable", 3), ("identical", 3),
+        ("near_duplicates", 3),
     ):  # fmt: skip
         assert sum(numbers[kind].values()) == count, (kind, numbers[kind])
-    assert status == 3 and not _found(report, "changed on the disk")
+    assert status == 3 and not _found(report, "changed on disk")
     for words in ("blank", "cut off", "unreadable", "few images", "enlarged", "not used"):
         assert _found(report, words), words
     levels = [finding["level"] for finding in report["findings"]]
@@ -108,11 +109,11 @@ def test_images_on_both_sides_are_found(tmp_path):
     status, report = _check("--domain=things", cwd=tmp_path)
     assert status == 3
     assert "2 of 11" in _found(report, "training images too")[0]["text"]
-    (near,) = _found(report, "nearly like a training image")
+    (near,) = _found(report, "nearly identical to a training image")
     assert near["examples"] == ["again.png ~ 0003.png"]
 
 
-def test_a_image_changed_on_the_disk_is_found(tmp_path):
+def test_an_image_changed_on_the_disk_is_found(tmp_path):
     prepare_images(
         _images(tmp_path / "in", 30), None, 0.2, tmp_path / "data", "things", _SIZE, "crop"
     )
@@ -121,11 +122,11 @@ def test_a_image_changed_on_the_disk_is_found(tmp_path):
     data[len(data) // 2] ^= 4
     file.write_bytes(bytes(data))
     status, report = _check(cwd=tmp_path)
-    (found,) = _found(report, "changed on the disk")
+    (found,) = _found(report, "changed on disk")
     assert status == 1 and found["level"] == "error" and len(found["examples"]) == 1
     file.write_bytes(bytes(data[:-1]))
     status, report = _check(cwd=tmp_path)
-    assert status == 1 and "is damaged" in report["findings"][0]["text"]
+    assert status == 1 and "is corrupt" in report["findings"][0]["text"]
 
 
 def test_a_mirrored_archive_is_found_before_and_after_it_is_prepared(tmp_path):
@@ -184,7 +185,7 @@ def test_for_people_and_without_anything_to_examine(tmp_path):
 
 @pytest.mark.parametrize("within", [True, False])
 def test_near_pairs_are_those_of_all_comparisons(within):
-    """Found in blocks, by products, as one by one."""
+    """Found block by block, as by comparing one by one."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
     images[30] = images[3] ^ 1
