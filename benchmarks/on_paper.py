@@ -44,7 +44,7 @@ _FREE = {
 
 
 def count(batch_size: int) -> dict[str, float]:
-    """Work of a step: "flop", "bytes", "launches", "numbers" (of gradients), "sums" (batch norm)."""
+    """Work of a step: "flop", "bytes", "launches", "numbers" (gradients), "sums" (batch norm)."""
     config = Config(precision="bfloat16", batch_size=batch_size, conv_implementation="plain")
     model = create_model(config, tf.bfloat16)
     policies = step_policies(config, model)

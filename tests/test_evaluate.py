@@ -25,8 +25,10 @@ def test_the_command_prints_a_table_and_writes_json(workdir, tmp_path):
     assert (report["step"], report["split"], report["image_size"]) == (7, "val", 32)
     for direction in ("handbags2shoes", "shoes2handbags"):
         found = report["directions"][direction]
-        for metric in ("sliced_wasserstein", "relation", "ground_truth_color", "diversity",
-                       "reconstruction_ssim",                       "steganography", "nearest_training", "score"):  # fmt: skip
+        for metric in (
+            "sliced_wasserstein", "relation", "ground_truth_color", "diversity",
+            "reconstruction_ssim", "steganography", "nearest_training", "score",
+        ):  # fmt: skip
             assert found[metric]["count"] == 6 and metric in done.stdout
         assert found["relation"]["low"] <= found["relation"]["value"] <= found["relation"]["high"]
     assert "--feature_weights" in done.stdout

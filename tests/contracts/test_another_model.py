@@ -1,7 +1,6 @@
 """A model of another kind needs one file and one entry to be trained, evaluated and exported."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from discogan_tf.export.versions import Version
 from discogan_tf.models import MODELS, create_inference_model, create_model
 from discogan_tf.report import report
 from discogan_tf.runs.checkpoints import restore_generators
+from discogan_tf.runs.metrics_log import METRICS, read_metrics_log
 from discogan_tf.training.loop import train
 from discogan_tf.training.step import create_optimizers, create_step
 from discogan_tf.translate import translate
@@ -86,8 +86,10 @@ def test_what_applies_is_measured_exported_and_reported(config, tmp_path):
     assert found.keys() == {
         "sliced_wasserstein", "diversity", "duplicates", "nearest_training", "score",
     }  # fmt: skip
-    logged = Path(config.workdir, "metrics.jsonl").read_text().splitlines()
-    assert set(json.loads(logged[-1])["metrics"]["shoes"]) == found.keys() | {"saturated"}
+    (*_, logged) = (
+        record for record in read_metrics_log(Path(config.workdir)) if METRICS in record
+    )
+    assert set(logged[METRICS]["shoes"]) == found.keys() | {"saturated"}
     assert "Best and worst" in report(config, resamples=0)
     with pytest.raises(ConfigError, match="takes noise, label"):
         translate(Path(config.workdir), "shoes", tmp_path, tmp_path / "out")

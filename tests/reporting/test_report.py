@@ -38,8 +38,8 @@ def page(make_run, tmp_path_factory):
         '{"step": 7, "metrics": {"handbags2shoes": {"score": 50}, "shoes2handbags": {"score": 60}}}'
     )
     (workdir / "metrics.jsonl").write_text(
-        '{"step": 1, "generator_total": 2.0, "adversarial_a_to_b": 1, "discriminator_a_real": 0.5}\n'
-        '{"step": 7, "generator_total": 1.0, "adversarial_a_to_b": 1, "discriminator_a_real": 0.6}\n'
+        '{"step": 1, "generator_total": 2, "adversarial_a_to_b": 1, "discriminator_a_real": 0.5}\n'
+        '{"step": 7, "generator_total": 1, "adversarial_a_to_b": 1, "discriminator_a_real": 0.6}\n'
         + metrics
         + '\n{"step": 7, "warning": "colors are <inverted>"}\n{"step": 8, "gener'
     )
