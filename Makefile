@@ -1,5 +1,6 @@
-# make quickstart: a translator trained on drawn images, with nothing to download.
-# make test:       the tests.
+# make quickstart: trains on a synthetic sample; nothing to download.
+# make test:       runs the tests.
+# make lint:       checks format and style.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +15,8 @@ quickstart: $(VENV)/installed
 	@echo "Next: open the images and curves named above (. $(BIN)/activate brings the commands),"
 	@echo "then put the real archives into data/ and run: python train.py --flagfile=bags_shoes.cfg"
 
-# In three parts, each with processes of its own: TensorFlow keeps all that tests compile, 10 GB of a process for all.
+# In three parts, each with its own processes: TensorFlow never frees what it compiled, and one
+# process for all tests would take 10 GB.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 APART := tests/contracts tests/experiments tests/serving
 test: $(VENV)/installed-dev
