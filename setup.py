@@ -12,7 +12,7 @@ def _requirements() -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-# The server, and the gRPC client. On machines with tensorflow-cpu instead of tensorflow, install
+# For the server and the gRPC client. With tensorflow-cpu instead of tensorflow, install
 # tensorflow-serving-api with --no-deps.
 _SERVING = [
     "starlette>=0.46,<2",

@@ -112,18 +112,21 @@ class Step:
         reconstruction = (b_to_a(fakes[1]) - a).abs().mean() + (a_to_b(fakes[0]) - b).abs().mean()
         return fakes, self._weight * reconstruction
 
-    def _judged(self, fakes, sign: float):
+    def _adversarial(self, fakes, sign: float):
         return sum(
-            F.softplus(sign * judge(fake)).mean()
-            for judge, fake in zip(self.discriminators, fakes, strict=True)
+            F.softplus(sign * discriminator(fake)).mean()
+            for discriminator, fake in zip(self.discriminators, fakes, strict=True)
         )
 
     def _gradients_shared(self, a, b):
         with self._autocast():
             fakes, generator_loss = self._translate(a, b)
-            logits = [judge(fake) for judge, fake in zip(self.discriminators, fakes, strict=True)]
+            logits = [
+                discriminator(fake)
+                for discriminator, fake in zip(self.discriminators, fakes, strict=True)
+            ]
             generator_loss = generator_loss + sum(F.softplus(-x).mean() for x in logits)
-            loss = sum(F.softplus(x).mean() for x in logits) + self._judged((a, b), -1)
+            loss = sum(F.softplus(x).mean() for x in logits) + self._adversarial((a, b), -1)
         for side, objective in zip(self._sides, (generator_loss, loss), strict=True):
             gradients = torch.autograd.grad(
                 objective, side, retain_graph=objective is generator_loss
@@ -134,10 +137,10 @@ class Step:
 
     def _generator_loss(self, a, b):
         fakes, loss = self._translate(a, b)
-        return loss + self._judged(fakes, -1), fakes
+        return loss + self._adversarial(fakes, -1), fakes
 
     def _discriminator_loss(self, a, b, fakes):
-        return self._judged(fakes, 1) + self._judged((a, b), -1)
+        return self._adversarial(fakes, 1) + self._adversarial((a, b), -1)
 
     def _gradients_apart(self, a, b):
         for optimizer in self._optimizers:

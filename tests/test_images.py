@@ -85,12 +85,12 @@ def test_a_long_strip_takes_no_square_of_memory(tmp_path):
     assert (read[:31] == 255).all() and (read[31] == 0).all() and (read[32:] == 255).all()
 
 
-def test_draw_sheet_places_and_enlarges():
+def test_draw_grid_places_and_enlarges():
     rows = {"one": np.zeros((2, 32, 32, 3)), "two": np.full((1, 32, 32, 3), 200, np.uint8)}
-    sheet = pixels.draw_grid(rows, cell_size=64)
-    assert sheet.shape[0] == 2 * 68 + 4
-    assert (sheet[4 + 32, -4 - 32] == 0).all()  # Second image of row one.
-    assert (sheet[4 + 68 + 32, -4 - 68 - 32] == 200).all()  # First of row two.
+    grid = pixels.draw_grid(rows, cell_size=64)
+    assert grid.shape[0] == 2 * 68 + 4
+    assert (grid[4 + 32, -4 - 32] == 0).all()  # Second image of row one.
+    assert (grid[4 + 68 + 32, -4 - 68 - 32] == 200).all()  # First of row two.
 
 
 def test_draw_pairs_breaks_lines():

@@ -48,8 +48,8 @@ def test_the_drawing_has_the_color_its_attributes_tell(folder):
         jpeg, truth = draw_pair(f"sample_edges2handbags/train/{number}_AB.jpg")
         if truth["pattern"] == "plain" and not truth["two_tone"]:
             photo = np.asarray(Image.open(io.BytesIO(jpeg)))[:, 256:]
-            drawn = np.median(photo[photo.min(-1) < 200], axis=0)
-            assert np.abs(drawn - truth["color_rgb"]).max() < 45
+            median = np.median(photo[photo.min(-1) < 200], axis=0)
+            assert np.abs(median - truth["color_rgb"]).max() < 45
             checked += 1
     assert checked >= 5
 

@@ -106,11 +106,11 @@ def test_random_damage_is_an_error_or_other_members_and_nothing_else():
     rng = random.Random(1)
     data = _tar([("photo.jpg", rng.randbytes(900)), (_LONG, rng.randbytes(100))])
     for _ in range(2000):
-        damaged = bytearray(data)
+        corrupt = bytearray(data)
         for _ in range(rng.choice((1, 3, 20))):
-            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+            corrupt[rng.randrange(len(corrupt))] = rng.randrange(256)
         try:
-            for member in read_tar(io.BytesIO(bytes(damaged)), 1 << 16):
+            for member in read_tar(io.BytesIO(bytes(corrupt)), 1 << 16):
                 assert member.content is None or len(member.content) <= 1 << 16
         except TarError:
             pass

@@ -140,8 +140,8 @@ def test_each_bad_request_gets_its_status(server, answers):
     [
         ({"instances": [1], "inputs": [1]}, 'either "instances" or "inputs"'),
         ({"instances": 3}, "must be a list"),
-        ({"inputs": {"pictures": []}}, "the inputs must be 'images', not 'pictures'"),
-        ({"instances": [{"images": 1}, {"pictures": 1}]}, "the same inputs"),
+        ({"inputs": {"photos": []}}, "the inputs must be 'images', not 'photos'"),
+        ({"instances": [{"images": 1}, {"photos": 1}]}, "the same inputs"),
         ({"inputs": {"images": [[0.5]]}}, r"has shape [1, 1], expected [None, 32, 32, 3]"),
         ({"inputs": {"images": [["x"]]}}, "must be numbers"),
         ({"inputs": {"images": [0.5] * 9}}, "9 entries; from 1 to 8 are accepted"),

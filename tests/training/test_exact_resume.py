@@ -32,8 +32,8 @@ def unequal_data_dir(tmp_path_factory):
     """Handbags and shoes of unequal number, both few: every run passes several epochs."""
     folder = tmp_path_factory.mktemp("unequal")
     for number, count in enumerate((7, 5)):
-        drawn = tmp_path_factory.mktemp("drawn")
-        prepare_archive(draw_archives(drawn, count, num_val=4)[number], folder, image_size=32)
+        sample = tmp_path_factory.mktemp("sample")
+        prepare_archive(draw_archives(sample, count, num_val=4)[number], folder, image_size=32)
     return folder
 
 

@@ -44,8 +44,8 @@ def test_a_run_leaves_what_it_should(straight, config):
     assert sorted(path.name for path in (Path(straight) / "samples").iterdir()) == [
         "step_000002.png", "step_000004.png", "step_000005.png",
     ]  # fmt: skip
-    sheet = np.asarray(Image.open(Path(straight) / "samples" / "step_000005.png"))
-    assert sheet.shape[0] == 6 * (96 + 4) + 4
+    grid = np.asarray(Image.open(Path(straight) / "samples" / "step_000005.png"))
+    assert grid.shape[0] == 6 * (96 + 4) + 4
     names = sorted(path.name for path in (Path(straight) / "checkpoints").glob("*.index"))
     assert names == ["step-2.index", "step-4.index", "step-5.index"]
     assert read_config(Path(straight)) == config
