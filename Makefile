@@ -36,6 +36,6 @@ $(VENV)/installed: $(VENV)/bin/python setup.py requirements.txt
 	$(BIN)/pip install --quiet -e .
 	touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
+$(VENV)/installed-dev: $(VENV)/bin/python setup.py requirements.txt
 	$(BIN)/pip install --quiet -e .[dev]
-	touch $@
+	touch $@ $(VENV)/installed

@@ -62,7 +62,7 @@ def _eval_batch(
 
 
 def _evaluate(chapter: Chapter, held_out: dict, training: dict, resamples: int) -> dict[str, dict]:
-    """How its images are finished -> a report as from `evaluated_run.measure`."""
+    """How its images are finished -> a report, as returned by `evaluated_run.measure`."""
     reports = {}
     for name, finish in (("clipped", _clipped), ("as saved", as_saved)):
         directions = {

@@ -1,6 +1,5 @@
 """Preparation of data: archives and folders of images -> prepared domains on disk.
 
-It shares nothing with `discogan_tf` but files, and imports nothing of it. A prepared data set is a
-TensorFlow Datasets folder, `DATA_DIR/DATASET/SIZEpx/VERSION`, whose features are its domains and
-`name`.
+It shares only files with `discogan_tf` and imports nothing of it. A prepared domain is a TensorFlow
+Datasets folder, `DATA_DIR/DOMAIN/SIZEpx/VERSION`, with one feature, `image`.
 """

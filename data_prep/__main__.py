@@ -67,7 +67,7 @@ def _define_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--photo_side",
         choices=("left", "right"),
-        help="side of the photos in the archive (as known, or right)",
+        help="side of the photos in the archive (default: as for the known archives, or right)",
     )
     parser.add_argument(
         "--sheet",
@@ -100,7 +100,9 @@ def _define_form(parser: argparse.ArgumentParser) -> None:
         metavar="HALF,HALF",
     )
     parser.add_argument("--photo_side", choices=("left", "right"), help="side of the photo (right)")
-    parser.add_argument("--drawing", help="name of the other half (edges, or as known)")
+    parser.add_argument(
+        "--drawing", help="name of the other half (default: as for the known archives, or edges)"
+    )
     parser.add_argument(
         "--thicken_edges", action=argparse.BooleanOptionalAction, default=True,
         help="make lines two pixels thicker before scaling, as in the paper authors' code",

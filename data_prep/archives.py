@@ -16,7 +16,7 @@ from data_prep.tar_stream import Member, TarError, read_tar
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
-_TOLD_EVERY = 64
+_PROGRESS_INTERVAL = 64
 # The length limit of paths on Linux.
 _LONGEST_NAME = 4096
 
@@ -67,7 +67,7 @@ def read_images(
                         f"{archive} has more than {limits.max_members:,} members. Nothing was "
                         "prepared from it. If that is right, raise --max_members."
                     )
-                if count % _TOLD_EVERY == 0:
+                if count % _PROGRESS_INTERVAL == 0:
                     bar.update(file.tell() - bar.n)
                 problem = _problem(member, suffixes, limits, seen)
                 if problem:

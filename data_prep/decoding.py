@@ -14,7 +14,7 @@ from data_prep.errors import ImageError
 
 @contextlib.contextmanager
 def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[Image.Image]:
-    """An image whose header is read and of which nothing is decoded yet.
+    """Opens an image lazily: only its header is read.
 
     Args:
       data: The file.
@@ -58,8 +58,8 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
 def decode_jpeg(data: bytes, width: int, height: int, gray: bool = False) -> np.ndarray | None:
     """uint8 [h, w, 3], or [h, w, 1], of a JPEG scaled down within its transform.
 
-    Much faster than Pillow, above all on several threads, which Pillow's decoder does not use. None
-    if the file is corrupt: Pillow then says how.
+    Much faster than Pillow, especially with several threads, because it releases the GIL. None if
+    the file is corrupt; Pillow then reports how.
 
     Args:
       data: The file.

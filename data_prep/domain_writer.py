@@ -61,7 +61,7 @@ class DomainWriter:
         return {split: len(self.names[split]) for split in SPLITS if split in self.names}
 
     def finish(self, description: dict, left_out: LeftOut) -> None:
-        """Writes the metadata of the domain, and gives it its name.
+        """Writes the metadata of the domain, and renames its folder to the final name.
 
         Args:
           description: Where the images come from and how they were prepared, for

@@ -1,4 +1,4 @@
-"""Downloads an archive, however often the connection breaks."""
+"""Downloads an archive and resumes after interruptions."""
 
 import dataclasses
 import hashlib
@@ -18,14 +18,14 @@ _TIMEOUT_SECS = 60
 # The most that a broken connection loses.
 _CHUNK = 1 << 16
 _GZIP_MAGIC = b"\x1f\x8b"
-# In a row, without another byte.
+# Failures in a row without new data.
 _ATTEMPTS = 6
 _LONGEST_WAIT_SECS = 60
-# Answers that may be better later.
+# HTTP statuses that may pass.
 _TRANSIENT = (408, 429, 500, 502, 503, 504)
 
 
-class _HopelessError(Exception):
+class _PermanentError(Exception):
     """An address that does not have the file, however often it is requested."""
 
 
@@ -94,7 +94,7 @@ def download(
             try:
                 _fetch(address, part, wait)
                 break
-            except _HopelessError as error:
+            except _PermanentError as error:
                 failures.append(f"{address}: {error}")
                 print(f"Failed: {error}.")
         else:
@@ -119,7 +119,7 @@ def _fetch(address: str, part: _Part, wait: Callable[[float], None]) -> None:
     """Downloads until the file is complete.
 
     Raises:
-      _HopelessError: if the address does not have it, or sends nothing for several attempts in a
+      _PermanentError: if the address does not have it, or sends nothing for several attempts in a
         row.
     """
     attempts, delay, most = 0, 1.0, part.size()
@@ -133,7 +133,7 @@ def _fetch(address: str, part: _Part, wait: Callable[[float], None]) -> None:
             attempts, delay, most = 0, 1.0, part.size()
         attempts += 1
         if attempts == _ATTEMPTS:
-            raise _HopelessError(f"{_in_short(problem)}, {_ATTEMPTS} times in a row")
+            raise _PermanentError(f"{_in_short(problem)}, {_ATTEMPTS} times in a row")
         pause = max(delay, getattr(problem, "retry_after", 0.0))
         print(
             f"Interrupted ({_in_short(problem)}) at {part.size():,} bytes; next attempt in "
@@ -154,9 +154,8 @@ class _TransientError(Exception):
 def _fetch_once(address: str, part: _Part) -> None:
     """Requests what is missing once. If the body is cut off, it raises and what arrived stays."""
     have = part.size()
-    headers = {
-        "Accept-Encoding": "identity"
-    }  # The bytes as they are sent, because they are counted.
+    # No compression, because bytes are counted as they are sent.
+    headers = {"Accept-Encoding": "identity"}
     if have:
         # "Only if it is still the same file, else all of it."
         headers |= {"Range": f"bytes={have}-", "If-Range": part.note.read_text()}
@@ -166,19 +165,18 @@ def _fetch_once(address: str, part: _Part) -> None:
             raise _TransientError(
                 f"HTTP {answer.status_code}", float(after) if after.isdecimal() else 0.0
             )
-        if (
-            answer.status_code == 416
-        ):  # There is nothing left to send: the file was complete, or is another one.
+        # Nothing is left to send: the file was complete, or it is another one.
+        if answer.status_code == 416:
             whole = answer.headers.get("Content-Range", "").rpartition("/")[2]
             if whole == str(have):
                 return
             part.remove()
-            raise _TransientError("the file changed, from the start")
+            raise _TransientError("the file on the server changed; the download restarts")
         if answer.status_code not in (200, 206):
-            raise _HopelessError(f"HTTP {answer.status_code} {answer.reason}")
+            raise _PermanentError(f"HTTP {answer.status_code} {answer.reason}")
         if answer.status_code == 200:
             if answer.headers.get("Content-Type", "").startswith("text/"):
-                raise _HopelessError("a page of text instead of the archive")
+                raise _PermanentError("a page of text instead of the archive")
             version = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
             have = 0
             part.start(version or "")
@@ -187,7 +185,7 @@ def _fetch_once(address: str, part: _Part) -> None:
                 part.note.unlink()
         elif answer.headers.get("Content-Range", "").split("-")[0] != f"bytes {have}":
             part.remove()
-            raise _TransientError("an answer with the wrong part of the file")
+            raise _TransientError("the server sent the wrong byte range")
         length = answer.headers.get("Content-Length", "")
         expected = have + int(length) if length.isdecimal() else None
         _write(answer, part, have, expected)
@@ -207,7 +205,7 @@ def _write(answer: requests.Response, part: _Part, have: int, expected: int | No
         # As they are sent: a server may confuse the archive's compression with the transfer's.
         for chunk in answer.raw.stream(_CHUNK, decode_content=False):
             if file.tell() == 0 and not chunk.startswith(_GZIP_MAGIC):
-                raise _HopelessError("a file that is not a gzip archive")
+                raise _PermanentError("a file that is not a gzip archive")
             file.write(chunk)
             bar.update(len(chunk))
         file.flush()
@@ -215,7 +213,7 @@ def _write(answer: requests.Response, part: _Part, have: int, expected: int | No
         if expected is not None and file.tell() != expected:
             raise _TransientError(f"{file.tell():,} of {expected:,} bytes")
         if file.tell() == 0:
-            raise _HopelessError("an empty file")
+            raise _PermanentError("an empty file")
 
 
 def _require_digest(path: Path, sha256: str | None, remedy: str, part: _Part | None = None) -> str:

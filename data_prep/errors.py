@@ -2,7 +2,7 @@
 
 
 class PreparationError(Exception):
-    """A source is missing, corrupt or of another form, or the result cannot be written."""
+    """A source is missing, corrupt or unsupported, or the result cannot be written."""
 
 
 class ImageError(Exception):

@@ -31,7 +31,7 @@ def pair_form(
     thicken_edges: bool,
     drawing: str | None = None,
 ) -> PairForm:
-    """How to read an archive, by the command line and by what is known of its name.
+    """Layout of an archive, from the flags and, where they are missing, from its name.
 
     Args:
       archive: The tar file.
@@ -46,21 +46,21 @@ def pair_form(
     known_side, known_drawing, _ = KNOWN_SETS.get(dataset_name(archive), ("right", "edges", ""))
     drawing = drawing or known_drawing
     require_name(drawing, f"--drawing={drawing}")
-    wanted = (
+    requested = (
         tuple(dict.fromkeys(half.strip() for half in halves.split(",")))
         if halves
         else (drawing, PHOTO)
     )
-    for half in wanted:
+    for half in requested:
         if half not in (drawing, PHOTO):
             raise PreparationError(
-                f"--halves: {dataset_name(archive)} has {drawing} and {PHOTO}, no {half!r}"
+                f"--halves: {dataset_name(archive)} has no {half!r}; choose from {drawing}, {PHOTO}"
             )
     return dataclasses.replace(
         PairForm(),
         photo_side=photo_side or known_side,
         side_is_certain=photo_side is not None,
         drawing=drawing,
-        halves=wanted,
+        halves=requested,
         thicken_edges=thicken_edges,
     )

@@ -1,4 +1,4 @@
-"""Bounds on what is read, and what was left out."""
+"""Resource limits, and the list of skipped files."""
 
 import dataclasses
 
@@ -8,10 +8,10 @@ class Limits:
     """Bounds on what is read. The largest pix2pix archive, 8 GB of 140,000 pairs, is far within.
 
     Attributes:
-      max_bytes: Of an unpacked archive: against a file that unpacks to more than a disk holds.
+      max_bytes: Bytes of an unpacked archive, against gzip bombs.
       max_members: Files, folders and links in an archive, or files in a folder.
-      max_image_bytes: Of one file.
-      max_pixels: Of one image, by its header: against one that takes gigabytes when decoded.
+      max_image_bytes: Bytes of one image file.
+      max_pixels: Pixels of one image as its header declares them, against decompression bombs.
     """
 
     max_bytes: int = 256 << 30

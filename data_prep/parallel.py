@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-# Threads are enough, because the decoders release Python's lock.
+# Threads are enough, because the decoders release the GIL.
 _THREADS = os.cpu_count() or 1
 # Images per task: a task for each image would have too much overhead.
 _TOGETHER = 16

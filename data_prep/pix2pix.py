@@ -17,9 +17,9 @@ from data_prep.parallel import in_order
 from data_prep.prepared import SPLITS
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
-# The first pairs are examined for the side of their colors, and then one of so many.
+# Color is examined in the first pairs, and then in every pair of this number.
 _LOOK_AT_FIRST, _LOOK_EVERY = 8, 64
-# Share of those examined that makes it certain.
+# Share of the examined pairs that decides.
 _MOST = 0.8
 
 
@@ -31,7 +31,7 @@ class Decoded(NamedTuple):
       halves: Half -> uint8 [size, size, 3]; empty if it cannot be used.
       problem: Why it cannot; "" if it can.
       source_size: Width and height of the halves before.
-      side: Which half is in color, as from `colored_halves`; "" if it was not examined.
+      side: Which half is in color, as returned by `colored_halves`; "" if it was not examined.
     """
 
     name: str
@@ -84,9 +84,9 @@ def decode_member(
     number: int, name: str, data: bytes, size: int, form: PairForm, limits: Limits
 ) -> Decoded:
     """Halves of a member. Arguments as for `prepare_pairs`."""
-    asked = number < _LOOK_AT_FIRST or number % _LOOK_EVERY == 0
+    examined = number < _LOOK_AT_FIRST or number % _LOOK_EVERY == 0
     try:
-        side = colored_halves(data, limits.max_pixels) if asked else ""
+        side = colored_halves(data, limits.max_pixels) if examined else ""
         halves, source_size = split_pair(data, size, form, limits.max_pixels)
         return Decoded(name, halves, source_size=source_size, side=side)
     except ImageError as error:
@@ -122,7 +122,7 @@ def write_pairs(
         counts = next(iter(writers.values())).counts
         if "train" not in counts:
             raise PreparationError(
-                f"{words} holds no usable training images: expected are {name}/train/*.jpg. "
+                f"{words} holds no usable training images. Expected {name}/train/*.jpg. "
                 + "; ".join(left_out.lines[:3])
             )
         _check_side(words, form, sides)
@@ -148,20 +148,20 @@ def _check_side(archive: str, form: PairForm, sides: collections.Counter) -> Non
     """Checks that `edges` are drawings. In other archives either half may have colors."""
     if form.drawing != "edges" or form.side_is_certain:
         return
-    asked = sides.total()
-    if sides["both"] > _MOST * asked:
+    examined = sides.total()
+    if sides["both"] > _MOST * examined:
         raise PreparationError(
-            f"{archive} has colors in both halves of its pairs ({sides['both']} of {asked} looked "
-            "at), so that neither is a drawing of edges. Nothing was prepared from it. Say what "
-            "the other half is with --drawing=labels, or whatever it is, and where the photos are "
-            "with --photo_side."
+            f"{archive} has colors in both halves of its pairs ({sides['both']} of {examined} "
+            "examined pairs), so neither half is an edge drawing. Nothing was prepared from it. "
+            "Say what the other half is with --drawing=labels, or whatever it is, and where the "
+            "photos are with --photo_side."
         )
     other = {"left": "right", "right": "left"}[form.photo_side]
-    if sides[other] > _MOST * asked and sides[other] > 1:
+    if sides[other] > _MOST * examined and sides[other] > 1:
         raise PreparationError(
-            f"{archive} is mirrored: of {asked} pairs examined, {sides[other]} have their colors "
-            f"on the {other}, where the drawing should be. Nothing was prepared from it. Prepare "
-            f"it with --photo_side={other}."
+            f"{archive} is mirrored: of {examined} examined pairs, {sides[other]} have their "
+            f"colors on the {other}, where the drawing should be. Nothing was prepared from it. "
+            f"Prepare it with --photo_side={other}."
         )
 
 

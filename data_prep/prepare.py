@@ -1,4 +1,4 @@
-"""Prepares domains, reports on it, and prepares what a run lacks."""
+"""Prepares domains, prints reports, and prepares the domains that a run is missing."""
 
 import contextlib
 import dataclasses
@@ -109,19 +109,19 @@ def prepare_missing(data_dir: str, domains: tuple[str, ...], image_size: int) ->
         name, _, half = domain.partition("/")
         if not is_prepared(Path(data_dir), domain, image_size):
             halves.setdefault(name, []).append(half)
-    for name, wanted in halves.items():
+    for name, requested in halves.items():
         archive = Path(data_dir) / f"{name}.tar.gz"
         form = pair_form(archive, "", None, thicken_edges=True)
-        halves_wanted = tuple(half for half in form.halves if half in wanted)
-        if halves_wanted and archive.is_file():
-            form = dataclasses.replace(form, halves=halves_wanted)
+        selected = tuple(half for half in form.halves if half in requested)
+        if selected and archive.is_file():
+            form = dataclasses.replace(form, halves=selected)
             prepare_archive(archive, Path(data_dir), image_size, form)
 
 
 def _say_prepared(data_dir: Path, domain: str, image_size: int) -> None:
     print(
-        f"{domain} is prepared at {image_size} pixels already, in "
-        f"{data_dir / domain}/{image_size}px. To prepare it again, remove that folder first."
+        f"{domain} is already prepared at {image_size} pixels in "
+        f"{data_dir / domain}/{image_size}px. Remove that folder to prepare it again."
     )
 
 

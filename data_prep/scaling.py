@@ -1,4 +1,4 @@
-"""Scaling by the mean over the area of each new pixel, without aliasing, ringing or shift."""
+"""Scaling by area means (box filter), without aliasing, ringing or shift."""
 
 import numpy as np
 from PIL import Image
@@ -29,9 +29,8 @@ def _area_mean(image: np.ndarray, height: int, width: int) -> np.ndarray:
         return np.asarray(reduced).reshape(height, width, channels)
     factor = min(h // (4 * height), w // (4 * width))
     if factor > 1:
-        # Large ones first by whole pixels, to no less than four times the target: the sums of all
-        # of
-        # them would take gigabytes.
+        # First reduce large images by an integer factor, to at least four times the target: the
+        # cumulative sums of the full image would take gigabytes.
         return _area_mean(np.asarray(Image.fromarray(image).reduce(factor)), height, width)
     rows = _means(image, height)
     columns = _means(rows.transpose(1, 0, 2), width).transpose(1, 0, 2)
@@ -39,9 +38,9 @@ def _area_mean(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _means(pixels: np.ndarray, count: int) -> np.ndarray:
-    """float64 [count, ...]: the means of `count` equal stretches of the first axis, [n, ...].
+    """float64 [count, ...]: the means of `count` equal intervals of the first axis, [n, ...].
 
-    By differences of cumulative sums, with a fraction of a pixel where a stretch ends within it.
+    By differences of cumulative sums, with a fraction of a pixel where an interval ends within it.
     Not by a matrix product: NumPy's use all cores for each image, and many images are in progress
     at once.
     """

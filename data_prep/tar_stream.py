@@ -96,8 +96,8 @@ def read_tar(stream: BinaryIO, max_content: int) -> Iterator[Member]:
         if kind in (b"1", b"2", b"5"):  # Whatever the header declares, nothing follows it.
             size = 0
         regular = kind in _REGULAR and "GNU.sparse.realsize" not in known
-        wanted = regular and size <= max_content
-        content = _read_content(stream, size) if wanted else _pass_over(stream, size)
+        is_used = regular and size <= max_content
+        content = _read_content(stream, size) if is_used else _pass_over(stream, size)
         kind_name = "" if regular else _KINDS.get(kind, f"of unknown kind {kind!r}")
         yield Member(name.decode("utf-8", "surrogateescape"), size, kind_name, content)
     while rest := stream.read(_CHUNK):  # To the end, where gzip has the checksum.

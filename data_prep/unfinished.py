@@ -1,4 +1,4 @@
-"""Folders of unfinished work, which are removed when the work ends, however it ends."""
+"""Temporary folders for atomic writes, which are removed on failure."""
 
 import contextlib
 import fcntl
@@ -36,7 +36,7 @@ def unfinished_folder(data_dir: Path, name: str) -> Iterator[Path]:
 
 
 def finish(folder: Path, target: Path) -> None:
-    """Gives a folder of `unfinished_folder` its name."""
+    """Renames a folder of `unfinished_folder` to its target."""
     (folder / _LOCK).unlink()
     folder.chmod(0o755)  # Temporary folders are accessible to their owner only.
     folder.rename(target)

@@ -86,28 +86,28 @@ class Config:
     flip: bool = _setting(False, "Mirror half of the training images left to right, at random.")
     split_pairs: bool = _setting(
         True,
-        "Where both domains are halves of one archive, give each other pairs to train on, half of "
-        "them, so that the ground truth of no image is seen.",
+        "If both domains are halves of one archive, train each on a different half of the pairs, "
+        "so that no image is seen together with its ground truth.",
     )
     cache_bytes: int = _setting(
         4 << 30,
-        "Training images of a domain are held in memory if they take no more bytes than this, and "
-        "otherwise read from the disk as they are needed, in the same order.",
+        "Cache the training images of a domain in memory if they fit into this many bytes. "
+        "Otherwise they are read from disk as needed, in the same order.",
         check=_NOT_NEGATIVE,
         may_change=True,
     )
     device_cache_bytes: int = _setting(
         -1,
-        "Training images are held in the memory of each device, and batches made there, if those "
-        "of both domains take no more bytes than this. -1 is 4 GiB on GPUs, and 0 on CPUs, where "
-        "it would be a second copy. Not with --distribute=multi_worker.",
+        "Cache the training images on each device and make batches there, if both domains fit into "
+        "this many bytes. -1 is 4 GiB on GPUs, and 0 on CPUs, where it would be a second copy. Not "
+        "with --distribute=multi_worker.",
         check=(lambda value: value >= -1, "must be -1 or greater"),
         may_change=True,
     )
     model: str = _setting(
         "discogan",
         "Model to train, a name in discogan_tf.models.MODELS: discogan; recon_gan, with cycle "
-        "consistency one way only; gan, with none.",
+        "consistency in one direction; gan, without it.",
     )
     architecture: str = _setting(
         "chapter",
@@ -132,7 +132,7 @@ class Config:
     learning_rate: float = _setting(4e-4, "Learning rate of Adam.", check=_POSITIVE)
     learning_rate_decay_steps: int = _setting(
         0,
-        "Over how many of the last steps the learning rate falls to 0, linearly. The schedule "
+        "Number of final steps over which the learning rate decays linearly to 0. The schedule "
         "ends at --num_steps, so a run that has one cannot be continued with another --num_steps.",
         check=_NOT_NEGATIVE,
     )
@@ -184,15 +184,15 @@ class Config:
         check=_FRACTION,
     )
     early_reconstruction_rate: float = _setting(
-        0.01, "The same, in the first --early_steps steps.", check=_FRACTION
+        0.01, "Value of --reconstruction_rate in the first --early_steps steps.", check=_FRACTION
     )
     early_steps: int = _setting(
-        0, "For how many steps --early_reconstruction_rate holds.", check=_NOT_NEGATIVE
+        0, "Number of steps that use --early_reconstruction_rate.", check=_NOT_NEGATIVE
     )
     ema_decay: float = _setting(
-        0.999,  # Differs from the chapter, which uses the weights of the moment.
-        "Decay of the exponential moving average (EMA) of the generators' weights that is shown, "
-        "evaluated, translated with and exported. 0 uses the weights themselves, as the chapter "
+        0.999,  # Differs from the chapter, which uses the raw weights.
+        "Decay of the exponential moving average (EMA) of the generators' weights, which sample "
+        "grids, metrics, translations and exports use. 0 uses the raw weights, as the chapter "
         "does.",
         check=_FRACTION,
     )
@@ -236,20 +236,20 @@ class Config:
     )
     num_threads: int = _setting(
         0,
-        "Threads of an operation on a CPU, of which two run at a time; 0 is half of the cores. "
-        "Runs are equal bit for bit only where this number is the same.",
+        "Threads per operation on a CPU; two operations run in parallel. 0 is half of the cores. "
+        "Runs are bitwise identical only if this number is the same.",
         check=_NOT_NEGATIVE,
         may_change=True,
     )
     deterministic: bool = _setting(
         False,
-        "Use only operations that give the same bits every time, for GPUs; slower. CPUs always do.",
+        "Use only deterministic operations on GPUs; slower. CPUs are always deterministic.",
         may_change=True,
     )
     on_nonfinite: str = _setting(
         "stop",
-        "What to do about a loss or gradient that is NaN or infinite: stop, or go back to the last "
-        "checkpoint and leave that batch out (rollback; three times at most).",
+        "What to do about a loss or gradient that is NaN or infinite: stop, or restore the last "
+        "checkpoint and skip that batch (rollback; at most three times).",
         choices=("stop", "rollback"),
         may_change=True,
     )
@@ -287,7 +287,10 @@ class Config:
                 f"--architecture=paper is for 64 pixels, not --image_size={self.image_size}"
             )
         if self.early_steps and not self.reconstruction_rate:
-            raise ConfigError("--early_steps is for a --reconstruction_rate above 0")
+            raise ConfigError(
+                f"--early_steps={self.early_steps} has no effect while --reconstruction_rate is 0. "
+                "Set --reconstruction_rate, or omit --early_steps"
+            )
         if self.learning_rate_decay_steps > self.num_steps:
             raise ConfigError(
                 f"--learning_rate_decay_steps={self.learning_rate_decay_steps}: must be at most "

@@ -10,7 +10,7 @@ class ConfigError(DiscoganError):
 
 
 class DataError(DiscoganError):
-    """A domain is missing, empty or not of the expected form."""
+    """A domain is missing, empty or has another format."""
 
 
 class CheckpointError(DiscoganError):
@@ -18,7 +18,7 @@ class CheckpointError(DiscoganError):
 
 
 class ExportError(DiscoganError):
-    """An export is missing or corrupt, or does not answer as the trained network does."""
+    """An export is missing or corrupt, or its outputs differ from the trained network's."""
 
 
 class ServingError(DiscoganError):

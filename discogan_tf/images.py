@@ -62,7 +62,7 @@ def read_image(path: Path, size: int) -> np.ndarray:
 def on_white(image: tf.Tensor) -> tf.Tensor:
     """Blends uint8 [height, width, 4], the last channel opacity, with white: [height, width, 3].
 
-    In 16 bits rather than in floats, which would take a gigabyte for an image of 25 megapixels.
+    Uses uint16 arithmetic: floats would take a gigabyte for 25 megapixels.
     """
     color, alpha = image[..., :3], image[..., 3:]
 
@@ -79,8 +79,8 @@ def on_white(image: tf.Tensor) -> tf.Tensor:
 def fit_square(image: tf.Tensor, size: int) -> tf.Tensor:
     """Scales an image of any size to a square for the networks.
 
-    Downscaling takes the mean over the area of each new pixel, as in the prepared domains;
-    upscaling is bicubic. The image is padded with white to a square.
+    Downscaling averages over areas (box filter), as in the prepared domains; upscaling is bicubic.
+    The image is padded with white to a square.
 
     Args:
       image: uint8 [height, width, 3] in 0 .. 255.

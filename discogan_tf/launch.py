@@ -1,4 +1,4 @@
-"""Trains with several processes of this machine, as several machines do with multi_worker.
+"""Trains with several workers on one machine, to try --distribute=multi_worker.
 
     python -m discogan_tf.launch --workers=2 --flagfile=bags_shoes.cfg
 
@@ -6,9 +6,9 @@ Every flag but `--workers` is train.py's; the domains must be prepared. Each wor
 of the cores, if there are enough. For several GPUs of one machine, one process is enough:
 `train.py --distribute=mirrored`.
 
-If one worker fails, the others cannot continue and are ended too. The same command resumes from
-the last checkpoint. Exit status: that of the first worker that failed, 128 + the signal's number
-if a signal ended it, and 0 if all are done.
+If one worker fails, the others cannot continue and are terminated too. The same command resumes
+from the last checkpoint. Exit status: that of the first worker that failed, 128 + the signal's
+number if a signal ended it, and 0 if all are done.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 
-# The others notice by themselves that a worker is lost, and report it; then they are ended.
+# The others notice by themselves that a worker is lost, and report it; then they are terminated.
 _PATIENCE_SECS = 30
 # Arguments of Python that start a worker.
 _WORKER = ("-m", "discogan_tf.train")
@@ -73,8 +73,8 @@ def _wait(workers: list[subprocess.Popen]) -> int:
         return code  # The first worker reported it.
     how = f"was killed by signal {-code}" if code < 0 else f"failed with status {code}"
     print(
-        f"Worker {workers.index(failed)} {how}, so all workers were ended. Fix the cause, then "
-        "run the same command to resume from the last checkpoint.",
+        f"Worker {workers.index(failed)} {how}, so all workers were terminated. Fix the cause, "
+        "then run the same command to resume from the last checkpoint.",
         file=sys.stderr,
     )
     return 128 - code if code < 0 else code

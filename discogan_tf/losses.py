@@ -16,11 +16,12 @@ _EPSILON = 1e-12
 class AdversarialLoss(NamedTuple):
     """An adversarial loss.
 
-    Attributes: generator: Generator loss from the logits of translations. real: First term of the
-      discriminator loss, from the logits of real images. fake: Second term, from the logits of
-      translations. undecided: Value of either term for a discriminator that cannot discriminate:
-      the smallest sum of
-        both that logits can have that are the same for all images. Warnings measure against it.
+    Attributes:
+      generator: Generator loss, a function of the logits of translations.
+      real: Discriminator loss on real images, a function of their logits.
+      fake: Discriminator loss on translations, a function of their logits.
+      undecided: Value of `real` and of `fake` for the best discriminator that gives all images the
+        same logit. Warnings compare losses with it.
     """
 
     generator: Callable[[tf.Tensor], tf.Tensor]
@@ -35,7 +36,7 @@ def cross_entropy_real(logits: tf.Tensor) -> tf.Tensor:
     Goodfellow et al. 2014 (arXiv 1406.2661), section 3; Kim et al. 2017, equations 4 and 6. Of the
     logits of translations it is the non-saturating generator loss. With s the sigmoid, -log s(x) =
     softplus(-x). TensorFlow's `sigmoid_cross_entropy_with_logits` is the same, but its gradient
-    adds up four terms in the order in which they are ready, and no two runs would be the same.
+    adds four terms in an order that varies, so results would differ between runs in the last bits.
     """
     return tf.reduce_mean(tf.nn.softplus(-logits))
 

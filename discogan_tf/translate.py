@@ -32,7 +32,8 @@ def translate(
       direction: Display name of a translation of the run, such as "handbags2shoes", or its own
         name, such as "a_to_b".
       images: An image, or a folder that is searched with its subfolders. Hidden files are ignored.
-      output_dir: Where `STEM.png` of each goes, under the same subfolders, and the contact sheet.
+      output_dir: Folder for the translations, `STEM.png` in the same subfolders, and for the
+        contact sheet.
       checkpoint: As for `restore_generators`.
 
     Returns:

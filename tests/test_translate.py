@@ -7,21 +7,13 @@ import pytest
 from PIL import Image
 
 from discogan_tf.errors import ConfigError, DataError
-from discogan_tf.training.loop import train
 from discogan_tf.translate import translate
 
 
 @pytest.fixture(scope="module")
-def workdir(data_dir, tmp_path_factory):
-    from discogan_tf.config import Config
-
+def workdir(make_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("translate") / "run"
-    config = Config(
-        data_dir=str(data_dir), workdir=str(folder), domain_a="sample_edges2handbags/photo",
-        domain_b="sample_edges2shoes/photo", image_size=32, num_steps=1, batch_size=4,
-        precision="float32", generator_updates_per_step=1,
-    )  # fmt: skip
-    train(config)
+    make_run(folder)
     return folder
 
 

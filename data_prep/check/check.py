@@ -34,13 +34,13 @@ def check_prepared(
     Raises:
       PreparationError: if nothing is prepared there.
     """
-    wanted = names or prepared_domains(data_dir, size)
-    if not wanted:
+    requested = names or prepared_domains(data_dir, size)
+    if not requested:
         raise PreparationError(
             f"no domain is prepared at {size} pixels in {data_dir}. Give --image_size, or check a "
             "source that is not prepared, by --archive=FILE or --images=DIR."
         )
-    return _report(data_dir, wanted, [], size, sheet, as_json)
+    return _report(data_dir, requested, [], size, sheet, as_json)
 
 
 def check_source(

@@ -15,11 +15,11 @@ _DIFFERENCE = 10.0
 
 
 def groups_of_identical(digests: list[bytes]) -> list[list[int]]:
-    """Places of the images that are identical, two or more in each group."""
-    places = collections.defaultdict(list)
-    for place, digest in enumerate(digests):
-        places[digest].append(place)
-    return [group for group in places.values() if len(group) > 1]
+    """Indices of the images that are identical, two or more in each group."""
+    indices = collections.defaultdict(list)
+    for index, digest in enumerate(digests):
+        indices[digest].append(index)
+    return [group for group in indices.values() if len(group) > 1]
 
 
 def near_pairs(
@@ -29,10 +29,10 @@ def near_pairs(
 
     Args:
       one, other: float32 [n, d], small copies; None for `other` compares within `one`.
-      image_of_one, image_of_other: From a place to the image itself, uint8 [size, size, 3].
+      image_of_one, image_of_other: Functions that map an index to the image, uint8 [size, size, 3].
 
     Returns:
-      Places in `one` and in `other`: each image of `one` once, with the first that it resembles.
+      Indices in `one` and in `other`: each image of `one` once, with the first that it resembles.
     """
     within = other is None
     other = one if within else other
@@ -48,10 +48,10 @@ def near_pairs(
         if within:  # Each pair once, and none with itself.
             distances[np.arange(len(other)) <= start + np.arange(len(rows))[:, None]] = np.inf
         for row in np.flatnonzero((distances < limit).any(1)):
-            for place in np.flatnonzero(distances[row] < limit):
-                difference = _difference(image_of_one(start + row), image_of_other(place))
+            for index in np.flatnonzero(distances[row] < limit):
+                difference = _difference(image_of_one(start + row), image_of_other(index))
                 if 0 < difference < _DIFFERENCE:
-                    found.append((int(start + row), int(place)))
+                    found.append((int(start + row), int(index)))
                     break
     return found
 

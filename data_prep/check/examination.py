@@ -34,7 +34,7 @@ class Examination:
     Attributes:
       summary: For programs: counts, sizes, value statistics, numbers of findings.
       findings: In no order.
-      shown: Label -> places as (split, number), for the contact sheet.
+      shown: Label -> images as (split, index), for the contact sheet.
     """
 
     summary: dict
@@ -45,15 +45,15 @@ class Examination:
 def examine(domain: PreparedDomain) -> Examination:
     """Examines every image of a domain."""
     measured = {split: measure(domain, split) for split in domain.names}
-    found = _Notes(domain)
-    _look_at_source(found)
-    _look_at_counts(found)
+    found = _Findings(domain)
+    _check_source(found)
+    _check_counts(found)
     for split, measurements in measured.items():
-        _look_at_images(found, split, measurements)
-        _look_for_duplicates(found, split, measurements)
+        _check_images(found, split, measurements)
+        _check_duplicates(found, split, measurements)
     if len(measured) == 2:
-        _look_across(found, measured["train"], measured["val"])
-    _look_at_the_half(found, measured)
+        _check_leakage(found, measured["train"], measured["val"])
+    _check_half(found, measured)
     summary = {
         "counts": {split: len(names) for split, names in domain.names.items()},
         "image_size": domain.size,
@@ -72,7 +72,7 @@ def examine(domain: PreparedDomain) -> Examination:
     return Examination(summary, found.findings, found.shown)
 
 
-class _Notes:
+class _Findings:
     """The findings so far."""
 
     def __init__(self, domain: PreparedDomain):
@@ -101,25 +101,25 @@ class _Notes:
           text: What they are.
           remedy: What to do about them.
         """
-        places = np.flatnonzero(which)
-        self.count(key, split, len(places))
-        if len(places) and level:
+        indices = np.flatnonzero(which)
+        self.count(key, split, len(indices))
+        if len(indices) and level:
             self.add(
-                level, split, f"{text}: {len(places)} of {len(which)} images", remedy,
-                self.names(split, places),
+                level, split, f"{text}: {len(indices)} of {len(which)} images", remedy,
+                self.names(split, indices),
             )  # fmt: skip
             self.show(
-                f"{text.partition(',')[0]}, {split}", [(split, int(place)) for place in places]
+                f"{text.partition(',')[0]}, {split}", [(split, int(index)) for index in indices]
             )
 
-    def names(self, split: str, places) -> list[str]:
-        return [self.domain.names[split][place] for place in places[:_EXAMPLES]]
+    def names(self, split: str, indices) -> list[str]:
+        return [self.domain.names[split][index] for index in indices[:_EXAMPLES]]
 
-    def show(self, label: str, places: list[tuple[str, int]]) -> None:
-        self.shown[f"{self.domain.name}: {label}"] = places
+    def show(self, label: str, indices: list[tuple[str, int]]) -> None:
+        self.shown[f"{self.domain.name}: {label}"] = indices
 
 
-def _look_at_source(found: _Notes) -> None:
+def _check_source(found: _Findings) -> None:
     preparation = found.domain.preparation
     left_out, used = preparation["left_out"], sum(preparation["counts"].values())
     unreadable = [line for line in left_out if _UNREADABLE.search(line)]
@@ -128,8 +128,7 @@ def _look_at_source(found: _Notes) -> None:
         many = len(unreadable) > _MANY_LEFT_OUT * (used + len(unreadable))
         found.add(
             "error" if many else "warning", "",
-            f"unreadable, corrupt or of another form: {len(unreadable)} files of the source, left "
-            "out",
+            f"unreadable, corrupt or unsupported: {len(unreadable)} source files were skipped",
             "download or save them again, or remove them; preparation.json lists all.",
             unreadable,
         )  # fmt: skip
@@ -157,14 +156,14 @@ def _look_at_source(found: _Notes) -> None:
         )  # fmt: skip
 
 
-def _look_at_counts(found: _Notes) -> None:
+def _check_counts(found: _Findings) -> None:
     counts = {split: len(names) for split, names in found.domain.names.items()}
     if counts["train"] < _FEW:
         few = counts["train"] < _VERY_FEW
         found.add(
             "warning" if few else "note", "train", f"few images: {counts['train']}",
-            "expect the network to memorize them; --flip doubles them if left and right do not "
-            "matter.",
+            "expect the network to memorize them; --flip augments them if mirrored images are "
+            "plausible.",
         )  # fmt: skip
     if "val" not in counts:
         found.add(
@@ -177,7 +176,7 @@ def _look_at_counts(found: _Notes) -> None:
         )
 
 
-def _look_at_images(found: _Notes, split: str, measured: Measurements) -> None:
+def _check_images(found: _Findings, split: str, measured: Measurements) -> None:
     total = len(measured.contrast)
     found.count("corrupt", split, len(measured.corrupt))
     if measured.corrupt:
@@ -205,7 +204,7 @@ def _look_at_images(found: _Notes, split: str, measured: Measurements) -> None:
     )  # fmt: skip
 
 
-def _look_for_duplicates(found: _Notes, split: str, measured: Measurements) -> None:
+def _check_duplicates(found: _Findings, split: str, measured: Measurements) -> None:
     groups = duplicates.groups_of_identical(measured.digests)
     surplus = sum(len(group) - 1 for group in groups)
     found.count("identical", split, surplus)
@@ -216,7 +215,7 @@ def _look_for_duplicates(found: _Notes, split: str, measured: Measurements) -> N
             "remove them from the source: duplicates count twice in training.",
             [" = ".join(found.names(split, group)) for group in groups[:_EXAMPLES]],
         )  # fmt: skip
-        found.show(f"identical, {split}", [(split, place) for group in groups for place in group])
+        found.show(f"identical, {split}", [(split, index) for group in groups for index in group])
     chosen = _compared(measured)
     images = found.domain.images(split)
     near = duplicates.near_pairs(
@@ -233,26 +232,27 @@ def _look_for_duplicates(found: _Notes, split: str, measured: Measurements) -> N
             [" ~ ".join(found.names(split, pair)) for pair in pairs[:_EXAMPLES]],
         )
         found.show(
-            f"near duplicates, {split}", [(split, int(place)) for pair in pairs for place in pair]
+            f"near duplicates, {split}", [(split, int(index)) for pair in pairs for index in pair]
         )
 
 
-def _look_across(found: _Notes, train: Measurements, val: Measurements) -> None:
+def _check_leakage(found: _Findings, train: Measurements, val: Measurements) -> None:
     known = set(train.digests)
-    same = [place for place, digest in enumerate(val.digests) if digest in known]
+    same = [index for index, digest in enumerate(val.digests) if digest in known]
     found.count("identical", "val and train", len(same))
     remedy = (
-        "keep them in one split, or metrics are too good: `data_prep folder --val_share` does that."
+        "keep them in one split, otherwise metrics are too optimistic: `data_prep folder "
+        "--val_share` does that."
     )
     if same:
         found.add(
             "warning",
             "val",
-            f"training images too: {len(same)} of {len(val.digests)} held out",
+            f"data leakage: {len(same)} of {len(val.digests)} images are also training images",
             remedy,
             found.names("val", same),
         )
-        found.show("in both splits", [("val", place) for place in same])
+        found.show("in both splits", [("val", index) for index in same])
     chosen_val, chosen_train = _compared(val), _compared(train)
     images = {split: found.domain.images(split) for split in ("train", "val")}
     near = duplicates.near_pairs(
@@ -269,17 +269,17 @@ def _look_across(found: _Notes, train: Measurements, val: Measurements) -> None:
             "val",
             f"nearly identical to a training image: {len(pairs)} of {len(chosen_val)} validation "
             "images",
-            "look at the contact sheet: metrics on them are too good.",
+            "look at the contact sheet: metrics on them are too optimistic (data leakage).",
             [
                 " ~ ".join(found.names("val", [i]) + found.names("train", [j]))
                 for i, j in pairs[:_EXAMPLES]
             ],
         )
-        shown = [place for i, j in pairs for place in (("val", int(i)), ("train", int(j)))]
+        shown = [index for i, j in pairs for index in (("val", int(i)), ("train", int(j)))]
         found.show("near duplicates, val and train", shown)
 
 
-def _look_at_the_half(found: _Notes, measured: dict[str, Measurements]) -> None:
+def _check_half(found: _Findings, measured: dict[str, Measurements]) -> None:
     """Checks that a half of a pix2pix archive is the half that its name says."""
     half = found.domain.preparation.get("half")
     if half not in ("photo", "edges") or found.domain.preparation.get("drawing") != "edges":
@@ -303,10 +303,10 @@ def _is_drawing(domain: PreparedDomain) -> bool:
 
 
 def _compared(measured: Measurements) -> np.ndarray:
-    """Places of the images that are compared: all but blank ones, or evenly spaced ones of many."""
-    places = np.flatnonzero(measured.contrast >= _BLANK)
-    return places[
-        np.linspace(0, len(places) - 1, min(len(places), duplicates.MOST_COMPARED)).astype(int)
+    """Indices of the images to compare: all but blank ones, evenly spaced if there are many."""
+    indices = np.flatnonzero(measured.contrast >= _BLANK)
+    return indices[
+        np.linspace(0, len(indices) - 1, min(len(indices), duplicates.MOST_COMPARED)).astype(int)
     ]
 
 

@@ -28,7 +28,7 @@ class Measurements:
         the file of a photo ended too early.
       digests: Digest of the pixels of each: equal for identical images.
       small: float32 [n, SMALL * SMALL * 3]: small copies.
-      corrupt: Places of the records whose checksum is wrong.
+      corrupt: Indices of the records whose checksum is wrong.
       mean, deviation: Of each channel over all images.
     """
 

@@ -18,9 +18,9 @@ class DistributedInput:
       training: "a", "b" -> training images, uint8 [n, size, size, 3].
       updates_per_step: How many batches a step takes.
 
-    Attributes: make_batches: For `create_step`: makes batches, on each replica, from an element of
-      `elements`.
-        None if elements are batches.
+    Attributes:
+      make_batches: Function for `create_step` that makes batches on each replica from an element of
+        `elements`; None if the elements are the batches.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class DistributedInput:
                 return shard_numbers(plan, first_step)
             return training_batches(self._training, plan, first_step)
 
-        # Numbers are used on the CPU, wherever the step runs.
+        # Shard numbers stay on the CPU.
         options = tf.distribute.InputOptions(experimental_fetch_to_device=self.make_batches is None)
         return iter(self._strategy.distribute_datasets_from_function(local, options))
 
@@ -77,7 +77,7 @@ class DistributedInput:
 def _fits_on_devices(config: Config, training: dict) -> bool:
     most = config.device_cache_bytes
     if config.distribute == "multi_worker":
-        return False  # Such variables are sent from worker to worker, and uint8 cannot be.
+        return False  # The strategy broadcasts variables, which fails for uint8.
     if most < 0:
         most = _GPU_CACHE_BYTES if tf.config.list_physical_devices("GPU") else 0
     return sum(images.nbytes for images in training.values()) <= most

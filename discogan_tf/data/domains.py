@@ -19,7 +19,7 @@ from discogan_tf.errors import DataError
 
 # The format of prepared domains that this version reads.
 _VERSION = "2.0.0"
-# In a record, the checksum behind the pixels.
+# In a record, the checksum after the pixels.
 _CHECKSUM_BYTES = 4
 
 
@@ -31,7 +31,7 @@ class StoredImages:
         followed by its last checksum.
       count: How many records it holds.
       size: Height and width of the images.
-      places: Which records, in this order; all if None.
+      indices: Indices of the records, in this order; all if None.
 
     Raises:
       ValueError: if the length of the file does not match.
@@ -40,10 +40,10 @@ class StoredImages:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, file: Path, count: int, size: int, places: np.ndarray | None = None):
+    def __init__(self, file: Path, count: int, size: int, indices: np.ndarray | None = None):
         self._source = file, count, size
-        self._places = np.arange(count) if places is None else places
-        self.shape = (len(self._places), size, size, 3)
+        self._indices = np.arange(count) if indices is None else indices
+        self.shape = (len(self._indices), size, size, 3)
         self.nbytes = math.prod(self.shape)
         self._pixels = size * size * 3
         self._length, rest = divmod(file.stat().st_size, count)
@@ -52,15 +52,15 @@ class StoredImages:
         self._file = file.open("rb", buffering=0)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._indices)
 
     def __getitem__(self, key) -> np.ndarray:
         """uint8 [size, size, 3] for a number, [n, size, size, 3] for a slice or an array."""
-        chosen = self._places[key]
-        places = np.atleast_1d(chosen)
-        found = np.empty((len(places), *self.shape[1:]), np.uint8)
-        for image, place in zip(found.reshape(len(places), -1), places, strict=True):
-            start = (int(place) + 1) * self._length - _CHECKSUM_BYTES - self._pixels
+        chosen = self._indices[key]
+        indices = np.atleast_1d(chosen)
+        found = np.empty((len(indices), *self.shape[1:]), np.uint8)
+        for image, index in zip(found.reshape(len(indices), -1), indices, strict=True):
+            start = (int(index) + 1) * self._length - _CHECKSUM_BYTES - self._pixels
             if os.preadv(self._file.fileno(), [image], start) != self._pixels:
                 raise OSError(f"{self._file.name} was truncated while it was read")
         return found if np.ndim(chosen) else found[0]
@@ -68,9 +68,9 @@ class StoredImages:
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         return self[:] if dtype is None else self[:].astype(dtype)
 
-    def take(self, places: np.ndarray) -> "StoredImages":
+    def take(self, indices: np.ndarray) -> "StoredImages":
         """Some of the images, still on disk."""
-        return StoredImages(*self._source, self._places[places])
+        return StoredImages(*self._source, self._indices[indices])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,14 +131,14 @@ def load_training(config: Config) -> dict[str, Domain]:
         )
     if domains["a"].names != domains["b"].names:
         raise DataError(
-            f"{config.domain_a} and {config.domain_b} were prepared from different pairs, so they "
-            "cannot be split without a pair in both. Remove both and prepare them together, or "
-            "give --split_pairs=false"
+            f"{config.domain_a} and {config.domain_b} were prepared from different pairs, so "
+            "--split_pairs cannot keep the halves of a pair apart. Remove both and prepare them "
+            "together, or give --split_pairs=false (training may then see ground truth)"
         )
     halves = _split_in_halves(domains["a"].names)
     return {
-        stream: Domain(domain.images.take(places), [domain.names[place] for place in places])
-        for (stream, domain), places in zip(domains.items(), halves, strict=True)
+        stream: Domain(domain.images.take(indices), [domain.names[index] for index in indices])
+        for (stream, domain), indices in zip(domains.items(), halves, strict=True)
     }
 
 
@@ -152,7 +152,7 @@ def are_halves_of_one(domain_a: str, domain_b: str) -> bool:
 
 
 def _split_in_halves(names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Places of the pairs for either domain, which depend on nothing but their names."""
+    """Indices of the pairs for either domain, a function of their names only."""
     order = np.argsort([hashlib.sha256(name.encode()).hexdigest() for name in names], kind="stable")
     middle = len(names) // 2
     return np.sort(order[:middle]), np.sort(order[middle:])
@@ -193,16 +193,16 @@ def _read_json(path: Path) -> dict:
 
 def evenly_spaced(images: np.ndarray, count: int) -> np.ndarray:
     """`count` of the images, evenly spaced, or all if there are fewer."""
-    return images[_evenly_spaced_places(len(images), count)]
+    return images[_evenly_spaced(len(images), count)]
 
 
 def thinned(domain: Domain, count: int) -> Domain:
     """A domain with `count` of its images, evenly spaced, and their names."""
-    places = _evenly_spaced_places(len(domain.names), count)
-    return Domain(domain.images[places], [domain.names[place] for place in places])
+    indices = _evenly_spaced(len(domain.names), count)
+    return Domain(domain.images[indices], [domain.names[index] for index in indices])
 
 
-def _evenly_spaced_places(total: int, count: int) -> np.ndarray:
+def _evenly_spaced(total: int, count: int) -> np.ndarray:
     return np.linspace(0, total - 1, min(count, total)).astype(int)
 
 

@@ -68,17 +68,17 @@ def shard_function(domains: dict, plan: BatchPlan, look_up: Callable):
     Args:
       domains: Name of each stream -> its training images, uint8 [n, size, size, 3].
       plan: How the batches are made.
-      look_up: A function from images, as `domains` has them, and indices, int64 [m], to uint8
-        [m, size, size, 3].
+      look_up: Function that maps images, as `domains` has them, and indices, int64 [m], to
+        uint8 [m, size, size, 3].
 
     Returns:
-      A function from a number of `shard_numbers` to a tuple of `plan.updates_per_step` batches:
-      stream -> float32 [batch_size / num_replicas, size, size, 3] in [0, 1].
+      A function that maps a number of `shard_numbers` to a tuple of `plan.updates_per_step`
+      batches: stream -> float32 [batch_size / num_replicas, size, size, 3] in [0, 1].
     """
     shard_size = plan.batch_size // plan.num_replicas
 
     def choose(number, update, stream, num_images):
-        """Which images are in one replica's shard of one domain's batch, and which are mirrored."""
+        """Indices of the images of one shard, and which of them are mirrored."""
         step, replica = number // plan.num_replicas, number % plan.num_replicas
         first = (step * plan.updates_per_step + update) * plan.batch_size
         start = replica * shard_size
@@ -89,16 +89,16 @@ def shard_function(domains: dict, plan: BatchPlan, look_up: Callable):
         # Chosen for the whole batch, so that they do not depend on the number of replicas.
         mirrored = order.flips(first, plan.batch_size, plan.seed, stream)
         mirrored = tf.cast(mirrored[start : start + shard_size], tf.int64)
-        # Places among the images and, behind them, their mirror images.
+        # Indices into the concatenation of the images and their mirror images.
         return indices, tf.range(shard_size, dtype=tf.int64) + shard_size * mirrored
 
     def shard(number, update, stream, images):
         with tf.device("CPU:0"):  # A few numbers, by operations that GPUs lack.
-            indices, places = choose(number, update, stream, images.shape[0])
+            indices, variants = choose(number, update, stream, images.shape[0])
         found = pixels.to_float(look_up(images, indices))
-        if places is not None:
+        if variants is not None:
             # Whole images are chosen: tf.where looks at every value, and takes longer.
-            found = tf.gather(tf.concat([found, tf.reverse(found, axis=[2])], axis=0), places)
+            found = tf.gather(tf.concat([found, tf.reverse(found, axis=[2])], axis=0), variants)
         return found
 
     def shards(number):

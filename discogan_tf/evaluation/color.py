@@ -30,8 +30,8 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
         return {}
     outputs = foreground_colors(batch.outputs)
     found = _correlations(foreground_colors(batch.inputs), outputs, resamples)
-    if batch.true_colors is not None:
-        truth = to_lab(batch.true_colors)
+    if batch.ground_truth_colors is not None:
+        truth = to_lab(batch.ground_truth_colors)
         found["ground_truth_color"] = _correlations(truth, outputs, resamples)["relation"]
     return found
 

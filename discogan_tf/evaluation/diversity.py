@@ -13,8 +13,8 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     """Diversity and duplicates of the translations.
 
     `diversity`: mean distance between two translations over that between two real images of the
-    target domain. `duplicates`: share of translations whose nearest translation is as close as only
-    1 % of real images are to theirs.
+    target domain. `duplicates`: share of translations whose nearest neighbor is closer than the
+    1 % quantile of the nearest-neighbor distances between real images.
     """
     of_outputs = pairwise(batch.outputs, batch.outputs)
     of_targets = _mean_off_diagonal(pairwise(batch.targets, batch.targets))

@@ -65,7 +65,8 @@ def measure(run: EvaluatedRun, resamples: int, extract: Callable | None = None) 
     Args:
       run: What to measure.
       resamples: Samples for each bootstrap interval; 0 for none.
-      extract: As from `features.create_extractor`, for Fréchet and kernel distance; None without.
+      extract: The result of `features.create_extractor`, for Fréchet and kernel distance; None
+        without.
 
     Returns:
       {"step", "split", "image_size", "directions": {name: {metric: `Measurement` as a dict}}}.

@@ -20,8 +20,8 @@ from discogan_tf.evaluation.translations import EvalBatch
 _ENOUGH = 1000
 _INPUT_SIZE, _BATCH_SIZE = 299, 32
 _WHERE = (
-    "Keras's inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5 is one. With a connection, "
-    "keras.applications.InceptionV3(include_top=False) puts it into ~/.keras/models"
+    "Use Keras's inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5. "
+    "keras.applications.InceptionV3(include_top=False) downloads it to ~/.keras/models"
 )
 
 
@@ -65,7 +65,7 @@ def measure(batch: EvalBatch, resamples: int, extract) -> dict[str, Measurement]
     outputs, targets = extract(batch.outputs), extract(batch.targets)
     others = extract(evenly_spaced(batch.training, len(batch.outputs)))
     count = min(len(outputs), len(targets))
-    few = f"of fewer than {_ENOUGH} images: too high, by an amount that depends on them"
+    few = f"biased upward by fewer than {_ENOUGH} images; compare equal sample sizes only"
     notes = {"frechet": few if count < _ENOUGH else "", "kernel": ""}
     found = {}
     for name, distance in (("frechet", frechet_distance), ("kernel", kernel_distance)):
@@ -109,9 +109,10 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def kernel_distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Unbiased squared maximum mean discrepancy with the kernel (x.y / d + 1)^3. Binkowski et al.
+    """Kernel distance (KID): unbiased squared MMD with the kernel (x.y / d + 1)^3.
 
-    2018 (arXiv 1801.01401), equation 4. It is 0 on average if both sets come from one distribution.
+    Binkowski et al. 2018 (arXiv 1801.01401), equation 4. It is 0 on average if both sets come from
+    one distribution.
 
     Args:
       one, other: Features, [n, d] and [m, d].

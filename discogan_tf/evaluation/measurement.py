@@ -36,7 +36,7 @@ def bootstrap_interval(
     """Percentile bootstrap interval of a statistic (Efron 1979).
 
     Args:
-      statistic: From the indices of a sample, taken with replacement, to a number.
+      statistic: Function that maps the indices of a sample, taken with replacement, to a number.
       count: Number of images.
       resamples: Number of samples; 0 for no interval.
       seed: Of the samples.

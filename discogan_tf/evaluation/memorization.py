@@ -10,8 +10,8 @@ from discogan_tf.evaluation.translations import EvalBatch
 def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     """Median distance to the nearest training image, over that of held-out real images.
 
-    Well below 1, translations are closer to training images than real ones are: memorized. Far
-    above 1 they are like no real image.
+    A value well below 1 means memorization: translations are closer to training images than real
+    images are. A value far above 1 means that translations resemble no real image.
     """
     outputs = pairwise(batch.outputs, batch.training).min(1)
     real = float(np.median(pairwise(batch.targets, batch.training).min(1)))

@@ -1,4 +1,4 @@
-"""Cycle consistency: how well the reconstruction of an image equals it."""
+"""Cycle consistency: how close the reconstruction is to the input."""
 
 import numpy as np
 import tensorflow as tf

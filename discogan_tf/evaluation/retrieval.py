@@ -1,6 +1,6 @@
 """Retrieval of hidden pairs: whether the real image nearest to a translation is its ground truth.
 
-For domains whose images are paired, though training never saw a pair together (measured so by Gan
+For domains whose images are paired, though training never saw a pair together (as in Gan
 et al. 2018, arXiv 1804.04020).
 """
 

@@ -1,9 +1,9 @@
-"""Realism without a network: sliced Wasserstein distance between patches of Laplacian pyramids.
+"""Sliced Wasserstein distance between patches of Laplacian pyramids.
 
 Karras et al. 2018 (arXiv 1710.10196), section 5 and their released code: 7x7 patches at random
-places of each level, normalized per channel, projected on random directions. In one dimension the
-Wasserstein distance is the mean difference of the sorted values. Times 1,000, as they print it. The
-low levels hold large structures, the high ones textures.
+positions of each level, normalized per channel, projected on random directions. In one dimension
+the Wasserstein distance is the mean difference of the sorted values. As in their code, it is
+multiplied by 1,000. The low levels hold large structures, the high ones textures.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ _BOOTSTRAP_PROJECTIONS, _BOOTSTRAP_RESAMPLES = 64, 10
 
 
 def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
-    """Distance of the translations to real images; the reference is that of as many real ones."""
+    """Distance of the translations to real images; the reference is that of other real images."""
     count = min(len(batch.outputs), len(batch.targets))
     outputs, targets = evenly_spaced(batch.outputs, count), evenly_spaced(batch.targets, count)
     levels = distances(outputs, targets)

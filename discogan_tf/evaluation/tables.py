@@ -46,10 +46,10 @@ def notes(report: dict) -> list[str]:
     counts = sorted({entry["count"] for found in directions.values() for entry in found.values()})
     counted = " to ".join(map(str, sorted({counts[0], counts[-1]})))
     return [
-        f"{counted} images for each metric, split {report['split']}, of {report['image_size']} "
-        "pixels as they were prepared (mean over areas); translations rounded to 8 bits.",
-        "In brackets the bootstrap interval of 95 %; for distances between sets from the standard "
-        "deviation of a few bootstrap samples.",
+        f"{counted} images per metric, {report['split']} split, {report['image_size']} pixels; "
+        "translations are rounded to 8 bits.",
+        "Brackets contain 95 % bootstrap intervals. Intervals of distances between sets use the "
+        "standard deviation of a few bootstrap samples.",
         *(
             f"{name}, {metric}: {entry['note']}"
             for name, found in directions.items()

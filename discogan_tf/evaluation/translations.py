@@ -27,14 +27,15 @@ class EvalBatch:
 
     All but `unrounded` are images of 8 bits.
 
-    Attributes: inputs: Held-out real images of the source domain; None if the source is not images.
-      outputs: Their translations, in the same order. unrounded: The translations as the network
-      returns them, before they are rounded to 8 bits. targets: Held-out real images of the target
-      domain. training: Training images of the target domain. inverse: Translates images back to the
-      source domain; None if the model cannot. pairs: For each input, the index of its ground truth
-      in `targets`; None if it is not known. true_colors: For each input, the ground truth of its
-      color, sRGB, [n, 3] in [0, 1]; None if it is
-        not known.
+    Attributes:
+      inputs: Held-out real images of the source domain; None if the source is not images.
+      outputs: Their translations, in the same order.
+      unrounded: The translations as the network returns them, before rounding to 8 bits.
+      targets: Held-out real images of the target domain.
+      training: Training images of the target domain.
+      inverse: Function that translates images back to the source domain; None if there is none.
+      pairs: For each input, the index of its ground truth in `targets`; None if unknown.
+      ground_truth_colors: For each input, its known color, sRGB, [n, 3] in [0, 1]; None if unknown.
     """
 
     inputs: np.ndarray | None
@@ -44,7 +45,7 @@ class EvalBatch:
     training: np.ndarray
     inverse: Callable[[np.ndarray], np.ndarray] | None = None
     pairs: np.ndarray | None = None
-    true_colors: np.ndarray | None = None
+    ground_truth_colors: np.ndarray | None = None
 
 
 class TranslationEvaluator:
@@ -71,12 +72,12 @@ class TranslationEvaluator:
             name: _in_batches(signatures[SERVING_DEFAULT].function)
             for name, signatures in model.signatures().items()
         }
-        self._pairs, self._true_colors = {}, {}
+        self._pairs, self._ground_truth_colors = {}, {}
         for name, source, target, _ in self._directions.values():
             if source in held_out:
                 domains = config.domains[source], config.domains[target]
                 self._pairs[name] = _pairs(*domains, held_out[source], held_out[target])
-                self._true_colors[name] = _true_colors(
+                self._ground_truth_colors[name] = _ground_truth_colors(
                     config.data_dir, config.domains[source], held_out[source]
                 )
 
@@ -95,7 +96,7 @@ class TranslationEvaluator:
             training=self._training[target],
             inverse=self._translate[inverse] if inverse else None,
             pairs=self._pairs.get(name),
-            true_colors=self._true_colors.get(name),
+            ground_truth_colors=self._ground_truth_colors.get(name),
         )
 
 
@@ -123,7 +124,7 @@ def _pairs(domain: str, other_domain: str, inputs: Domain, targets: Domain) -> n
     return np.array([places[name] for name in inputs.names])
 
 
-def _true_colors(data_dir: str, domain: str, inputs: Domain) -> np.ndarray | None:
+def _ground_truth_colors(data_dir: str, domain: str, inputs: Domain) -> np.ndarray | None:
     """Of the synthetic sample, whose attributes are recorded: sRGB, [n, 3] in [0, 1]."""
     path = Path(data_dir) / f"{domain.partition('/')[0]}.json"
     if not path.is_file():

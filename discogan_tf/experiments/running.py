@@ -49,6 +49,6 @@ def train_all(runs: dict[str, Config]) -> None:
             sys.exit(128 + result.stopped_by)
         if result.step != config.num_steps:
             raise ConfigError(
-                f"{config.workdir} is at step {result.step} already, beyond "
+                f"{config.workdir} is already at step {result.step}, beyond "
                 f"--num_steps={config.num_steps}. Give that many steps, or another --workdir"
             )

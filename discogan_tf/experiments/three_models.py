@@ -51,7 +51,7 @@ def over_seeds(reports: list[dict]) -> dict:
     A single report keeps the bootstrap intervals over its images.
 
     Args:
-      reports: As from `evaluated_run.measure`, with the same metrics.
+      reports: Results of `evaluated_run.measure`, with the same metrics.
     """
     if len(reports) == 1:
         return reports[0]
@@ -69,7 +69,7 @@ def measure(configs: dict[str, list[Config]], resamples: int) -> tuple[dict, dic
     """Measures the trained runs on validation images.
 
     Args:
-      configs: As from `configs_of`.
+      configs: Results of `configs_of`.
       resamples: Samples for each bootstrap interval.
 
     Returns:
@@ -97,7 +97,7 @@ def show(configs: dict[str, list[Config]], command: str, resamples: int = 200) -
     """Measures the trained runs, and writes a table, a grid and a page into their folder.
 
     Args:
-      configs: As from `configs_of`.
+      configs: Results of `configs_of`.
       command: The command that trained them, for the page.
       resamples: Samples for each bootstrap interval.
     """

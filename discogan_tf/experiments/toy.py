@@ -32,8 +32,8 @@ def train(model_name: str, seed: int, num_steps: int):
       seed: Of weights and points.
       num_steps: How many steps.
 
-    Returns: (step, translated points [n, 2], probability of real on a grid [rows, columns]) of each
-      moment.
+    Returns:
+      A list of (step, translated points [n, 2], D's probability of real on a grid [rows, columns]).
     """
     import keras
     import numpy as np

@@ -50,7 +50,7 @@ def export(
     version: int = 0,
     formats: tuple[str, ...] = ("saved_model",),
 ) -> int:
-    """Exports all directions of a run, once they answer as the trained networks do.
+    """Exports all directions of a run, if their outputs equal those of the trained networks.
 
     Args:
       config: The run's settings, with `workdir` and `data_dir` as they are now.
@@ -63,8 +63,8 @@ def export(
       The version.
 
     Raises:
-      ExportError: if the version exists, a format's packages are missing, or an export does not
-        answer as its network does. Nothing is left behind then.
+      ExportError: if the version exists, a format's packages are missing, or an export's
+        outputs differ from its network's. Nothing is left behind then.
       CheckpointError, DataError, ConfigError: if the run or its validation images are missing.
     """
     other_formats = _other_formats(formats)
@@ -141,7 +141,8 @@ def _other_formats(formats: tuple[str, ...]) -> list[str]:
     others = [name for name in formats if name != "saved_model"]
     if unknown := [name for name in others if name not in FORMATS]:
         raise ConfigError(
-            f"--formats: no {', '.join(unknown)}; there are saved_model, {', '.join(FORMATS)}"
+            f"--formats: unknown {', '.join(unknown)}; choose from saved_model, "
+            f"{', '.join(FORMATS)}"
         )
     return others
 
@@ -255,7 +256,8 @@ def _put_in_place(
         for name in placed:
             (export_dir / name / str(version)).rename(staging / name)
         raise ExportError(
-            f"another process put version {version} into {export_dir}: run again"
+            f"could not publish version {version} in {export_dir}: {error}. Nothing was added to "
+            "it. If another process exported at the same time, run again"
         ) from error
     for path in staging.iterdir():
         path.replace(export_dir / path.name)

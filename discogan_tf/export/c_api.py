@@ -145,7 +145,7 @@ def _main(job: str, answer: str) -> None:
     folder, feeds, fetches = np.load(job, allow_pickle=True)
     results = _Session(folder).run(feeds, fetches)
     if "tensorflow" in sys.modules:
-        sys.exit("TensorFlow's Python was imported, which this must do without")
+        sys.exit("the Python package tensorflow was imported; this check must use the C API only")
     with Path(answer).open("wb") as file:
         np.save(file, np.array(dict(zip(fetches, results, strict=True)), dtype=object))
 

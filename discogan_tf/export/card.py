@@ -19,12 +19,13 @@ _NOTHING_LOGGED = "(The run's metrics log has none.)"
 class Direction:
     """What was measured of one direction while it was exported.
 
-    Attributes: differences: As from `parity.check_parity`. statistics_gap: As from
-      `parity.statistics_gap`. num_compared: Number of validation images behind these.
+    Attributes:
+      differences: The result of `parity.check_parity`.
+      statistics_gap: The result of `parity.statistics_gap`.
+      num_compared: Number of validation images behind these.
       reconstruction_error: Mean squared reconstruction error of those images; None if the model has
-      no
-        inverse translation.
-      rows: Label -> validation images or what became of them, for the sample grid.
+        no inverse translation.
+      rows: Label -> validation images or their translations, for the sample grid.
     """
 
     differences: dict[str, float]
@@ -63,14 +64,22 @@ def write_card(
     (folder / CARD).write_text(_card(config, step, version, directions))
 
 
+def _task(directions: dict[str, Direction]) -> str:
+    return "Generates images: " + ", ".join(directions)
+
+
+def _cycle(directions: dict[str, Direction]) -> str:
+    has_cycle = any(found.reconstruction_error is not None for found in directions.values())
+    return ", and its reconstruction must equal the original" if has_cycle else ""
+
+
 def _card(config: Config, step: int, version: int, directions: dict[str, Direction]) -> str:
     names = " and ".join(directions)
     size = f"{config.image_size} x {config.image_size} pixels"
     return f"""# {names}, version {version}
 
-Translates images of {config.name_a} and of {config.name_b} into each other, at {size}. It learned
-from unpaired images: a translation must look like an image of the other domain, and its
-reconstruction must equal the original.
+{_task(directions)}, at {size}. It learned from unpaired images: a translation must look like a real
+image of its domain{_cycle(directions)}.
 
 ![Validation images, their translations and reconstructions]({SAMPLE_GRID})
 
@@ -106,12 +115,12 @@ On validation images, which training never saw. Values of an image are in [0, 1]
 
 ## Intended use
 
-To study and to show what such models learn, and as a start for products after measurements of your
-own. A translation is a plausible image of the other domain, not a thing that exists.
+Research and demonstration. Evaluate it on your own data before you use it in a product. A
+translation is a plausible image of the other domain, not an existing object.
 
 ## Limits
 
-- It knows images like those it was trained on. It translates anything else too, without a warning.
+- It is valid only for images like its training images. It translates others too, without a warning.
 - Translations are {size}, whatever the size of the input. Images that are not square are padded
   with white.
 - `translate_bytes` takes JPEG, PNG, still WebP and GIF (the first frame, without transparency) of

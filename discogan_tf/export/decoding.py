@@ -86,8 +86,8 @@ def _inspect(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             & (tf.reduce_prod(shape) <= MAX_PIXELS),
             [
                 tf.strings.format(
-                    "image_bytes: an image of {} x {} pixels; "
-                    + f"from 1 to {MAX_PIXELS} in all are accepted",
+                    "image_bytes: the image has {} x {} pixels; "
+                    + f"at most {MAX_PIXELS} are accepted",
                     (shape[1], shape[0]),
                 )
             ],

@@ -26,7 +26,7 @@ class Format(NamedTuple):
     Attributes:
       file_name: Of its file within a version's folder.
       write: Writes a signature to a file.
-      load: From a file to a function from named inputs to the translations.
+      load: Function that loads a file as a function that maps named inputs to translations.
       extra: Name of the extra in setup.py with its packages.
     """
 

@@ -1,7 +1,7 @@
-"""Golden answers: requests with validation data, and the export's answers, stored beside it.
+"""Golden answers: requests with validation data and the export's outputs, stored beside it.
 
 TensorFlow Serving replays the same requests when it loads a version, so that no client waits for
-the first answer. `replay` sends them to a folder or a server again and compares.
+the warm-up. `replay` sends them to a folder or a server again and compares.
 """
 
 import io
@@ -31,13 +31,13 @@ def extra_folder(version_folder: Path) -> Path:
 
 
 def write_golden(version_folder: Path, direction: str, inputs: Tensors, outputs: Tensors) -> None:
-    """Stores requests and answers, and the requests once more as TensorFlow Serving's warm-up.
+    """Stores requests and outputs, and the requests once more as TensorFlow Serving's warm-up.
 
     Args:
       version_folder: A SavedModel.
       direction: The name it is served under.
       inputs: Requests to each signature.
-      outputs: Its answers.
+      outputs: Its outputs.
     """
     folder = extra_folder(version_folder) / "golden"
     folder.mkdir(parents=True)
@@ -83,12 +83,12 @@ def read_golden(version_folder: Path) -> tuple[Tensors, Tensors]:
     return tensors["input"], tensors["output"]
 
 
-def replay(version_folder: Path, ask: Callable[[str, dict], dict]) -> list[str]:
-    """Sends every request again and compares the answers.
+def replay(version_folder: Path, predict: Callable[[str, dict], dict]) -> list[str]:
+    """Sends every request again and compares the outputs.
 
     Args:
       version_folder: Where the golden answers are.
-      ask: From the name of a signature and its inputs to its outputs.
+      predict: Function that maps the name of a signature and its inputs to its outputs.
 
     Returns:
       A line for each output, with the largest difference.
@@ -99,21 +99,24 @@ def replay(version_folder: Path, ask: Callable[[str, dict], dict]) -> list[str]:
     inputs, outputs = read_golden(version_folder)
     lines = []
     for signature, expected in outputs.items():
-        answers = ask(signature, inputs[signature])
+        found = predict(signature, inputs[signature])
         for name, value in expected.items():
-            if name not in answers or len(answers[name]) != len(value):
+            if name not in found or len(found[name]) != len(value):
                 raise ExportError(
                     f"{signature} returned no {name} for each of {len(value)} examples"
                 )
             if value.dtype == object:
-                difference = max(map(_level_difference, answers[name], value))
+                difference = max(map(_level_difference, found[name], value))
                 words, tolerance = f"{difference} of 255", LEVEL_TOLERANCE
             else:
-                difference = float(np.abs(answers[name] - value).max())
+                difference = float(np.abs(found[name] - value).max())
                 words, tolerance = f"{difference:.1e}", FLOAT_TOLERANCE
             line = f"{signature} {name}: {len(value)} golden answers, largest difference {words}"
             if not difference <= tolerance:  # So that NaN fails too.
-                raise ExportError(f"{line}; at most {tolerance} is rounding")
+                raise ExportError(
+                    f"{line}, above the tolerance of {tolerance}: the export does not reproduce "
+                    "its golden answers. Export again"
+                )
             lines.append(line)
     return lines
 

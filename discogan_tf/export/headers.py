@@ -43,8 +43,8 @@ def image_shape(contents: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
     """Height and width that an image declares, int64 [2]. A GIF's is that of its first frame.
 
     Args:
-      contents: A file, scalar string. Of a GIF, as from `first_frame`.
-      index: As from `image_format`, below len(FORMATS).
+      contents: A file, scalar string. Of a GIF, the result of `first_frame`.
+      index: The result of `image_format`, below len(FORMATS).
     """
     header = tf.cast(
         tf.io.decode_raw(tf.strings.substr(_padded(contents), 0, _HEADER_BYTES), tf.uint8), tf.int64

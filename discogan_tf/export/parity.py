@@ -1,4 +1,4 @@
-"""Parity: whether an export answers as the trained network does, in every way to run it."""
+"""Numerical parity of an export with the trained network, in every way to run it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -94,7 +94,9 @@ def require_small(differences: dict[str, float], tolerance: float = TOLERANCE) -
     ]
     if excessive:
         raise ExportError(
-            f"differences larger than {tolerance}, no export:\n  " + "\n  ".join(excessive)
+            "the export was aborted, because these differences exceed the tolerance of "
+            f"{tolerance}:"
+            "\n  " + "\n  ".join(excessive)
         )
     return differences
 

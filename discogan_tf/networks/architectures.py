@@ -13,12 +13,13 @@ from discogan_tf.networks.points import PointDiscriminator, PointGenerator
 
 
 class Architecture(NamedTuple):
-    """What makes the networks of a run.
+    """Constructors of the networks of a run.
 
-    Attributes: generator: A function from a name to a generator, not yet built. discriminator: A
-      function from a name to a discriminator, which returns logits of any shape and
-        a list of features.
-      input_shape: Shape of one example that the networks take.
+    Attributes:
+      generator: Creates an unbuilt generator from a name.
+      discriminator: Creates an unbuilt discriminator from a name. It returns logits of any shape
+        and a list of features.
+      input_shape: Shape of one input example.
     """
 
     generator: Callable[[str], keras.Model]

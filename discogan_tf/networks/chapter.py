@@ -13,9 +13,9 @@ from discogan_tf.networks.layers import (
 )
 
 # Differs from the chapter, where this bias starts at 0 under a ReLU. The untrained generator
-# outputs this logit where no feature is active: dark, as with the chapter's ReLU. From 0, a middle
-# gray, every feature first learns to brighten, because most of the images is white, and none is
-# left for what is dark: hundreds of steps later everything is still white or gray.
+# outputs this logit where no feature is active: dark, as with the chapter's ReLU. With bias 0, a
+# middle gray, every feature first learns to brighten, because most pixels are white. After hundreds
+# of steps images still contain only white and gray.
 _DARK = -2.0
 
 

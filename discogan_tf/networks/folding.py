@@ -1,4 +1,4 @@
-"""Batch norm folded into the layers before it, for networks that train no more."""
+"""Batch norm folded into the preceding layers, for inference."""
 
 import keras
 
@@ -8,7 +8,7 @@ from discogan_tf.networks.layers import named_layers
 def fold(network: keras.Model) -> keras.Model:
     """A copy of `network` that computes the same outside training mode, with less work.
 
-    Each layer that has variables says how it folds (see `layers.py`). The batch norm behind a layer
+    Each layer with variables implements `fold` (see `layers.py`). The batch norm after a layer
     `NAME` is named `NAME_norm` and has the same parent.
 
     The copy has no variables: its weights are constants of whatever graph it is traced into, where
@@ -33,5 +33,8 @@ def fold(network: keras.Model) -> keras.Model:
         if hasattr(layer, "fold"):
             layer.fold(sources[path], sources.get(f"{path}_norm"))
         elif len(sources[path]._trainable_variables) + len(sources[path]._non_trainable_variables):
-            raise TypeError(f"{network.name}: the layer {path} does not say how it folds")
+            raise TypeError(
+                f"{network.name}: the layer {path} has no method fold, so the network cannot be "
+                "exported"
+            )
     return copy

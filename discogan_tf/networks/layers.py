@@ -41,7 +41,7 @@ class _Linear(keras.layers.Layer):
         return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
 
     def fold(self, source: "_Linear", norm: "BatchNorm | None") -> None:
-        """Takes constant weights that do the work of `source` and of the batch norm behind it.
+        """Sets constant weights equal to those of `source` with its batch norm folded in.
 
         Outside training, batch norm multiplies by factor = scale / sqrt(variance + epsilon) and
         adds a constant, for each channel. So x * kernel followed by batch norm is
@@ -99,8 +99,7 @@ class ConvTranspose(_Linear):
 
     Args:
       filters, use_bias, name: As for `Conv`.
-      stride: Factor of enlargement. With 4, each place becomes 4x4 places that no other place
-        reaches.
+      stride: Upsampling factor. With 4, the 4x4 outputs of different inputs do not overlap.
     """
 
     def __init__(self, filters: int, stride: int, use_bias: bool, name: str):
@@ -205,13 +204,13 @@ class BatchNorm(keras.layers.Layer):
 def strided_convs(
     filters: tuple[int, ...], name: str, implementation: str, first_bias: bool = True
 ) -> tuple[list[Conv], list[BatchNorm]]:
-    """Convolutions with stride 2, and the batch norm behind each but the first.
+    """Convolutions with stride 2, and the batch norm after each but the first.
 
     Args:
       filters: Of each convolution.
       name: The layers are named `NAME_1`, `NAME_2`, `NAME_2_norm`, ...
       implementation: As for `Conv`.
-      first_bias: Whether the first convolution, which has no batch norm behind it, has a bias.
+      first_bias: Whether the first convolution, which has no batch norm, has a bias.
     """
     convs = [
         Conv(count, 2, first_bias and index == 0, f"{name}_{index + 1}", implementation)
@@ -223,7 +222,7 @@ def strided_convs(
 def run_strided_convs(
     x: tf.Tensor, convs: list[Conv], norms: list[BatchNorm], training: bool
 ) -> list[tf.Tensor]:
-    """Convolution, batch norm, leaky ReLU: the features behind each of `strided_convs`.
+    """Convolution, batch norm, leaky ReLU: the features after each of `strided_convs`.
 
     Args:
       x: [batch, h, w, c].

@@ -6,9 +6,9 @@ read all weights again for each image of a batch. `conv2d_auto` replaces them wh
 is faster:
 
 - Few pixels: one matrix product per row of results reads the weights once, and skips the rows of
-  the kernel that see only padding (a quarter of the work over 4x4 pixels).
+  the kernel over padding (a quarter of the work over 4x4 pixels). This is im2col, row by row.
 - The gradient with respect to the kernel: one convolution with the batch as channels.
-- Three output channels behind `depth_to_space`: a convolution over blocks of 2x2 pixels fills
+- Three output channels after `depth_to_space`: a convolution over blocks of 2x2 pixels fills
   twelve of a register's sixteen numbers instead of three.
 
 `python -m benchmarks.convolutions` measures each against `conv2d`.
@@ -86,8 +86,7 @@ def _is_depth_to_space(x) -> bool:
 
 def _conv2d_in_blocks(x, kernel):
     """`conv2d(tf.nn.depth_to_space(x, 2), kernel, 1)` without ever making the enlarged tensor."""
-    # TensorFlow computes a ReLU along with the batch norm before it, unless a convolution comes
-    # next.
+    # TensorFlow fuses a ReLU into the preceding batch norm only if no convolution directly follows.
     separate = tf.ensure_shape(x, x.shape)
     return tf.nn.depth_to_space(conv2d(separate, _block_kernel(kernel), 1), 2)
 
@@ -95,27 +94,26 @@ def _conv2d_in_blocks(x, kernel):
 def _block_kernel(kernel):
     """[4, 4, c, filters] over pixels -> [3, 3, 4 * c, 4 * filters] over blocks of 2x2 pixels."""
     inputs, filters = kernel.shape[2:]
-    # Along one axis: block, pixel in it, result -> the kernel's row there, if it reaches there at
-    # all.
+    # Along one axis: input block, pixel in the block, output pixel, kernel row. True where that
+    # kernel row connects the two pixels.
     block, pixel, result, row = np.ogrid[:3, :2, :2, :4]
     along_one = 2 * block + pixel - (1 + result) == row
     rows = np.einsum("brpk,csql->bcrspqkl", along_one, along_one).reshape(9 * 4 * 4, 16)
-    # One product, whose gradient is another: the gradients of four paddings would be added up in
-    # the order in which they are ready, which differs from run to run.
+    # One product, whose gradient is another. The gradients of four paddings would be added in an
+    # order that varies between runs.
     blocks = tf.matmul(tf.constant(rows, kernel.dtype), tf.reshape(kernel, [16, inputs * filters]))
     blocks = tf.transpose(tf.reshape(blocks, [3, 3, 4, 4, inputs, filters]), [0, 1, 2, 4, 3, 5])
     return tf.reshape(blocks, [3, 3, 4 * inputs, 4 * filters])
 
 
 def _conv2d_by_matmul(x, kernel, stride):
-    """One matrix product per row of results: what the row sees, times the kernel over that."""
+    """One matrix product per row of results: the row's receptive field times the kernel over it."""
     height, filters = x.shape[1], kernel.shape[-1]
     windows, kernel_rows = _row_windows(x, stride), tf.reshape(kernel, [4, -1, filters])
     results = []
     for row in range(height // stride):
-        first = (
-            stride * row - 1
-        )  # Under the kernel's first row; above all of x for the first result.
+        # Row of x under the first kernel row; -1, which is padding, for the first result.
+        first = stride * row - 1
         top, end = max(first, 0), min(first + 4, height)
         weights = tf.reshape(kernel_rows[top - first : end - first], [-1, filters])
         results.append(tf.matmul(tf.concat(windows[top:end], 1), weights))
@@ -123,7 +121,7 @@ def _conv2d_by_matmul(x, kernel, stride):
 
 
 def _row_windows(x, stride) -> list[tf.Tensor]:
-    """For each row of x, what each window along it sees: [batch * w/stride, 4 * c]."""
+    """For each row of x, the columns under each window: [batch * w/stride, 4 * c] (im2col)."""
     _, height, width, inputs = x.shape
     x = tf.pad(x, [[0, 0], [0, 0], [1, 3 - stride], [0, 0]])
     if stride == 2:  # A window is two pairs of columns, and its second pair the next one's first.
@@ -136,7 +134,7 @@ def _row_windows(x, stride) -> list[tf.Tensor]:
 def _kernel_gradient(x, upstream, stride):
     """Gradient with respect to the kernel: a convolution with the batch as channels.
 
-    Each weight has met x wherever `upstream` stands, shifted: so x is convolved with `upstream`.
+    It is the correlation of x with `upstream`.
     """
     padding = [1, 3 - stride]
     result = tf.nn.conv2d(
@@ -165,22 +163,22 @@ def _input_gradient_by_matmul(x, kernel, upstream, stride):
     blocks = tf.transpose(tf.reshape(kernel, [2, 2, 2, 2, inputs, filters]), [0, 2, 1, 3, 4, 5])
     product = tf.matmul(_matrix(upstream), tf.reshape(blocks, [-1, filters]), transpose_b=True)
     product = tf.reshape(product, [-1, height, width, 2, 2, 4 * inputs])
-    # A block of x is in up to four windows; each window's second row of blocks is the next one's
-    # first.
+    # Up to four windows share a block of x: the second row of blocks of each window is the first of
+    # the next one.
     rows = _overlap_add(product[:, :, :, 0], product[:, :, :, 1], axis=1)
     folded = _overlap_add(rows[:, :, :, 0], rows[:, :, :, 1], axis=2)
     return tf.nn.depth_to_space(folded, 2)[:, 1:-1, 1:-1]
 
 
 def _overlap_add(first, second, axis: int):
-    """The sum of both, with `second` one place later along the axis."""
+    """The sum of both, with `second` shifted by one along the axis."""
     before, after = ([[0, 0] for _ in first.shape] for _ in range(2))
     before[axis], after[axis] = [0, 1], [1, 0]
     return tf.pad(first, before) + tf.pad(second, after)
 
 
 def _matrix(x):
-    """[..., channels] -> [places, channels]."""
+    """[..., channels] -> [positions, channels]."""
     return tf.reshape(x, [-1, x.shape[-1]])
 
 
@@ -218,9 +216,8 @@ def normalize_by_batch(x, scale, offset):
 def normalize_by_global_batch(x, scale, offset, replica: tf.distribute.ReplicaContext):
     """`normalize_by_batch` with the statistics of all replicas' batches together.
 
-    The gradient is written out (Ioffe and Szegedy 2015, section 3): TensorFlow would add up the
-    three paths from x to y in the order in which they are ready, and two runs would not be the
-    same.
+    The gradient is explicit (Ioffe and Szegedy 2015, section 3): TensorFlow would add the three
+    paths from x to y in an order that varies between runs.
     """
 
     def mean_over_replicas(*vectors):
@@ -236,8 +233,9 @@ def normalize_by_global_batch(x, scale, offset, replica: tf.distribute.ReplicaCo
         y = normalize_fused(x, scale, offset, mean, variance)
 
         def gradients(upstream, *_):  # No loss depends on the mean and variance that are returned.
-            # First as if mean and variance were constants; then minus what flows through them.
-            by_x, by_scale, by_offset, *_ = tf.raw_ops.FusedBatchNormGradV3(
+            # First the gradient with constant statistics, then the correction for their dependence
+            # on x.
+            grad_x, grad_scale, grad_offset, *_ = tf.raw_ops.FusedBatchNormGradV3(
                 y_backprop=upstream,
                 x=x,
                 scale=scale,
@@ -248,12 +246,14 @@ def normalize_by_global_batch(x, scale, offset, replica: tf.distribute.ReplicaCo
                 is_training=False,
             )
             count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-            mean_upstream, mean_product = mean_over_replicas(by_offset / count, by_scale / count)
+            mean_upstream, mean_product = mean_over_replicas(
+                grad_offset / count, grad_scale / count
+            )
             slope = scale * tf.math.rsqrt(variance + EPSILON)
-            through = normalize_fused(
+            correction = normalize_fused(
                 x, slope * mean_product, slope * mean_upstream, mean, variance
             )
-            return by_x - through, by_scale, by_offset
+            return grad_x - correction, grad_scale, grad_offset
 
         return (y, mean, variance), gradients
 

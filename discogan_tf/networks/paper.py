@@ -21,7 +21,7 @@ class PaperGenerator(keras.Model):
     """Five convolutions down to 100 numbers, and five transposed convolutions back up.
 
     Images [batch, 64, 64, 3] in [0, 1], in the dtype to compute in, to images of the same shape in
-    [0, 1], always float32. The fifth convolution covers all of the remaining 4x4 places: it is a
+    [0, 1], always float32. The fifth convolution covers the remaining 4x4 feature map: it is a
     fully connected layer. No layer has a bias. In the authors' code the two layers of the
     bottleneck are an option ("extra layers").
 
@@ -73,7 +73,7 @@ class PaperGenerator(keras.Model):
 
 
 class PaperDiscriminator(keras.Model):
-    """Five convolutions, the last over all of the remaining 4x4 places.
+    """Five convolutions, the last over the remaining 4x4 feature map.
 
     Images [batch, 64, 64, 3] in [0, 1], in the dtype to compute in, to logits, float32 [batch], and
     the features after the second, third and fourth convolution, as in `chapter.Discriminator`.

@@ -1,7 +1,7 @@
-"""Precise batch norm: its statistics for use outside training, re-estimated on training images.
+"""Precise batch norm: batch-norm statistics re-estimated on training images.
 
-Moving averages lag behind the weights. Measuring again with the weights of the moment does not (Wu
-and Johnson 2021, arXiv 2105.07576, section 3).
+Moving averages lag behind the weights. Statistics measured with the current weights do not (Wu and
+Johnson 2021, arXiv 2105.07576, section 3).
 """
 
 import keras
@@ -27,14 +27,14 @@ def statistics_function(network: keras.Model):
 
 
 def reestimate_statistics(network: keras.Model, measure, batches) -> None:
-    """Sets the mean and variance of every batch norm layer to those of all `batches` together.
+    """Sets the mean and variance of every batch norm layer to those of all `batches` combined.
 
-    The batches count alike, so they should be equally large. The variance of the whole is the mean
-    of the batches' variances plus the variance of their means.
+    All batches have equal weight, so they should be equally large. The variance of the whole is the
+    mean of the batches' variances plus the variance of their means.
 
     Args:
       network: The network whose layers are set.
-      measure: As from `statistics_function(network)`. The caller keeps it, because it is compiled.
+      measure: The result of `statistics_function(network)`, which the caller keeps: it is compiled.
       batches: The network's inputs for each batch, a tuple of tensors each.
     """
     norms = _norms(network)

@@ -8,10 +8,10 @@ from discogan_tf.evaluation.translations import EvalBatch
 
 
 def best_and_worst(batch: EvalBatch, count: int = 6) -> dict[str, np.ndarray]:
-    """Name of a measure -> grid of the best `count` images and the worst, uint8 [height, width, 3].
+    """Measure -> grid of the `count` best and worst images, uint8 [height, width, 3].
 
     Measures are the distance between the mean foreground colors of an image and its translation in
-    CIELAB, and the mean squared reconstruction error. None if there are no input images.
+    CIELAB, and the mean squared reconstruction error. Empty without input images.
     """
     if batch.inputs is None:
         return {}
@@ -29,8 +29,8 @@ def best_and_worst(batch: EvalBatch, count: int = 6) -> dict[str, np.ndarray]:
         chosen = {"best": order[:count], "worst": order[::-1][:count]}
         grids[measure] = pixels.draw_grid(
             {
-                f"{which}: {row}": images[places]
-                for which, places in chosen.items()
+                f"{which}: {row}": images[indices]
+                for which, indices in chosen.items()
                 for row, images in rows.items()
             }
         )

@@ -34,9 +34,9 @@ class Checkpoints:
     Args:
       folder: Where they are.
       model: A model of `MODELS`.
-      optimizers: Optimizer of each side, as from `create_optimizers`.
+      optimizers: Optimizer of each side, as returned by `create_optimizers`.
       keep: How many of the last to keep.
-      ema_model: The model whose generators are averages of those of `model`, if there is one.
+      ema_model: The model that holds the EMA of the generators of `model`, if there is one.
     """
 
     def __init__(self, folder: Path, model, optimizers: dict, keep: int, ema_model=None):
@@ -114,19 +114,18 @@ class BestCheckpoints:
         self._checkpoint = tf.train.Checkpoint(
             generators=_by_path(model.generators), step=self._step
         )
-        # After a crash it may be of a later step than the run is at, but a good generator all the
-        # same.
+        # After a crash, it may be of a later step than the resumed run. It stays valid.
         self._record = _read_best(workdir)
 
     def update(self, step: int, scores: dict[str, float]) -> list[str]:
-        """Saves the generators of this moment under every name for which they are the best so far.
+        """Saves the current generators under every name for which they are the best so far.
 
         Args:
           step: Their step.
           scores: Name of each direction -> its score.
 
         Returns:
-          Those names.
+          Those names, as `restore_generators` takes them.
         """
         scores = scores | {_MEAN: sum(scores.values()) / len(scores)}
         better = [
@@ -145,7 +144,12 @@ class BestCheckpoints:
             write_durably(self._folder / "best.json", json.dumps(self._record, indent=1) + "\n")
             for name in better:
                 remove_all_but(self._folder / name, [step])
-        return better
+        return [_option(name) for name in better]
+
+
+def _option(name: str) -> str:
+    """Name of a best checkpoint on the command line."""
+    return BEST if name == _MEAN else f"{BEST}_{name}"
 
 
 def _read_best(workdir: Path) -> dict[str, dict]:
@@ -155,13 +159,16 @@ def _read_best(workdir: Path) -> dict[str, dict]:
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise CheckpointError(f"{path} is corrupt: move {path.parent} away") from error
+        raise CheckpointError(
+            f"{path} is corrupt, so the best checkpoints cannot be read. Move {path.parent} away; "
+            "the run then records new ones"
+        ) from error
 
 
 def restore_generators(workdir: Path, model, which: str = LAST) -> int:
     """Restores `model.generators` from a checkpoint of a run.
 
-    If the run has an exponential moving average of its generators, that is what they become.
+    If the run has an exponential moving average (EMA) of its generators, the EMA is restored.
 
     Args:
       workdir: Folder of the run.
@@ -207,7 +214,7 @@ def last_checkpoint(folder: Path, required: bool = True) -> str | None:
         problem = find_corruption(prefix)
         if not problem:
             return str(prefix)
-        print(f"The checkpoint of step {step} in {folder} is corrupt and not used: {problem}.")
+        print(f"The checkpoint of step {step} in {folder} is corrupt: {problem}. It is skipped.")
     if steps:
         raise CheckpointError(
             f"all {len(steps)} checkpoints in {folder} are corrupt. Restore one from a copy, or "
@@ -223,9 +230,9 @@ def _best_checkpoint(workdir: Path, name: str) -> str:
     if name in record:
         return _require_uncorrupted(workdir / BEST / name / f"step-{record[name]['step']}")
     if record:
-        names = [BEST if other == _MEAN else f"{BEST}_{other}" for other in record]
         raise CheckpointError(
-            f"{workdir} has no best checkpoint of {name}; it has {', '.join(names)}"
+            f"{workdir} has no checkpoint {_option(name)}; choose from "
+            f"{', '.join(map(_option, record))}"
         )
     raise CheckpointError(
         f"{workdir} has no best checkpoint, because nothing was evaluated yet (see "

@@ -155,12 +155,12 @@ def print_rollback(error: NonFiniteLossError, step: int, number: int, most: int)
 def tolerate_write_errors(
     is_last: bool, progress: Progress, step: int, next_save: int
 ) -> Iterator[None]:
-    """Within it a disk that cannot be written is reported, and training continues.
+    """Context manager: reports write errors, and training continues.
 
     Args:
       is_last: Whether nothing is saved later.
       progress: Where it is reported.
-      step: The step of this moment.
+      step: Current step.
       next_save: The step at which the run saves next.
 
     Raises:

@@ -1,8 +1,9 @@
 """Checkpoints that are complete only with a manifest, which lists their files with size and digest.
 
-The files of a checkpoint are flushed to the disk, then the manifest is written, then it gets its
-name. A crash at any moment leaves either a complete checkpoint or files without a manifest, which
-do not count. A file that changes later does not match the manifest: the checkpoint is corrupt.
+The files of a checkpoint are flushed to disk. Then the manifest is written under a temporary name
+and renamed. A crash at any moment leaves either a complete checkpoint or files without a manifest,
+which do not count. A file that changes later does not match the manifest: the checkpoint is
+corrupt.
 """
 
 import hashlib

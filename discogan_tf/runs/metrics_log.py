@@ -28,7 +28,7 @@ class MetricsLog:
       first_step: The step resumed from, 0 for a new run.
 
     Attributes:
-      earlier: What the run logged up to `first_step`, as from `read_metrics_log`.
+      earlier: What the run logged up to `first_step`, as returned by `read_metrics_log`.
     """
 
     def __init__(self, config: Config, first_step: int):

@@ -89,7 +89,7 @@ def _require_same(before: dict, now: dict, config: Config) -> None:
         raise DataError(
             f"the images of {' and '.join(changed)} are not those that the run in {config.workdir} "
             "was trained on (their fingerprints differ). Prepare the same ones again in "
-            "--data_dir, give another --workdir, or continue with these by --allow_changed_data"
+            "--data_dir, give another --workdir, or continue with --allow_changed_data"
         )
 
 

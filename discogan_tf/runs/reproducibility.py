@@ -75,7 +75,7 @@ def reproducibility_warnings(before: dict | None, now: dict) -> list[str]:
     if (now["git_commit"] or "").endswith("+"):
         found.append("the code has uncommitted changes")
     if _value(now, ("machine", "gpus")) and not _value(now, ("config", "deterministic")):
-        found.append("GPUs sum in any order without --deterministic")
+        found.append("GPU reductions are not deterministic without --deterministic")
     return found
 
 

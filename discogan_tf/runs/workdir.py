@@ -54,7 +54,7 @@ def resolve_config(requested: Config) -> Config:
         raise ConfigError(
             f"{workdir} holds a run with other settings:\n  "
             + "\n  ".join(differences)
-            + "\nGive these as the run has them to resume it, or another --workdir for a new run"
+            + "\nTo resume the run, use its values. To start a new run, give another --workdir"
         )
     return requested
 

@@ -128,7 +128,7 @@ def _predict(version: Version, body: bytes, limits: Limits) -> bytes:
         signature, request = rest.parse_body(body)
         if signature not in version.signatures:
             names = ", ".join(sorted(version.signatures))
-            raise rest.BadRequest(f"no signature {signature!r}; there are {names}")
+            raise rest.BadRequest(f"unknown signature {signature!r}; available: {names}")
         inputs = rest.parse_inputs(request, version.inputs(signature), limits.max_batch_size)
         outputs = version.run(signature, inputs)
     except rest.BadRequest as error:
@@ -184,7 +184,9 @@ def _version(store: Store, request: Request) -> Version:
     name, number = request.path_params["name"], request.path_params.get("number")
     version = store.versions.get(name)
     if version is None:
-        raise _Refusal(404, f"no model {name!r}; there are {', '.join(sorted(store.versions))}")
+        raise _Refusal(
+            404, f"unknown model {name!r}; available: {', '.join(sorted(store.versions))}"
+        )
     if number is not None and number != str(version.number):
         raise _Refusal(
             404, f"no version {number[:20]} of {name}; version {version.number} is loaded"

@@ -45,7 +45,7 @@ def parse_inputs(request: dict, specs: Specs, max_batch_size: int) -> dict[str, 
     """The inputs of a request: numbers, or objects of type bytes.
 
     Args:
-      request: As from `parse_body`.
+      request: The result of `parse_body`.
       specs: Of the signature's inputs.
       max_batch_size: How many rows a request may have.
 

@@ -1,4 +1,4 @@
-"""Serves an export with TensorFlow Serving's REST interface, where that cannot run.
+"""Serves an export with TensorFlow Serving's REST API, without TensorFlow Serving.
 
 python -m discogan_tf.serving.server --export_dir=exported --port=8501
 
@@ -30,9 +30,9 @@ def main() -> None:
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="0.0.0.0 also serves other machines: put a proxy before it",
+        help="0.0.0.0 accepts other machines: put a proxy in front of it",
     )
-    parser.add_argument("--port", type=int, default=8501, help="0 for any free one")
+    parser.add_argument("--port", type=int, default=8501, help="port; 0 selects a free one")
     parser.add_argument("--max_batch_size", type=int, default=64, help="images in a request")
     parser.add_argument("--max_request_mib", type=int, default=32, help="size of a request's body")
     parser.add_argument(

@@ -15,8 +15,8 @@ _log = logging.getLogger(__name__)
 class Store:
     """Keeps the newest version of each model in an export loaded.
 
-    If that cannot be loaded, or is still being copied, it is the newest that can. The other is
-    tried again when its files change.
+    If the newest version cannot be loaded, or is still being copied, the store keeps the newest
+    loadable one. It retries a failed version when its files change.
 
     Args:
       export_dir: An export, as `export/bundle.py` describes it.
@@ -95,7 +95,6 @@ def _warm_up(name: str, folder: Path, version: Version) -> None:
     """Replays and compares the golden answers, so that no client waits for the first."""
     try:
         golden.replay(folder, version.run)
-    except (
-        ExportError
-    ) as error:  # Another machine may round differently, and can serve all the same.
+    except ExportError as error:
+        # Rounding differs between machines. The version is still served.
         _log.warning("%s version %d, golden answers: %s", name, version.number, error)

@@ -11,11 +11,11 @@ from discogan_tf.losses import AdversarialLoss
 
 
 class Diagnostic(NamedTuple):
-    """A way to go wrong.
+    """A training failure and its warning.
 
     Attributes:
-      holds: From the values of one direction or of one discriminator to whether it goes wrong so.
-      patience: In how many evaluations in a row it must hold.
+      holds: Predicate on the metrics of one direction, or on the losses of one discriminator.
+      patience: Number of evaluations in a row in which it must hold.
       text: What the user reads. `{name}` is the direction or the discriminator's domain.
     """
 
@@ -37,9 +37,9 @@ OF_DIRECTIONS = {
     "saturated": Diagnostic(
         lambda m: m["saturated"] > 0.3,
         2,
-        "{name}: the translations are mostly pure black or white (their share of such values is "
-        "larger by {saturated:.0%} than that of real images). Likely cause: steps that were too "
-        "large early on. Try a lower --learning_rate in a new --workdir.",
+        "{name}: the translations are saturated (pure black or white values exceed those of real "
+        "images by {saturated:.0%} of all values). Likely cause: a learning rate that was too high "
+        "early on. Try a lower --learning_rate in a new --workdir.",
     ),
     "inverted": Diagnostic(
         lambda m: min((m[key] for key in _CORRELATIONS if key in m), default=0.0) < -0.4,
@@ -47,8 +47,8 @@ OF_DIRECTIONS = {
         "{name}: colors are inverted (correlation with the input: lightness "
         "{relation_lightness:.2f}, green to red {relation_red:.2f}, blue to yellow "
         "{relation_yellow:.2f}). The losses do not change if one translation inverts colors and "
-        "its inverse inverts them again. Often this corrects itself in the first thousands of "
-        "steps. If it stays, try another --seed in a new --workdir.",
+        "its inverse inverts them again. Often this corrects itself within the first few thousand "
+        "steps. If it persists, try another --seed in a new --workdir.",
     ),
 }
 # `real` and `fake` are the two terms of a discriminator's loss as multiples of what an undecided
@@ -73,7 +73,7 @@ OF_DISCRIMINATORS = {
 
 
 class Diagnostics:
-    """Looks at one evaluation after another.
+    """Checks each evaluation for training failures.
 
     Args:
       names: Stream -> the domain's display name.

@@ -17,9 +17,10 @@ _SIGTERM = 15
 def create_strategy(config: Config) -> tf.distribute.Strategy:
     """The strategy of `--distribute`.
 
-    Raises: ConfigError: if the batch size is not a multiple of the number of replicas; for float16,
-      XLA or
-        feature matching on several replicas; for images kept on the devices of several machines.
+    Raises:
+      ConfigError: if the batch size is not a multiple of the number of replicas; if float16, XLA or
+        feature matching is used on several replicas; or if --device_cache_bytes is used on several
+        machines.
     """
     if config.distribute == "mirrored":
         strategy = tf.distribute.MirroredStrategy(_local_devices())
@@ -77,15 +78,15 @@ def require_agreement(strategy: tf.distribute.Strategy, config: Config, first_st
     total = _summed_over_replicas(strategy)(mine)
     if not np.array_equal(total, mine * strategy.num_replicas_in_sync):
         raise ConfigError(
-            f"the workers do not agree: this one starts from step {first_step} with {settings}. "
-            "All need the same settings (give --precision if their hardware differs) and the same "
-            "--workdir, on storage that they share"
+            "the workers differ in step or settings, so training cannot start. Give all of them "
+            "the same flags (and --precision, if their hardware differs) and the same --workdir on "
+            f"shared storage. This worker: step {first_step}, {settings}"
         )
 
 
 @contextlib.contextmanager
 def worker_loss_errors(strategy: tf.distribute.Strategy):
-    """Within it, the loss of another worker is an error that says what to do.
+    """Context manager: the loss of another worker becomes an error that says what to do.
 
     Raises:
       WorkerLostError: in place of TensorFlow's errors.

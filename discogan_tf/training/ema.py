@@ -4,17 +4,18 @@ import tensorflow as tf
 
 
 class ExponentialMovingAverage:
-    """Exponential moving averages of a model's generators, kept in the generators of another model.
+    """EMA of a model's generators, kept in the generators of another model.
 
     Single checkpoints of such networks oscillate: colors come and go within a few hundred steps.
     The average of the weights over the last steps, w <- decay * w + (1 - decay) * w_step, does not
-    (Yazici et al. 2019, arXiv 1806.04498). At first the decay is smaller, because the initial
-    weights mean nothing: in step t it is at most (1 + t) / (10 + t).
+    (Yazici et al. 2019, arXiv 1806.04498). At first the decay is smaller (warm-up),
+    because the initial weights are random: in step t it is at most (1 + t) / (10 + t).
 
     Args:
       model: The model that trains.
-      ema_model: One of the same kind, whose generators become the averages.
-      decay: In (0, 1). About 1 / (1 - decay) steps count, and at first about a ninth of all steps.
+      ema_model: One of the same kind, whose generators become the EMA.
+      decay: In (0, 1). The EMA averages over about 1 / (1 - decay) steps; during warm-up over about
+        a ninth of the steps so far.
     """
 
     def __init__(self, model, ema_model, decay: float):
@@ -38,5 +39,5 @@ class ExponentialMovingAverage:
         self._update = update
 
     def update(self, step: tf.Tensor) -> None:
-        """Updates the averages with the weights after `step`, scalar int64."""
+        """Updates the EMA with the weights after `step`, scalar int64."""
         self._update(step)

@@ -12,7 +12,8 @@ from discogan_tf.runs.console import Progress
 from discogan_tf.runs.metrics_log import METRICS, MetricsLog, losses_at
 from discogan_tf.training.diagnostics import Diagnostics
 
-# Fewer than `evaluate.py` uses: an evaluation must not hold up training.
+# Validation and training images of an evaluation. Fewer training images than in `evaluate.py` keep
+# evaluations short.
 _HELD_OUT, _TRAINING = 200, 2000
 
 
@@ -58,7 +59,7 @@ class Evaluator:
         # Last, because a run that resumes takes a logged evaluation for finished.
         metrics_log.write_metrics(step, measured)
         lines = [_summary(name, values) for name, values in measured.items()]
-        lines += [f"best so far: {', '.join(best)}"] if best else []
+        lines += [f"new best checkpoints: {', '.join(best)}"] if best else []
         progress.say(f"step {step}: {'; '.join(lines)}")
         for text in self._diagnostics.update(measured, losses):
             metrics_log.write_warning(step, text)

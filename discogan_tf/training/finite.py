@@ -1,4 +1,4 @@
-"""Losses, gradients and weights that are not finite, and what a run leaves out because of them."""
+"""Checks for NaN and infinity, and the list of skipped batches."""
 
 import json
 from pathlib import Path
@@ -29,8 +29,9 @@ def read_losses(unread: list[StepMetrics], model) -> dict[str, float]:
       unread: Metrics of one call or more.
       model: A model of `MODELS`.
 
-    Raises: NonFiniteLossError: naming the first step with a loss or gradient that is not finite,
-      and which.
+    Raises:
+      NonFiniteLossError: if a loss or gradient is not finite. The message names the first such step
+        and the values.
     """
     for first_step, names, metrics in unread:
         values = metrics.numpy()
@@ -51,7 +52,7 @@ def read_losses(unread: list[StepMetrics], model) -> dict[str, float]:
 
 
 def require_finite_weights(networks: list, step: int) -> None:
-    """Keeps weights that the last update broke, which no loss shows yet, from being saved or shown.
+    """Raises an error if the last update made weights non-finite, before they are saved or shown.
 
     Raises:
       NonFiniteLossError: naming the networks.

@@ -1,4 +1,4 @@
-"""Time: when to step, log, sample, evaluate, save and stop."""
+"""Training loop: schedules steps, logs, sample grids, evaluations and checkpoints."""
 
 import contextlib
 import dataclasses
@@ -34,8 +34,10 @@ from discogan_tf.training.train_loop import create_train_loop
 class TrainResult(NamedTuple):
     """How training ended.
 
-    Attributes: step: The step that the run is at. stopped_by: Number of the signal that requested
-      the stop, even if no step was left; None if none.
+    Attributes:
+      step: Last completed step.
+      stopped_by: Number of the signal that requested the stop, even after the last step; None
+        without a signal.
     """
 
     step: int
@@ -68,11 +70,11 @@ def train(config: Config) -> TrainResult:
 
 
 class _Run:
-    """A run in this process: what it trains, and where it is.
+    """State of one training run in this process.
 
     Args:
       config: The run's settings, resolved.
-      strategy: Where it is computed.
+      strategy: Distribution strategy of the run.
       is_chief: Whether this process writes to the workdir.
       training: "a", "b" -> training images, uint8 [n, size, size, 3].
       validation: "a", "b" -> the `Domain` of its validation images.
@@ -118,7 +120,7 @@ class _Run:
         self._directions = [name for name, translation in directions if translation.source]
 
     def train(self) -> TrainResult:
-        """As the function `train`."""
+        """See the function `train`."""
         config, first_step = self._config, self._begin()
         distribution.require_agreement(self._strategy, config, first_step)
         if first_step >= config.num_steps:
@@ -173,7 +175,10 @@ class _Run:
         if self._is_chief and self._lacks_evaluation(step, read_metrics_log(self._workdir, step)):
             with self._opened(step) as (metrics_log, progress):
                 self._restore_evaluator(step, metrics_log, progress)
-        print(f"The run is at step {step} already. Give a larger --num_steps to continue it.")
+        remedy = "Give a larger --num_steps to continue it."
+        if self._config.learning_rate_decay_steps:
+            remedy = "Its learning rate has decayed to 0, so it cannot be continued."
+        print(f"The run is already at step {step}. {remedy}")
         console.print_results(self._config, step, self._directions)
         return TrainResult(step, None)
 

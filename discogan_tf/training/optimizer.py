@@ -5,9 +5,10 @@ import tensorflow as tf
 
 
 class Adam(keras.optimizers.Adam):
-    """Keras's Adam with the same mathematics, settings and slots, and so the same checkpoints.
+    """Keras's Adam, computed by TensorFlow's fused kernel.
 
-    Keras makes an update of a dozen operations, each of which reads and writes the whole variable.
+    Results up to rounding, hyperparameters, slots and checkpoints are those of Keras, whose update
+    takes a dozen operations that each read and write the whole variable.
 
     Args:
       l2_weight: L2 regularization: this fraction of a variable is added to its gradient. Keras's

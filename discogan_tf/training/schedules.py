@@ -1,4 +1,4 @@
-"""The policies of a step: which side learns from which batch, learning rate, loss weights."""
+"""Schedules of a step: which side learns from which batch, learning rate, loss weights."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ def learning_rate_schedule(config: Config) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def step_policies(config: Config, model) -> dict:
-    """The policies of a run as arguments of `create_step`.
+    """The schedules of a run as arguments of `create_step`.
 
     Args:
       config: The run's settings.

@@ -42,23 +42,23 @@ def create_step(
     make_batches: Callable | None = None,
     xla: bool = False,
 ):
-    """The compiled step.
+    """Creates the compiled training step.
 
     Args:
       model: A model of `MODELS`.
-      optimizers: Of each side, as from `create_optimizers`.
+      optimizers: Of each side, as returned by `create_optimizers`.
       strategy: Where the step runs.
       updates: For each batch of the step, the sides that learn from it.
-      learning_rate: From the number of a step to its learning rate.
-      loss_weights: From the number of a step to the weight of each loss, by its name.
-      make_batches: Makes the batches from the step's element, if that is not the batches themselves
-        (see `DistributedInput`).
+      learning_rate: Function that maps the number of a step to its learning rate.
+      loss_weights: Function that maps the number of a step to the weight of each loss, by name.
+      make_batches: Optional function that makes the batches from an input element (see
+        `DistributedInput`).
       xla: Whether losses and gradients are compiled with XLA.
 
     Returns:
       A function of one element of `DistributedInput.elements` and the step's number, from 1 on. It
-      returns float32 scalars by name, each the mean over the replicas, of the first batch that a
-      side learns from: the unweighted losses, the weighted `generator_total` and
+      returns float32 scalars by name, averaged over replicas, from the first batch that updates the
+      side: the unweighted losses, the weighted `generator_total` and
       `discriminator_total`; and `gradient_norm_NETWORK`, summed over the step's updates, which is
       not finite if any gradient of the network is not.
 
@@ -141,8 +141,8 @@ def _weighted(losses: dict[str, tf.Tensor], weights: dict[str, tf.Tensor]) -> li
 def _sum(scalars: list[tf.Tensor]) -> tf.Tensor:
     """Their sum, always in this order.
 
-    TensorFlow makes one operation of several additions, which adds up more than two terms in the
-    order in which they are ready: the last bit would differ from run to run.
+    TensorFlow merges several additions into one operation that adds more than two terms in an order
+    that varies, so the last bit would differ between runs.
     """
     return tf.reduce_sum(tf.stack(scalars))
 

@@ -1,4 +1,4 @@
-"""The inner loop: several steps in one call of TensorFlow, without Python between them."""
+"""Inner training loop: several steps in one call of TensorFlow, without Python between them."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 class StepMetrics(NamedTuple):
-    """The metrics of the steps of a call; they may still be on the device.
+    """Metrics of the steps of one execution; they may still be on the device.
 
     Attributes:
       first_step: Number of the first step.
@@ -23,13 +23,14 @@ def create_train_loop(step, strategy: tf.distribute.Strategy, ema=None):
     """A function that takes several steps in one call.
 
     Args:
-      step: As from `create_step`.
+      step: The result of `create_step`.
       strategy: Where it runs.
       ema: The `ExponentialMovingAverage` to update after each step, if there is one.
 
     Returns:
       A function of `DistributedInput.elements`, the number of the first step and the number of
-      steps, which returns `StepMetrics`. Steps give the same bits however many are taken in a call.
+      steps, which returns `StepMetrics`. Results are bitwise identical for any number of steps per
+      call.
     """
     names = []
 

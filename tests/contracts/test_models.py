@@ -39,6 +39,8 @@ _KINDS = {name: {"model": name} for name in MODELS} | {
     },
     **{loss: {"adversarial_loss": loss} for loss in losses.ADVERSARIAL if loss != "cross_entropy"},
 }
+# Those that differ in networks, of which checkpoints consist.
+_of_each_network = pytest.mark.parametrize("config", [*MODELS, "authors"], indirect=True)
 
 
 @pytest.fixture(params=_KINDS)
@@ -124,6 +126,7 @@ def test_sample_and_signatures_are_images_in_range(model, batch):
                 assert images.shape == batch["a"].shape
 
 
+@_of_each_network
 def test_checkpoint_round_trip(model, config, batch, tmp_path):
     optimizers = create_optimizers(model, config)
     _create_step(model, config, optimizers)((batch,) * len(update_schedule(config)))
@@ -145,6 +148,7 @@ def test_checkpoint_round_trip(model, config, batch, tmp_path):
     assert _same(_values(model.generators), _values(translator.generators))
 
 
+@_of_each_network
 def test_a_checkpoint_of_other_networks_is_refused(model, config, tmp_path):
     Checkpoints(tmp_path / "checkpoints", model, create_optimizers(model, config), keep=1).save(1)
     if config.architecture == "paper":

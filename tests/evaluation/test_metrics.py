@@ -262,7 +262,7 @@ def test_color_correlation_of_copies_inverses_and_strangers(batch):
 
 def test_the_ground_truth_of_colors_is_compared_if_it_is_known(batch):
     true = batch.inputs[:, 16, 16]
-    found = color.measure(dataclasses.replace(batch, true_colors=true), 20)
+    found = color.measure(dataclasses.replace(batch, ground_truth_colors=true), 20)
     assert found["ground_truth_color"].value == pytest.approx(1, abs=1e-6)
     assert "ground_truth_color" not in color.measure(batch, 20)
 

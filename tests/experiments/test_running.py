@@ -27,9 +27,9 @@ def test_each_is_trained_once(runs, monkeypatch, capsys):
     steps = [[line["step"] for line in logged_losses(run.workdir)] for run in runs.values()]
     assert steps == [[1, 2], [1, 2]] and len(called) == 4
     train_all(runs)
-    assert len(called) == 4 and capsys.readouterr().out.count("at step 2 already") == 2
+    assert len(called) == 4 and capsys.readouterr().out.count("already at step 2") == 2
     shorter = {name: dataclasses.replace(run, num_steps=1) for name, run in runs.items()}
-    with pytest.raises(ConfigError, match="at step 2 already, beyond --num_steps=1"):
+    with pytest.raises(ConfigError, match="already at step 2, beyond --num_steps=1"):
         train_all(shorter)
 
 

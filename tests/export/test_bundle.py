@@ -69,8 +69,13 @@ def test_warm_up_requests_are_those_of_every_signature(exported):
 
 
 def test_golden_answers_are_the_images_of_the_sample_grid(tiny_config, tmp_path):
-    """The images that training showed, up to one step of rounding."""
+    """The images that training showed, up to one step of rounding.
+
+    The run is still logging: the last line of its metrics log is half-written.
+    """
     train(tiny_config)
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 5, "gener')
     export(tiny_config, tmp_path / "exported")
     card = (tmp_path / "exported" / "MODEL_CARD.md").read_text()
     assert (
@@ -95,16 +100,6 @@ def test_card_config_and_sample_grid_describe_the_run(exported):
     assert "None" not in card and "nan" not in card
     assert "--image_size=32" in (exported / "config.cfg").read_text()
     assert np.asarray(Image.open(exported / "sample_grid.png")).std() > 10
-
-
-def test_a_run_that_is_still_logging_can_be_exported(tiny_config, tmp_path, monkeypatch):
-    """The last line of its metrics log is half-written."""
-    train(dataclasses.replace(tiny_config, num_steps=2))
-    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 3, "gener')
-    monkeypatch.setattr(parity, "check_parity", lambda *arguments: {})
-    export(tiny_config, tmp_path / "exported")
-    assert "| metric, step 2 |" in (tmp_path / "exported" / "MODEL_CARD.md").read_text()
 
 
 def test_versions_count_up_and_are_never_overwritten(make_run, tmp_path, monkeypatch):
@@ -132,7 +127,7 @@ def test_what_cannot_be_exported_says_why_and_leaves_nothing(make_run, tmp_path,
     target = tmp_path / "exported"
     with pytest.raises(CheckpointError, match="no checkpoint of step 4; it has 3, 5"):
         export(config, target, checkpoint="4")
-    with pytest.raises(ConfigError, match="no coreml; there are saved_model, onnx, litert"):
+    with pytest.raises(ConfigError, match="unknown coreml; choose from saved_model, onnx, litert"):
         export(config, target, formats=("saved_model", "coreml"))
     with pytest.raises(ConfigError, match="saved_model must be among them"):
         export(config, target, formats=("onnx",))

@@ -86,7 +86,7 @@ def test_a_layer_that_does_not_say_how_it_folds_is_refused():
         def call(self, images, training=False):
             return self.scale(images)
 
-    with pytest.raises(TypeError, match="foreign does not say how it folds"):
+    with pytest.raises(TypeError, match="foreign has no method fold"):
         fold(_built(Network()))
 
 

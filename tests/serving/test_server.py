@@ -147,7 +147,7 @@ def test_each_bad_request_gets_its_status(server, answers):
         ({"inputs": {"images": [0.5] * 9}}, "9 entries; from 1 to 8 are accepted"),
         (
             {"inputs": [1], "signature_name": "x"},
-            "there are cycle, serving_default, translate_bytes",
+            "available: cycle, serving_default, translate_bytes",
         ),
         ({"inputs": [1], "signature_name": 5}, "must be a string"),
         ({"inputs": np.full((1, 32, 32, 3), 7.0).tolist()}, "the values must be in [0, 1]"),

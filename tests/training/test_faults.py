@@ -61,7 +61,7 @@ def test_a_corrupt_checkpoint_is_reported_and_the_one_before_it_used(
         assert last_checkpoint(folder).endswith("step-2")
         assert (
             "The checkpoint of step 4" in (said := capsys.readouterr().out)
-            and "corrupt and not used" in said
+            and "is corrupt: " in said
         )
         path.write_bytes(intact[path])
     assert last_checkpoint(folder).endswith("step-4")

@@ -66,7 +66,7 @@ def _is_in_a_save(workdir):
     )
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_again_and_again_it_ends_as_if_it_never_was(
     data_dir, tmp_path, checkpoint_state, kills
 ):

@@ -108,7 +108,7 @@ def test_images_on_both_sides_are_found(tmp_path):
     prepare_images(train, val, 0.0, tmp_path / "data", "things", _SIZE, "crop")
     status, report = _check("--domain=things", cwd=tmp_path)
     assert status == 3
-    assert "2 of 11" in _found(report, "training images too")[0]["text"]
+    assert "2 of 11" in _found(report, "data leakage")[0]["text"]
     (near,) = _found(report, "nearly identical to a training image")
     assert near["examples"] == ["again.png ~ 0003.png"]
 
