@@ -70,7 +70,10 @@ def test_one_half_alone_and_the_other_later(tmp_path, capsys, good_members):
     assert not is_prepared(tmp_path, "edges2boots/edges", 32)
     prepare_archive(archive, tmp_path, 32)
     out = capsys.readouterr().out
-    assert is_prepared(tmp_path, "edges2boots/edges", 32) and "edges2boots/photo is prepared" in out
+    assert (
+        is_prepared(tmp_path, "edges2boots/edges", 32)
+        and "edges2boots/photo is already prepared" in out
+    )
 
 
 def test_a_prepared_archive_is_left_alone(tmp_path, capsys, good_members):

@@ -135,6 +135,6 @@ def test_what_cannot_be_exported_says_why_and_leaves_nothing(make_run, tmp_path,
         export(dataclasses.replace(config, data_dir=str(tmp_path)), target)
     assert not target.exists()
     monkeypatch.setattr(parity, "FOLDING_TOLERANCE", 0.0)
-    with pytest.raises(ExportError, match="differences larger than"):
+    with pytest.raises(ExportError, match="these differences exceed"):
         export(config, target)
     assert list(target.iterdir()) == []

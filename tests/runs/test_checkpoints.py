@@ -27,11 +27,11 @@ def _restored(workdir, model, which):
 def test_the_lowest_score_wins_for_each_direction_and_for_their_mean(model, tmp_path):
     best = BestCheckpoints(tmp_path, model)
     for step, (one, other), better in (
-        (1, (50, 90), ["there", "back", "mean"]),
-        (2, (60, 70), ["back", "mean"]),
-        (3, (40, 99), ["there"]),
+        (1, (50, 90), ["best_there", "best_back", "best"]),
+        (2, (60, 70), ["best_back", "best"]),
+        (3, (40, 99), ["best_there"]),
         (4, (math.nan, 80), []),
-        (5, (45, 75), ["mean"]),
+        (5, (45, 75), ["best"]),
     ):
         _mark(model, step)
         assert sorted(best.update(step, {"there": one, "back": other})) == sorted(better)
@@ -70,7 +70,7 @@ def test_what_is_missing_is_an_error(model, tmp_path):
         restore_generators(tmp_path, model, "best")
     BestCheckpoints(tmp_path, model).update(7, {"there": 40})
     with pytest.raises(
-        CheckpointError, match="no best checkpoint of back; it has best_there, best"
+        CheckpointError, match="no checkpoint best_back; choose from best_there, best"
     ):
         restore_generators(tmp_path, model, "best_back")
     (tmp_path / "best" / "best.json").write_text("{")
