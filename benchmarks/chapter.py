@@ -71,7 +71,7 @@ class Generator(keras.Model):
             x = tf.nn.leaky_relu(norm(conv(x), training=True), 0.2)
         for conv, norm in zip(self.decoder, self.decoder_norms, strict=True):
             x = tf.nn.relu(norm(conv(x), training=True))
-            # As printed: a reshape, which tears each place's channels into a strip four pixels
+            # As printed: a reshape, which tears each position's channels into a strip four pixels
             # long.
             x = tf.reshape(x, (-1, 2 * x.shape[1], 2 * x.shape[2], x.shape[3] // 4))
         return tf.nn.relu(self.to_image(x))  # As printed: colors have no upper end.

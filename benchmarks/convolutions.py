@@ -33,7 +33,7 @@ _ROUNDS = 9
 
 
 def _convolution(name: str, stride: int, implementation: str):
-    """As the networks call it: the one to colors comes behind `depth_to_space`."""
+    """As the networks call it: the one to colors follows `depth_to_space`."""
     conv2d = ops.CONV2D[implementation]
     if name == "to colors":
         return lambda x, kernel: conv2d(tf.nn.depth_to_space(x, 2), kernel, 1)

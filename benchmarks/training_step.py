@@ -46,7 +46,7 @@ def nominal_gflop_per_pair(model, config: Config) -> float:
 
 
 def forward_flop(network, image_size: int) -> int:
-    """Operations for one image: two per weight of a kernel and place where it is applied."""
+    """Operations for one image: two per kernel weight and output position."""
     total = 0
     layers = named_layers(network).values()
     for layer in layers:
@@ -57,8 +57,8 @@ def forward_flop(network, image_size: int) -> int:
         def counted(x, layer=layer, original=original, **settings):
             nonlocal total
             y = original(x, **settings)
-            places = int(np.prod(y.shape[1:-1]))
-            total += 2 * places * int(np.prod(layer.kernel.shape))
+            positions = int(np.prod(y.shape[1:-1]))
+            total += 2 * positions * int(np.prod(layer.kernel.shape))
             return y
 
         layer.call = counted

@@ -18,7 +18,7 @@ from discogan_tf.startup import silence_startup_logs
 
 
 def evaluate(values) -> dict:
-    """Measures what the flags say and prints it. Returns the report of `evaluated_run.measure`."""
+    """Measures and prints the metrics. Returns the report of `evaluated_run.measure`."""
     from discogan_tf.evaluation import evaluated_run, features, tables
     from discogan_tf.runs.workdir import read_config
 

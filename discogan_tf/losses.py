@@ -130,7 +130,7 @@ def feature_matching(real_features: list[tf.Tensor], fake_features: list[tf.Tens
     """Squared differences between batch means of a discriminator's features, summed over layers.
 
     Salimans et al. 2016 (arXiv 1606.03498), section 3.1, as in the code of the paper's authors: the
-    mean over the batch at every place and channel, then the mean of the squared differences over
+    mean over the batch at every position and channel, then the mean of the squared differences over
     these.
 
     Args:

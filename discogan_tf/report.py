@@ -107,8 +107,8 @@ def _samples(page, grids: dict) -> str:
     if not grids:
         return page.text("No sample grids yet.")
     steps = list(grids)
-    places = (round(i * (len(steps) - 1) / (_MAX_GRIDS - 1)) for i in range(_MAX_GRIDS))
-    kept = sorted({steps[place] for place in places})
+    indices = (round(i * (len(steps) - 1) / (_MAX_GRIDS - 1)) for i in range(_MAX_GRIDS))
+    kept = sorted({steps[index] for index in indices})
     return page.slider({f"step {step:,}": grids[step] for step in kept}, "Sample grid")
 
 

@@ -115,9 +115,9 @@ def _rows(domains: dict[str, PreparedDomain], examined: dict[str, Examination]) 
             rows |= {f"{name} {split}": domain.images(split) for split in domain.names}
     for name, examination in examined.items():
         images = {split: domains[name].images(split) for split in domains[name].names}
-        for label, places in examination.shown.items():
-            rows[f"{label} ({len(places)})"] = np.stack(
-                [images[split][place] for split, place in places[:64]]
+        for label, indices in examination.shown.items():
+            rows[f"{label} ({len(indices)})"] = np.stack(
+                [images[split][index] for split, index in indices[:64]]
             )
     return rows
 

@@ -70,8 +70,8 @@ def measure(domain: PreparedDomain, split: str) -> Measurements:
         small[some] = cells.mean((2, 4), dtype=np.float32).reshape(len(pixels), -1)
         digests += [hashlib.sha256(image).digest() for image in pixels]
         corrupt += [
-            start + place
-            for place, record in enumerate(records[some])
+            start + index
+            for index, record in enumerate(records[some])
             if not is_intact(record.tobytes())
         ]
         sums += pixels.sum((0, 1, 2), dtype=np.float64)

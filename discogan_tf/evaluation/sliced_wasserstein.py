@@ -64,10 +64,10 @@ def _descriptors(level: np.ndarray) -> np.ndarray:
     """Random patches, float32 [n * patches, 7 * 7 * 3], each channel standardized."""
     rng = np.random.default_rng(1)
     count, size = level.shape[:2]
-    places = rng.integers(0, size - _PATCH + 1, (2, count * _PATCHES_PER_IMAGE))
+    corners = rng.integers(0, size - _PATCH + 1, (2, count * _PATCHES_PER_IMAGE))
     images = np.repeat(np.arange(count), _PATCHES_PER_IMAGE)
     windows = np.lib.stride_tricks.sliding_window_view(level, (_PATCH, _PATCH), axis=(1, 2))
-    patches = windows[images, places[0], places[1]]  # [n * patches, 3, 7, 7]
+    patches = windows[images, corners[0], corners[1]]  # [n * patches, 3, 7, 7]
     patches = patches - patches.mean((0, 2, 3), keepdims=True)
     patches /= patches.std((0, 2, 3), keepdims=True) + 1e-8
     return patches.reshape(len(patches), -1)

@@ -90,7 +90,7 @@ def is_animated_webp(contents: tf.Tensor) -> tf.Tensor:
 
 
 def first_frame(contents: tf.Tensor) -> tf.Tensor:
-    """A GIF cut off behind its first frame, scalar string.
+    """A GIF truncated after its first frame, scalar string.
 
     TensorFlow decodes all frames, whatever their number and size, to return the first.
     """
@@ -102,7 +102,7 @@ def first_frame(contents: tf.Tensor) -> tf.Tensor:
 
 
 def _first_image_descriptor(content: tf.Tensor) -> tf.Tensor:
-    """Offset of a GIF's first frame: behind the screen's colors and any extensions."""
+    """Offset of a GIF's first frame: after the screen's colors and any extensions."""
     begin = 13 + _color_table_bytes(content[10])
     (begin,) = tf.while_loop(
         lambda at: content[at] == 0x21,
@@ -115,7 +115,7 @@ def _first_image_descriptor(content: tf.Tensor) -> tf.Tensor:
 
 
 def _after_sub_blocks(content: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
-    """Offset behind GIF data: blocks that begin with their length, up to one of length 0."""
+    """Offset after GIF data: blocks that begin with their length, up to one of length 0."""
     last = tf.size(content) - 1
     (at,) = tf.while_loop(
         lambda at: content[at] > 0,
@@ -133,7 +133,7 @@ def _color_table_bytes(flags: tf.Tensor) -> tf.Tensor:
 
 
 def _bytes(contents: tf.Tensor) -> tf.Tensor:
-    """uint8 [n]: a file with zeros behind it, so that no offset leads outside."""
+    """uint8 [n]: a file followed by zeros, so that no offset leads outside."""
     return tf.io.decode_raw(contents + bytes(1024), tf.uint8)
 
 
@@ -141,6 +141,8 @@ def _padded(contents: tf.Tensor) -> tf.Tensor:
     return contents + bytes(_HEADER_BYTES)
 
 
-def _number(content: tf.Tensor, *places) -> tf.Tensor:
-    """The number in the bytes at `places`, least significant first."""
-    return sum(tf.cast(content[place], tf.int64) * 256**order for order, place in enumerate(places))
+def _number(content: tf.Tensor, *offsets) -> tf.Tensor:
+    """The number in the bytes at `offsets`, least significant first."""
+    return sum(
+        tf.cast(content[offset], tf.int64) * 256**order for order, offset in enumerate(offsets)
+    )

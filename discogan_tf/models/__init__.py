@@ -2,7 +2,7 @@
 
 A model is any class that is made as `Model(config, compute_dtype)` and has
 
-- `translations`: tuple of `Translation`. Nothing else knows which generator leads where.
+- `translations`: tuple of `Translation`, the only definition of what each generator translates.
 - `generators`, `discriminators`: `dict[str, keras.Model]`, built. A translation and its generator
   have the same name. Logits may have any shape.
 - `state`: `dict[str, tf.Variable]`, whatever else the next step depends on, such as a replay

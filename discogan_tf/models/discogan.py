@@ -26,8 +26,8 @@ class DiscoGAN:
     """
 
     translations = (_A_TO_B, _B_TO_A)
-    # Names of the translations that a discriminator sees, and of those that their inverse must
-    # undo.
+    # Names of the translations that a discriminator classifies, and of those that their inverse
+    # must undo.
     adversarial: tuple[str, ...] = ("a_to_b", "b_to_a")
     cycles: tuple[str, ...] = ("a_to_b", "b_to_a")
 
@@ -54,10 +54,10 @@ class DiscoGAN:
             network(tf.zeros((1, *self._input_shape)))  # Creates the variables.
 
     def forward(self, batch: dict[str, tf.Tensor], step: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Translations, reconstructions and what the discriminators say, in training mode.
+        """Translations, reconstructions and discriminator outputs, in training mode.
 
         Each image passes its discriminator once, and the losses of both sides use that pass.
-        Differs from the chapter, whose generators see the discriminators after their update.
+        Differs from the chapter, whose generator losses use the discriminators after their update.
 
         Args:
           batch: "a", "b" -> real images, float32 [batch, size, size, 3] in [0, 1].
@@ -208,8 +208,8 @@ class DiscoGAN:
 class ReconGAN(DiscoGAN):
     """GAN with a reconstruction loss (paper, figure 2b): cycle consistency from a to b to a.
 
-    Several images of a may still become one of b, distinguished by details that only the second
-    generator sees (steganography); and modes of b that are never generated are missed.
+    Several images of a may still become one of b, distinguished by a hidden pattern that only the
+    second generator can read (steganography); and modes of b that are never generated are missed.
     """
 
     adversarial = ("a_to_b",)

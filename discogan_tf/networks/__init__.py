@@ -1,1 +1,1 @@
-"""The networks, named for their architecture. They know nothing of losses or of training."""
+"""The networks, named for their architecture. They depend on neither losses nor training."""

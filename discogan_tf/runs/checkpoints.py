@@ -69,7 +69,7 @@ class Checkpoints:
         return int(self.step.numpy())  # int() alone fails on several replicas.
 
     def save(self, step: int) -> None:
-        """Writes a checkpoint of this moment, after `step` completed steps.
+        """Writes a checkpoint after `step` completed steps.
 
         Raises:
           CheckpointError: if the disk cannot be written. Earlier checkpoints are unchanged.

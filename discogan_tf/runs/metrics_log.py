@@ -100,7 +100,7 @@ def read_metrics_log(workdir: Path, last_step: int | None = None) -> list[dict]:
 
     Args:
       workdir: Folder of the run.
-      last_step: The last step to read; None for all. Lines behind it were undone by a crash.
+      last_step: The last step to read; None for all. Lines after it were undone by a crash.
     """
     path, found = workdir / _NAME, []
     for line in path.read_text().splitlines() if path.is_file() else ():

@@ -123,7 +123,7 @@ class _Part(Convertor):
 
 
 def _predict(version: Version, body: bytes, limits: Limits) -> bytes:
-    """From the body of a request to that of its answer. Runs in a thread, because it is slow."""
+    """The body of the response to a request. Runs in a thread, because it is slow."""
     try:
         signature, request = rest.parse_body(body)
         if signature not in version.signatures:

@@ -56,7 +56,7 @@ class SampleGrids:
                 yield tuple(inputs[name].values())
 
     def make(self) -> np.ndarray:
-        """The grid of this moment, uint8 [height, width, 3]: one row per entry of the sample."""
+        """The current grid, uint8 [height, width, 3]: one row per entry of the sample."""
         rows = {
             self._label(name): images.numpy() for name, images in self._sample(self._inputs).items()
         }

@@ -4,7 +4,7 @@ import signal
 
 
 class StopSignals:
-    """A context manager: within it, `signal` is None until one arrives, then its number.
+    """A context manager whose `signal` is None until a signal arrives, then its number.
 
     A second signal is not intercepted: it ends the process as it would outside.
     """

@@ -90,7 +90,7 @@ def create_step(
                     total / strategy.num_replicas_in_sync
                 )
                 metrics |= losses | {f"{side}_total": total}
-        # Differs from the chapter, whose generators see discriminators that were just updated: all
+        # Differs from the chapter, whose generators use discriminators that were just updated: all
         # gradients are taken before any update, so that both sides share the passes of `forward`.
         return metrics, {side: tape.gradient(objectives[side], variables[side]) for side in sides}
 

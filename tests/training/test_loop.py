@@ -80,7 +80,7 @@ def test_tensorboard_gets_curves_histograms_and_sample_grids(straight):
 def test_a_finished_run_is_left_alone(straight, config, capsys):
     before = logged_losses(straight)
     assert train(config) == (5, None)
-    assert "at step 5 already" in capsys.readouterr().out
+    assert "already at step 5" in capsys.readouterr().out
     assert logged_losses(straight) == before
 
 
