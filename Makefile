@@ -13,7 +13,8 @@ quickstart: $(VENV)/installed
 	$(BIN)/python train.py --flagfile=quickstart.cfg
 	@echo
 	@echo "Next: open the images and curves named above (. $(BIN)/activate brings the commands),"
-	@echo "then put the real archives into data/ and run: python train.py --flagfile=bags_shoes.cfg"
+	@echo "evaluate it: python -m discogan_tf.evaluate --workdir=runs/quickstart, and see README.md for"
+	@echo "your own images, the real photos, and exports."
 
 # In three parts, each with its own processes: TensorFlow never frees what it compiled, and one
 # process for all tests would take 10 GB.
@@ -33,9 +34,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "A virtual environment could not be made. On Debian: apt install python3-venv"; exit 1; }
 
 $(VENV)/installed: $(VENV)/bin/python setup.py requirements.txt
+	@echo "Installing TensorFlow and other packages, about a minute ..."
 	$(BIN)/pip install --quiet -e .
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/bin/python setup.py requirements.txt
+	@echo "Installing TensorFlow and other packages, about a minute ..."
 	$(BIN)/pip install --quiet -e .[dev]
 	touch $@ $(VENV)/installed

@@ -42,11 +42,12 @@ def _verify(export_dir: Path, url: str | None) -> None:
         raise ExportError(f"no export in {export_dir}: looked for DIRECTION/VERSION/saved_model.pb")
     for direction, (*_, newest) in folders.items():
         if url:
-            ask = create_client(url).asker(direction, int(newest.name))
+            predict = create_client(url).asker(direction, int(newest.name))
         else:
-            ask = Version(newest).run
+            predict = Version(newest).run
         print(f"{direction}, version {newest.name}, {url or newest}")
-        print(*(f"  {line}" for line in replay(newest, ask)), sep="\n")
+        print(*(f"  {line}" for line in replay(newest, predict)), sep="\n")
+    print("All golden answers match.")
 
 
 def main(argv: list[str]) -> None:

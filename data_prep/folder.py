@@ -72,8 +72,12 @@ def prepare_folder(
                     f"--val_share={val_share}: lower it"
                 )
             raise PreparationError(
-                f"{images} holds no usable images ({', '.join(_SUFFIXES)}). "
-                + "; ".join(left_out.lines[:3])
+                "; ".join(
+                    [
+                        f"{images} holds no usable images ({', '.join(_SUFFIXES)})",
+                        *left_out.lines[:3],
+                    ]
+                )
             )
         method = {
             "crop": "the largest square in the middle cropped",

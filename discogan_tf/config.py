@@ -335,7 +335,7 @@ def default_names(domain_a: str, domain_b: str) -> tuple[str, str]:
 
 def to_flagfile(config: Config) -> str:
     """The text of a flagfile that reproduces `config`."""
-    lines = ["# Written by train.py. Trains this run again: python train.py --flagfile=THIS_FILE"]
+    lines = ["# Written by train.py. To repeat: python train.py --flagfile=THIS_FILE --workdir=NEW"]
     for name, value in dataclasses.asdict(config).items():
         lines.append(f"--{name}={str(value).lower() if isinstance(value, bool) else value}")
     return "\n".join(lines) + "\n"
@@ -368,9 +368,10 @@ def differing_settings(recorded: Config, requested: Config) -> list[str]:
     fixed = {field.name for field in dataclasses.fields(Config) if not field.metadata["may_change"]}
     if recorded.learning_rate_decay_steps:
         fixed.add("num_steps")  # The steps taken so far had rates that depend on it.
-    return [
-        f"--{field.name}: the run has {getattr(recorded, field.name)}, "
-        f"you requested {getattr(requested, field.name)}"
-        for field in dataclasses.fields(Config)
-        if field.name in fixed and getattr(recorded, field.name) != getattr(requested, field.name)
-    ]
+    lines = []
+    for field in dataclasses.fields(Config):
+        has, got = getattr(recorded, field.name), getattr(requested, field.name)
+        if field.name in fixed and has != got:
+            why = " (its learning rate decays up to that step)" if field.name == "num_steps" else ""
+            lines.append(f"--{field.name}: the run has {has}{why}, you requested {got}")
+    return lines

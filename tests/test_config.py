@@ -76,5 +76,5 @@ def test_a_learning_rate_that_decays_fixes_the_number_of_steps():
     recorded = Config(num_steps=100, learning_rate_decay_steps=50)
     longer = dataclasses.replace(recorded, num_steps=200)
     assert configs.differing_settings(recorded, longer) == [
-        "--num_steps: the run has 100, you requested 200"
+        "--num_steps: the run has 100 (its learning rate decays up to that step), you requested 200"
     ]

@@ -65,7 +65,7 @@ def write_card(
 
 
 def _task(directions: dict[str, Direction]) -> str:
-    return "Generates images: " + ", ".join(directions)
+    return f"Image translation, {' and '.join(directions)}"
 
 
 def _cycle(directions: dict[str, Direction]) -> str:
@@ -86,7 +86,7 @@ image of its domain{_cycle(directions)}.
 ## How it was made
 
 Model `{config.model}`, {step:,} steps of {config.batch_size} + {config.batch_size} images. All
-settings are in `config.cfg`; `python train.py --flagfile=config.cfg` trains it again.
+settings are in `config.cfg`; `python train.py --flagfile=config.cfg --workdir=NEW` repeats the run.
 
 | domain | prepared as | training images | validation images |
 |---|---|---|---|
