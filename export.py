@@ -42,7 +42,7 @@ def _verify(export_dir: Path, url: str | None) -> None:
         raise ExportError(f"no export in {export_dir}: looked for DIRECTION/VERSION/saved_model.pb")
     for direction, (*_, newest) in folders.items():
         if url:
-            predict = create_client(url).asker(direction, int(newest.name))
+            predict = create_client(url).predictor(direction, int(newest.name))
         else:
             predict = Version(newest).run
         print(f"{direction}, version {newest.name}, {url or newest}")

@@ -29,7 +29,7 @@ class PredictionClient:
         """
         raise NotImplementedError
 
-    def asker(self, name: str, version: int | None = None) -> Callable:
+    def predictor(self, name: str, version: int | None = None) -> Callable:
         """A function from a signature's name and inputs to its outputs, for `golden.replay`."""
         return lambda signature, inputs: self.predict(name, signature, inputs, version)
 

@@ -76,6 +76,13 @@ def test_an_image_does_not_depend_on_its_batch(run_and_export, size):
         np.testing.assert_allclose(parity.in_batches(run, inputs, size), alone, atol=1e-5)
 
 
+def test_the_card_describes_the_model(run_and_export):
+    config, exported = run_and_export
+    card = (exported / "MODEL_CARD.md").read_text()
+    assert "Image translation, handbags2shoes" in card
+    assert ("reconstruction must equal" in card) == (config.model != "gan")
+
+
 def test_the_c_api_says_what_is_wrong(run_and_export):
     _, exported = run_and_export
     with pytest.raises(RuntimeError, match="no operation"):

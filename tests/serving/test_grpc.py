@@ -53,8 +53,8 @@ def service(exported):
 
 
 def test_golden_answers_over_grpc(exported, service):
-    ask = create_client(service.url).asker("handbags2shoes", 1)
-    assert len(golden.replay(exported / "handbags2shoes" / "1", ask)) == 4
+    predict = create_client(service.url).predictor("handbags2shoes", 1)
+    assert len(golden.replay(exported / "handbags2shoes" / "1", predict)) == 4
 
 
 def test_an_unavailable_server_is_tried_again(service):

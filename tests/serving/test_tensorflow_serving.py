@@ -70,7 +70,7 @@ def test_golden_answers(serving):
     export_dir, *urls = serving
     for url in filter(None, urls):
         for direction, (*_, newest) in version_folders(export_dir).items():
-            assert golden.replay(newest, create_client(url).asker(direction, int(newest.name)))
+            assert golden.replay(newest, create_client(url).predictor(direction, int(newest.name)))
 
 
 def test_errors(serving):
