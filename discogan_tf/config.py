@@ -120,6 +120,13 @@ class Config:
         "takes the architecture's own (chapter 32, paper 64).",
         check=(lambda value: value >= 0 and value % 2 == 0, "must be 0 or a positive even number"),
     )
+    normalization: str = _setting(
+        "batch_renorm",
+        "Normalization of the generators. batch_renorm computes the same function in training as "
+        "afterward. batch, as in the chapter, computes another one for each kind of batch, which "
+        "can make long runs collapse.",
+        choices=("batch_renorm", "batch"),
+    )
     num_steps: int = _setting(
         20_000,
         "Steps to train in all, those before a resume included.",
@@ -167,6 +174,12 @@ class Config:
     )
     reconstruction_weight: float = _setting(
         20.0, "Weight of the reconstruction losses (cycle consistency).", check=_NOT_NEGATIVE
+    )
+    identity_weight: float = _setting(
+        10.0,
+        "Weight of the identity losses: how much a generator changes images that already belong to "
+        "its target domain. They keep colors from being inverted. 0 omits them, as in the paper.",
+        check=_NOT_NEGATIVE,
     )
     feature_matching_weight: float = _setting(
         0.0,

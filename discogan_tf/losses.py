@@ -118,6 +118,17 @@ def cosine_reconstruction(real: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tenso
     return tf.reduce_mean(1 - product * tf.math.rsqrt(squares + _EPSILON))
 
 
+def identity(real: tf.Tensor, mapped: tf.Tensor) -> tf.Tensor:
+    """Mean absolute error between y and G_ab(y), images [batch, h, w, 3] in [0, 1].
+
+    Taigman et al. 2017 (arXiv 1611.02200), equation 6; Zhu et al. 2017 (arXiv 1703.10593), section
+    5.2. A generator that receives an image of its target domain must return it unchanged. This is
+    the only term that inverted colors raise: all others stay the same if one generator inverts
+    colors and the other inverts them again.
+    """
+    return tf.reduce_mean(tf.abs(real - mapped))
+
+
 # By the value of --reconstruction_loss.
 RECONSTRUCTION = {
     "mse": mse_reconstruction,

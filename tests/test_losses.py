@@ -131,6 +131,7 @@ _LOGIT_GRID = _RNG.normal(0, 2, (3, 2, 2, 1))  # Of patches.
         (losses.mse_reconstruction, lambda x, y: np.square(x - y).mean(), _IMAGES),
         (losses.l1_reconstruction, lambda x, y: np.abs(x - y).mean(), _IMAGES),
         (losses.cosine_reconstruction, _cosine, _IMAGES),
+        (losses.identity, lambda x, y: np.abs(x - y).mean(), _IMAGES),
         (lambda x, y: losses.feature_matching([x], [y]), _matching, _IMAGES),
     ],
 )

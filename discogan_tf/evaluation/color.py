@@ -1,4 +1,4 @@
-"""Color correlation: whether the colors of an image carry over into its translation.
+"""Color correlation and color cost: whether the colors of an image carry over.
 
 Color is compared in CIELAB (lightness, green to red, blue to yellow), where equal distances look
 about equal, as the mean over the foreground: what is not the white that products are photographed
@@ -7,7 +7,7 @@ on.
 
 import numpy as np
 
-from discogan_tf.evaluation.measurement import Measurement, bootstrap_interval
+from discogan_tf.evaluation.measurement import Measurement, bootstrap_interval, mean_of
 from discogan_tf.evaluation.translations import EvalBatch
 
 CHANNELS = ("lightness", "red", "yellow")
@@ -25,15 +25,51 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
 
     The reference is what 95 % of shuffled pairs stay below. If the ground truth of the inputs'
     colors is known, `ground_truth_color` is the mean correlation of the translations with it.
+
+    `color_cost` is the mean distance of the colors of input and translation in CIELAB. Its
+    reference is the least that an assignment of real images to the inputs could have.
     """
     if batch.inputs is None:
         return {}
-    outputs = foreground_colors(batch.outputs)
-    found = _correlations(foreground_colors(batch.inputs), outputs, resamples)
+    inputs, outputs = foreground_colors(batch.inputs), foreground_colors(batch.outputs)
+    found = _correlations(inputs, outputs, resamples)
+    targets = foreground_colors(batch.targets)
+    found["color_cost"] = mean_of(
+        np.linalg.norm(inputs - outputs, axis=1),
+        resamples,
+        reference=float(best_assignment(inputs, targets)[1].mean()),
+        better="lower",
+        note=f"{random_cost(inputs, targets):.0f} for random real images",
+    )
     if batch.ground_truth_colors is not None:
         truth = to_lab(batch.ground_truth_colors)
         found["ground_truth_color"] = _correlations(truth, outputs, resamples)["relation"]
     return found
+
+
+def best_assignment(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The assignment of targets to inputs with the least total cost, each target at most once.
+
+    Args:
+      inputs, targets: Colors in CIELAB, [n, 3] and [m, 3]. With m < n, only m inputs get one.
+
+    Returns:
+      Index of each assigned target, and its cost.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    costs = _costs(inputs, targets)
+    rows, columns = linear_sum_assignment(costs)
+    return columns, costs[rows, columns]
+
+
+def random_cost(inputs: np.ndarray, targets: np.ndarray) -> float:
+    """Mean cost of all pairs of an input and a target."""
+    return float(_costs(inputs, targets).mean())
+
+
+def _costs(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(inputs[:, None] - targets[None], axis=-1)
 
 
 def foreground_colors(images: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from discogan_tf.config import Config
 from discogan_tf.data.domains import evenly_spaced, load_domain, load_training, thinned
 from discogan_tf.errors import DataError
-from discogan_tf.evaluation import features, metrics
+from discogan_tf.evaluation import content, efficientnet_lite, features, metrics
 from discogan_tf.evaluation.translations import EvalBatch, TranslationEvaluator
 from discogan_tf.models import create_inference_model
 from discogan_tf.runs.checkpoints import restore_generators
@@ -60,20 +60,23 @@ def load_evaluated_run(
 
 
 def measure(run: EvaluatedRun, resamples: int, extract: Callable | None = None) -> dict:
-    """Every metric of every direction.
+    """Every metric of every direction, those of `content` only if its weights are installed.
 
     Args:
       run: What to measure.
       resamples: Samples for each bootstrap interval; 0 for none.
-      extract: The result of `features.create_extractor`, for Fréchet and kernel distance; None
-        without.
+      extract: The result of `features.create_extractor`, for Fréchet and kernel distance on
+        InceptionV3; None without.
 
     Returns:
       {"step", "split", "image_size", "directions": {name: {metric: `Measurement` as a dict}}}.
     """
+    extract_content = efficientnet_lite.create_extractor()
     directions = {}
     for name, batch in tqdm(run.batches.items(), unit="direction", delay=1):
         found = metrics.measure(batch, resamples)
+        if extract_content:
+            found |= content.measure(batch, resamples, extract_content)
         if extract:
             found |= features.measure(batch, resamples, extract)
         directions[name] = {metric: dataclasses.asdict(value) for metric, value in found.items()}

@@ -25,9 +25,12 @@ def common_directions(reports: dict[str, dict]) -> list[str]:
 
 
 def side_by_side(reports: dict[str, dict], direction: str) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of a table: one row per metric of a direction, one column per report."""
+    """Head and rows of a table: one row per metric of a direction, one column per report.
+
+    The last column compares each report with the first (see `verdict`).
+    """
     found = {name: report["directions"][direction] for name, report in reports.items()}
-    rows = [["step", *(str(report["step"]) for report in reports.values()), "", ""]]
+    rows = [["step", *(str(report["step"]) for report in reports.values()), "", "", ""]]
     for metric in dict.fromkeys(metric for values in found.values() for metric in values):
         entries = [
             with_interval(values[metric]) if metric in values else "" for values in found.values()
@@ -36,8 +39,28 @@ def side_by_side(reports: dict[str, dict], direction: str) -> tuple[list[str], l
         # Some references are chance, and differ with the translations of each report.
         references = [entry["reference"] for entry in known if entry["reference"] is not None]
         reference = number(statistics.fmean(references)) if references else ""
-        rows.append([metric, *entries, reference, known[0]["better"]])
-    return ["", *found, "reference", "better"], rows
+        first, *others = (values.get(metric) for values in found.values())
+        verdicts = [verdict(first, other) for other in others]
+        rows.append([metric, *entries, reference, known[0]["better"], "; ".join(verdicts)])
+    return ["", *found, "reference", "better", f"against {next(iter(found))}"], rows
+
+
+def verdict(first: dict | None, other: dict | None) -> str:
+    """Whether `other` is better than `first`, in words.
+
+    Args:
+      first, other: Entries of the same metric, or None.
+
+    Returns:
+      "better" or "worse" if their 95 % intervals do not overlap, "not distinguishable" if they do,
+      and "" if an interval is missing or neither direction is better.
+    """
+    if not first or not other or None in (first["low"], other["low"]) or not first["better"]:
+        return ""
+    if other["high"] >= first["low"] and other["low"] <= first["high"]:
+        return "not distinguishable"
+    is_higher = other["low"] > first["high"]
+    return "better" if is_higher == (first["better"] == "higher") else "worse"
 
 
 def notes(report: dict) -> list[str]:

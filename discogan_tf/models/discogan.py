@@ -42,6 +42,7 @@ class DiscoGAN:
         self._input_shape = networks.input_shape
         self._adversarial_loss = losses.ADVERSARIAL[config.adversarial_loss]
         self._reconstruction_loss = losses.RECONSTRUCTION[config.reconstruction_loss]
+        self._has_identity = config.identity_weight > 0
         self._matches_features = config.feature_matching_weight > 0
         self._by_name = {translation.name: translation for translation in self.translations}
         self.state: dict[str, tf.Variable] = {}
@@ -64,19 +65,31 @@ class DiscoGAN:
           step: Number of the step; not used.
 
         Returns:
-          Images `real_a`, `fake_b`, `reconstructed_a` and the same from b, as `batch`;
+          Images `real_a`, `fake_b`, `reconstructed_a`, `identity_a` (the translation to a, applied
+          to `real_a`) and the same from b, as `batch`;
           `fake_a_logits`, `real_a_logits` and the same of b, float32; and their features, as the
           discriminators return them, `fake_a_features`, ... Only what the model has.
         """
-        tensors = {"real_a": batch["a"], "real_b": batch["b"]}
+        tensors, passed = {"real_a": batch["a"], "real_b": batch["b"]}, set()
+
+        def translate(name, images):
+            # The first pass of each generator, which is over real inputs, updates its statistics.
+            update = name not in passed
+            passed.add(name)
+            images = tf.cast(images, self._compute_dtype)
+            return self.generators[name](images, training=True, update_statistics=update)
+
         for name in dict.fromkeys((*self.adversarial, *self.cycles)):
             translation = self._by_name[name]
-            tensors[f"fake_{translation.target}"] = self._translate(name, batch[translation.source])
+            tensors[f"fake_{translation.target}"] = translate(name, batch[translation.source])
         for name in self.cycles:
             translation = self._by_name[name]
-            tensors[f"reconstructed_{translation.source}"] = self._translate(
+            tensors[f"reconstructed_{translation.source}"] = translate(
                 translation.inverse, tensors[f"fake_{translation.target}"]
             )
+        if self._has_identity:
+            for name, _, target, _ in self.translations:
+                tensors[f"identity_{target}"] = translate(name, batch[target])
         for domain in self.discriminators:
             for kind in ("fake", "real"):
                 name = f"{kind}_{domain}"
@@ -88,7 +101,8 @@ class DiscoGAN:
     def generator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adversarial and reconstruction losses (paper, equations 5 and 7), unweighted.
 
-        Feature matching losses, as in the authors' code, if their weight is not 0.
+        Identity losses, as in CycleGAN, and feature matching losses, as in the authors' code, if
+        their weight is not 0.
         """
         result = {}
         for name in self.adversarial:
@@ -104,6 +118,11 @@ class DiscoGAN:
             result[f"reconstruction_{domain}"] = self._reconstruction_loss(
                 tensors[f"real_{domain}"], tensors[f"reconstructed_{domain}"]
             )
+        if self._has_identity:
+            for _, _, domain, _ in self.translations:
+                result[f"identity_{domain}"] = losses.identity(
+                    tensors[f"real_{domain}"], tensors[f"identity_{domain}"]
+                )
         return result
 
     def discriminator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -132,22 +151,27 @@ class DiscoGAN:
           Name of each loss -> float32 scalar.
         """
         config = self._config
-        adversarial, features, reconstruction = (
+        adversarial, features, identity, reconstruction = (
             tf.constant(weight)
             for weight in (
                 config.adversarial_weight,
                 config.feature_matching_weight,
+                config.identity_weight,
                 config.reconstruction_weight,
             )
         )
         if config.reconstruction_rate:
             early = tf.cast(step, tf.int64) <= config.early_steps
             rate = tf.where(early, config.early_reconstruction_rate, config.reconstruction_rate)
-            adversarial, features = adversarial * (1 - rate), features * (1 - rate)
+            adversarial, features, identity = (
+                weight * (1 - rate) for weight in (adversarial, features, identity)
+            )
             reconstruction = reconstruction * rate
         weights = {}
         for name in self.adversarial:
             weights |= {f"adversarial_{name}": adversarial, f"feature_matching_{name}": features}
+        for _, _, domain, _ in self.translations:
+            weights[f"identity_{domain}"] = identity
         for name in self.cycles:
             weights[f"reconstruction_{self._by_name[name].source}"] = reconstruction
         for domain in self.discriminators:
@@ -171,6 +195,8 @@ class DiscoGAN:
             fake = shown[f"fake_{target}"] = self.generators[name](batch[source])
             if inverse:
                 shown[f"reconstructed_{source}"] = self.generators[inverse](fake)
+            if inverse and self._has_identity:
+                shown[f"identity_{source}"] = self.generators[inverse](batch[source])
         return shown
 
     def signatures(self, generators: dict | None = None) -> dict[str, dict[str, Signature]]:
@@ -197,9 +223,6 @@ class DiscoGAN:
             name: signatures_of(generators[name], generators.get(inverse))
             for name, _, _, inverse in self.translations
         }
-
-    def _translate(self, name: str, images: tf.Tensor) -> tf.Tensor:
-        return self.generators[name](tf.cast(images, self._compute_dtype), training=True)
 
     def _discriminate(self, domain: str, images: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         return self.discriminators[domain](tf.cast(images, self._compute_dtype), training=True)

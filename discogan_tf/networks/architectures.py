@@ -32,7 +32,7 @@ def _image_architecture(generator, discriminator, config: Config) -> Architectur
     if config.base_filters:
         sizes["base_filters"] = config.base_filters
     return Architecture(
-        functools.partial(generator, **sizes),
+        functools.partial(generator, **sizes, normalization=config.normalization),
         functools.partial(discriminator, **sizes),
         (config.image_size, config.image_size, 3),
     )

@@ -4,13 +4,13 @@ import keras
 import tensorflow as tf
 
 from discogan_tf.networks.layers import (
-    BatchNorm,
     Conv,
     Dense,
     flatten,
     run_strided_convs,
     strided_convs,
 )
+from discogan_tf.networks.normalization import NORMALIZATIONS, BatchNorm
 
 # Differs from the chapter, where this bias starts at 0 under a ReLU. The untrained generator
 # outputs this logit where no feature is active: dark, as with the chapter's ReLU. With bias 0, a
@@ -31,32 +31,45 @@ class Generator(keras.Model):
       name: Of the network.
       base_filters: Channels after the first convolution, an even number; the chapter's are 32.
       conv_implementation: As for `layers.Conv`.
+      normalization: A key of `NORMALIZATIONS`; the chapter's is "batch".
     """
 
     def __init__(
-        self, name: str = "generator", base_filters: int = 32, conv_implementation: str = "auto"
+        self,
+        name: str = "generator",
+        base_filters: int = 32,
+        conv_implementation: str = "auto",
+        normalization: str = "batch",
     ):
         super().__init__(name=name, autocast=False)
-        self._config = {"base_filters": base_filters, "conv_implementation": conv_implementation}
+        self._config = {
+            "base_filters": base_filters,
+            "conv_implementation": conv_implementation,
+            "normalization": normalization,
+        }
+        norm = NORMALIZATIONS[normalization]
         down = tuple(base_filters * factor for factor in (1, 2, 4, 8))
         up = (4 * base_filters, 2 * base_filters, base_filters, base_filters // 2)
-        self.encoder, self.encoder_norms = strided_convs(down, "encode", conv_implementation)
+        self.encoder, self.encoder_norms = strided_convs(
+            down, "encode", conv_implementation, norm=norm
+        )
         self.decoder = [
             Conv(4 * filters, 1, False, f"decode_{number}", conv_implementation)
             for number, filters in enumerate(up, 1)
         ]
-        self.decoder_norms = [BatchNorm(f"decode_{number}_norm") for number, _ in enumerate(up, 1)]
+        self.decoder_norms = [norm(f"decode_{number}_norm") for number, _ in enumerate(up, 1)]
         self.to_image = Conv(3, 1, True, "to_image", conv_implementation, initial_bias=_DARK)
 
     def get_config(self):
         return {"name": self.name} | self._config
 
-    def call(self, images, training=False):
-        x = run_strided_convs(images, self.encoder, self.encoder_norms, training)[-1]
+    def call(self, images, training=False, update_statistics=False):
+        mode = {"training": training, "update_statistics": update_statistics}
+        x = run_strided_convs(images, self.encoder, self.encoder_norms, **mode)[-1]
         for conv, norm in zip(self.decoder, self.decoder_norms, strict=True):
             # Differs from the chapter: its printed code upsamples by tf.reshape, which scrambles
             # space.
-            x = tf.nn.depth_to_space(tf.nn.relu(norm(conv(x), training=training)), 2)
+            x = tf.nn.depth_to_space(tf.nn.relu(norm(conv(x), **mode)), 2)
         # Differs from the chapter, whose last activation is a ReLU: colors above 1 wrapped around.
         return tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
 
@@ -88,7 +101,7 @@ class Discriminator(keras.Model):
         return {"name": self.name} | self._config
 
     def call(self, images, training=False):
-        features = run_strided_convs(images, self.convs, self.conv_norms, training)
+        features = run_strided_convs(images, self.convs, self.conv_norms, training=training)
         x = self.features_norm(self.features(flatten(features[-1])), training=training)
         logits = tf.squeeze(self.to_logit(tf.nn.leaky_relu(x, 0.2)), axis=1)
         # Differs from the chapter, which ends in a sigmoid and feeds it to a loss that takes

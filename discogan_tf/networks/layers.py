@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from discogan_tf.networks import ops
+from discogan_tf.networks.normalization import BatchNorm
 
 
 def default_initializer() -> keras.initializers.Initializer:
@@ -136,103 +137,45 @@ class Dense(_Linear):
         return self._add_bias(tf.matmul(x, tf.cast(self.kernel, x.dtype)))
 
 
-class BatchNorm(keras.layers.Layer):
-    """Batch normalization over all axes but the last (Ioffe and Szegedy 2015).
-
-    In training it normalizes with the statistics of the batch: of the global batch, if several
-    replicas share one. Otherwise it normalizes with `mean` and `variance`, which no training step
-    changes: `statistics.py` re-estimates them on training images (precise batch norm) before the
-    network is shown, evaluated or exported. Differs from the chapter: its moving averages are never
-    updated and it always normalizes with the batch, so that the translation of an image depends on
-    the images beside it.
-
-    Attributes:
-      batch_statistics: Mean and variance, float32 [c], of the last batch in training mode.
-    """
-
-    def __init__(self, name: str):
-        super().__init__(name=name, autocast=False)
-        self.batch_statistics: tuple[tf.Tensor, tf.Tensor] | None = None
-        self._folded = False
-
-    def build(self, input_shape):
-        if self._folded:
-            return
-
-        def vector(name, initializer, trainable):
-            return self.add_weight(
-                name=name, shape=(input_shape[-1],), initializer=initializer, trainable=trainable
-            )
-
-        self.scale = vector("scale", "ones", True)
-        self.offset = vector("offset", "zeros", True)
-        self.mean = vector("mean", "zeros", False)
-        self.variance = vector("variance", "ones", False)
-
-    def call(self, x, training=False):
-        if self._folded:
-            return x
-        shape = tf.shape(x)
-        # The fused kernel takes images only; to it, vectors are images of one pixel.
-        images = x if x.shape.rank == 4 else x[:, tf.newaxis, tf.newaxis, :]
-        scale, offset = tf.convert_to_tensor(self.scale), tf.convert_to_tensor(self.offset)
-        if not training:
-            mean, variance = tf.convert_to_tensor(self.mean), tf.convert_to_tensor(self.variance)
-            return tf.reshape(ops.normalize_fused(images, scale, offset, mean, variance), shape)
-        replica = tf.distribute.get_replica_context()
-        if replica is not None and replica.num_replicas_in_sync > 1:
-            y, *statistics = ops.normalize_by_global_batch(images, scale, offset, replica)
-        else:
-            y, *statistics = ops.normalize_by_batch(images, scale, offset)
-        self.batch_statistics = tuple(statistics)
-        return tf.reshape(y, shape)
-
-    def affine(self) -> tuple[np.ndarray, np.ndarray]:
-        """What it multiplies by and adds outside training, for each channel: float64 [c] each."""
-        scale, offset, mean, variance = (
-            value.numpy().astype(np.float64)
-            for value in (self.scale, self.offset, self.mean, self.variance)
-        )
-        factor = scale / np.sqrt(variance + ops.EPSILON)
-        return factor, offset - mean * factor
-
-    def fold(self, source: "BatchNorm", norm: None) -> None:
-        """Becomes the identity: the layer before it does its work."""
-        self._folded = True
-
-
 def strided_convs(
-    filters: tuple[int, ...], name: str, implementation: str, first_bias: bool = True
+    filters: tuple[int, ...],
+    name: str,
+    implementation: str,
+    first_bias: bool = True,
+    norm: type[BatchNorm] = BatchNorm,
 ) -> tuple[list[Conv], list[BatchNorm]]:
-    """Convolutions with stride 2, and the batch norm after each but the first.
+    """Convolutions with stride 2, and the normalization after each but the first.
 
     Args:
       filters: Of each convolution.
       name: The layers are named `NAME_1`, `NAME_2`, `NAME_2_norm`, ...
       implementation: As for `Conv`.
-      first_bias: Whether the first convolution, which has no batch norm, has a bias.
+      first_bias: Whether the first convolution, which has no normalization, has a bias.
+      norm: A class of `NORMALIZATIONS`.
     """
     convs = [
         Conv(count, 2, first_bias and index == 0, f"{name}_{index + 1}", implementation)
         for index, count in enumerate(filters)
     ]
-    return convs, [BatchNorm(f"{name}_{index + 1}_norm") for index in range(1, len(filters))]
+    return convs, [norm(f"{name}_{index + 1}_norm") for index in range(1, len(filters))]
 
 
 def run_strided_convs(
-    x: tf.Tensor, convs: list[Conv], norms: list[BatchNorm], training: bool
+    x: tf.Tensor, convs: list[Conv], norms: list[BatchNorm], **mode: bool
 ) -> list[tf.Tensor]:
-    """Convolution, batch norm, leaky ReLU: the features after each of `strided_convs`.
+    """Convolution, normalization, leaky ReLU: the features after each of `strided_convs`.
 
     Args:
       x: [batch, h, w, c].
+      convs, norms: The result of `strided_convs`.
+      mode: `training`, and `update_statistics` as for `BatchRenorm`.
 
     Returns:
       [batch, h/2, w/2, filters], [batch, h/4, w/4, filters], ...
     """
     features = [tf.nn.leaky_relu(convs[0](x), 0.2)]
     for conv, norm in zip(convs[1:], norms, strict=True):
-        features.append(tf.nn.leaky_relu(norm(conv(features[-1]), training=training), 0.2))
+        features.append(tf.nn.leaky_relu(norm(conv(features[-1]), **mode), 0.2))
     return features
 
 

@@ -207,54 +207,122 @@ def normalize_by_batch(x, scale, offset):
     y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
         x, scale, offset, epsilon=EPSILON, is_training=True
     )
-    # The kernel normalizes with the variance of the batch, but returns the unbiased estimate, which
-    # is larger by n / (n - 1).
-    count = tf.cast(tf.size(x) // tf.shape(x)[-1], tf.float32)
-    return y, mean, variance * ((count - 1) / count)
+    return y, mean, _biased(variance, x)
 
 
 def normalize_by_global_batch(x, scale, offset, replica: tf.distribute.ReplicaContext):
     """`normalize_by_batch` with the statistics of all replicas' batches together.
 
-    The gradient is explicit (Ioffe and Szegedy 2015, section 3): TensorFlow would add the three
-    paths from x to y in an order that varies between runs.
+    The gradient is explicit: TensorFlow would add the three paths from x to y in an order that
+    varies between runs.
     """
-
-    def mean_over_replicas(*vectors):
-        return replica.all_reduce(tf.distribute.ReduceOp.MEAN, list(vectors))
+    mean, variance = global_statistics(x, replica)
 
     @tf.custom_gradient
     def normalize_globally(x, scale, offset):
-        x_float = tf.cast(x, tf.float32)
-        mean, mean_square = mean_over_replicas(
-            tf.reduce_mean(x_float, [0, 1, 2]), tf.reduce_mean(tf.square(x_float), [0, 1, 2])
-        )
-        variance = mean_square - tf.square(mean)
-        y = normalize_fused(x, scale, offset, mean, variance)
+        def gradients(upstream):
+            return _global_batch_gradients(x, scale, mean, variance, upstream, replica)
 
-        def gradients(upstream, *_):  # No loss depends on the mean and variance that are returned.
-            # First the gradient with constant statistics, then the correction for their dependence
-            # on x.
-            grad_x, grad_scale, grad_offset, *_ = tf.raw_ops.FusedBatchNormGradV3(
-                y_backprop=upstream,
-                x=x,
-                scale=scale,
-                reserve_space_1=mean,
-                reserve_space_2=variance,
-                reserve_space_3=mean[:0],
-                epsilon=EPSILON,
-                is_training=False,
-            )
-            count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-            mean_upstream, mean_product = mean_over_replicas(
-                grad_offset / count, grad_scale / count
-            )
-            slope = scale * tf.math.rsqrt(variance + EPSILON)
-            correction = normalize_fused(
-                x, slope * mean_product, slope * mean_upstream, mean, variance
-            )
-            return grad_x - correction, grad_scale, grad_offset
+        return normalize_fused(x, scale, offset, mean, variance), gradients
 
-        return (y, mean, variance), gradients
+    return normalize_globally(x, scale, offset), mean, variance
 
-    return normalize_globally(x, scale, offset)
+
+def global_statistics(x, replica: tf.distribute.ReplicaContext) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean and variance of all replicas' batches together, float32 [c], as constants."""
+    x = tf.cast(tf.stop_gradient(x), tf.float32)
+    mean, mean_square = _mean_over_replicas(
+        replica, tf.reduce_mean(x, [0, 1, 2]), tf.reduce_mean(tf.square(x), [0, 1, 2])
+    )
+    return mean, mean_square - tf.square(mean)
+
+
+def renormalize(x, scale, offset, update, replica: tf.distribute.ReplicaContext | None = None):
+    """Batch renormalization: normalizes with running statistics, learns as batch norm does.
+
+    Ioffe 2017 (arXiv 1702.03275), algorithm 1, without limits on r and d:
+
+        y = ((x - batch mean) / batch deviation * r + d) * scale + offset
+        r = batch deviation / deviation, d = (batch mean - mean) / deviation, constant
+
+    so y = (x - mean) / deviation * scale + offset, and the gradient is that of batch norm with the
+    scale multiplied by r.
+
+    Args:
+      x: [batch, h, w, c] of any dtype.
+      scale, offset: float32 [c].
+      update: Function from mean and variance of the batch, float32 [c], to those to normalize with.
+      replica: The context of this replica, if the batch is shared by several.
+
+    Returns:
+      y; mean and variance of the batch, float32 [c].
+    """
+    if replica:
+        batch_mean, batch_variance = global_statistics(x, replica)
+    else:
+        _, batch_mean, unbiased, *reserved = tf.raw_ops.FusedBatchNormV3(
+            x=tf.stop_gradient(x), scale=tf.ones_like(scale), offset=tf.zeros_like(offset),
+            mean=[], variance=[], epsilon=EPSILON, is_training=True,
+        )  # fmt: skip
+        batch_variance = _biased(unbiased, x)
+    mean, variance = update(batch_mean, batch_variance)
+    deviation = tf.sqrt(variance + EPSILON)
+    r = tf.sqrt(batch_variance + EPSILON) / deviation
+    d = (batch_mean - mean) / deviation
+
+    @tf.custom_gradient
+    def normalize_and_learn(x, scale, offset):
+        def gradients(upstream):
+            if replica:
+                grad_x, by_normalized, grad_offset = _global_batch_gradients(
+                    x, scale * r, batch_mean, batch_variance, upstream, replica
+                )
+            else:
+                grad_x, by_normalized, grad_offset, *_ = tf.raw_ops.FusedBatchNormGradV3(
+                    y_backprop=upstream, x=x, scale=scale * r, reserve_space_1=reserved[0],
+                    reserve_space_2=reserved[1], reserve_space_3=reserved[2], epsilon=EPSILON,
+                    is_training=True,
+                )  # fmt: skip
+            return grad_x, by_normalized * r + grad_offset * d, grad_offset
+
+        return normalize_fused(x, scale, offset, mean, variance), gradients
+
+    return normalize_and_learn(x, scale, offset), batch_mean, batch_variance
+
+
+def _biased(unbiased_variance, x):
+    """The variance of x itself: the kernel returns an estimate larger by n / (n - 1)."""
+    count = tf.cast(tf.size(x) // tf.shape(x)[-1], tf.float32)
+    return unbiased_variance * ((count - 1) / count)
+
+
+def _global_batch_gradients(x, scale, mean, variance, upstream, replica):
+    """Gradients of normalization with the statistics of the global batch.
+
+    Ioffe and Szegedy 2015, section 3: first the gradient with constant statistics, then the
+    correction for their dependence on x.
+
+    Args:
+      x: [batch, h, w, c], of this replica.
+      scale, mean, variance: float32 [c].
+      upstream: Gradient with respect to the result.
+      replica: The context of this replica.
+
+    Returns:
+      Gradients with respect to x, scale and offset.
+    """
+    grad_x, grad_scale, grad_offset, *_ = tf.raw_ops.FusedBatchNormGradV3(
+        y_backprop=upstream, x=x, scale=scale, reserve_space_1=mean, reserve_space_2=variance,
+        reserve_space_3=mean[:0], epsilon=EPSILON, is_training=False,
+    )  # fmt: skip
+    count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+    mean_upstream, mean_product = _mean_over_replicas(
+        replica, grad_offset / count, grad_scale / count
+    )
+    slope = scale * tf.math.rsqrt(variance + EPSILON)
+    correction = normalize_fused(x, slope * mean_product, slope * mean_upstream, mean, variance)
+    return grad_x - correction, grad_scale, grad_offset
+
+
+def _mean_over_replicas(replica, *vectors):
+    return replica.all_reduce(tf.distribute.ReduceOp.MEAN, list(vectors))

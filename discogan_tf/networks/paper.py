@@ -4,13 +4,13 @@ import keras
 import tensorflow as tf
 
 from discogan_tf.networks.layers import (
-    BatchNorm,
     ConvTranspose,
     Dense,
     flatten,
     run_strided_convs,
     strided_convs,
 )
+from discogan_tf.networks.normalization import NORMALIZATIONS, BatchNorm
 
 
 def _filters(base_filters: int) -> tuple[int, ...]:
@@ -30,6 +30,7 @@ class PaperGenerator(keras.Model):
       base_filters: Channels after the first convolution; the authors' are 64.
       bottleneck: Size of the code between encoder and decoder.
       conv_implementation: As for `layers.Conv`.
+      normalization: A key of `NORMALIZATIONS`; the authors' is "batch".
     """
 
     def __init__(
@@ -38,37 +39,39 @@ class PaperGenerator(keras.Model):
         base_filters: int = 64,
         bottleneck: int = 100,
         conv_implementation: str = "auto",
+        normalization: str = "batch",
     ):
         super().__init__(name=name, autocast=False)
         self._config = {
             "base_filters": base_filters,
             "bottleneck": bottleneck,
             "conv_implementation": conv_implementation,
+            "normalization": normalization,
         }
+        norm = NORMALIZATIONS[normalization]
         filters = _filters(base_filters)
         self.encoder, self.encoder_norms = strided_convs(
-            filters, "encode", conv_implementation, first_bias=False
+            filters, "encode", conv_implementation, first_bias=False, norm=norm
         )
         self.squeeze = Dense(bottleneck, use_bias=False, name="squeeze")
-        self.squeeze_norm = BatchNorm("squeeze_norm")
+        self.squeeze_norm = norm("squeeze_norm")
         self.decoder = [
             ConvTranspose(count, 4 if number == 1 else 2, use_bias=False, name=f"decode_{number}")
             for number, count in enumerate(reversed(filters), 1)
         ]
-        self.decoder_norms = [
-            BatchNorm(f"decode_{number}_norm") for number, _ in enumerate(filters, 1)
-        ]
+        self.decoder_norms = [norm(f"decode_{number}_norm") for number, _ in enumerate(filters, 1)]
         self.to_image = ConvTranspose(3, 2, use_bias=False, name="to_image")
 
     def get_config(self):
         return {"name": self.name} | self._config
 
-    def call(self, images, training=False):
-        x = flatten(run_strided_convs(images, self.encoder, self.encoder_norms, training)[-1])
-        x = tf.nn.leaky_relu(self.squeeze_norm(self.squeeze(x), training=training), 0.2)
+    def call(self, images, training=False, update_statistics=False):
+        mode = {"training": training, "update_statistics": update_statistics}
+        x = flatten(run_strided_convs(images, self.encoder, self.encoder_norms, **mode)[-1])
+        x = tf.nn.leaky_relu(self.squeeze_norm(self.squeeze(x), **mode), 0.2)
         x = x[:, tf.newaxis, tf.newaxis, :]
         for conv, norm in zip(self.decoder, self.decoder_norms, strict=True):
-            x = tf.nn.relu(norm(conv(x), training=training))
+            x = tf.nn.relu(norm(conv(x), **mode))
         return tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
 
 
@@ -96,6 +99,6 @@ class PaperDiscriminator(keras.Model):
         return {"name": self.name} | self._config
 
     def call(self, images, training=False):
-        features = run_strided_convs(images, self.convs, self.conv_norms, training)
+        features = run_strided_convs(images, self.convs, self.conv_norms, training=training)
         logits = tf.squeeze(self.to_logit(flatten(features[-1])), axis=1)
         return tf.cast(logits, tf.float32), features[1:]

@@ -19,7 +19,7 @@ class PointGenerator(keras.Model):
         self.hidden = _hidden_layers(units)
         self.to_point = _dense(2, "to_point")
 
-    def call(self, points, training=False):
+    def call(self, points, training=False, update_statistics=False):
         x = points
         for layer in self.hidden:
             x = tf.nn.relu(layer(x))

@@ -7,23 +7,34 @@ Johnson 2021, arXiv 2105.07576, section 3).
 import keras
 import tensorflow as tf
 
-from discogan_tf.networks.layers import BatchNorm, named_layers
+from discogan_tf.networks.layers import named_layers
+from discogan_tf.networks.normalization import BatchNorm, BatchRenorm
 
 
 def statistics_function(network: keras.Model):
     """A compiled function that measures the statistics of each batch norm layer of `network`.
 
     It takes the network's inputs for one batch, normalizes every layer with that batch, as training
-    does, and returns {path of a layer: (mean, variance)}. Nothing is changed.
+    does, and returns {path of a layer: (mean, variance)}. Running averages become those of that
+    batch; nothing else is changed.
     """
     norms = _norms(network)
+    running = [norm for norm in norms.values() if isinstance(norm, BatchRenorm)]
+    mode = {"update_statistics": True} if running else {}
 
     @tf.function
     def measure(*inputs):
-        network(*inputs, training=True)
+        for norm in running:
+            norm.reset()
+        network(*inputs, training=True, **mode)
         return {path: norm.batch_statistics for path, norm in norms.items()}
 
     return measure
+
+
+def has_running_statistics(network: keras.Model) -> bool:
+    """Whether training maintains the statistics that `network` has outside training mode."""
+    return any(isinstance(norm, BatchRenorm) for norm in _norms(network).values())
 
 
 def reestimate_statistics(network: keras.Model, measure, batches) -> None:

@@ -36,13 +36,7 @@ def draw_curves(
       curves: Label -> (step, value) each.
       references: Label of a curve -> its reference, plotted dashed in the same color.
     """
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-    FigureCanvasSVG(figure)
-    axes = figure.subplots()
+    axes = _create_axes(title, "step")
     for label, series in curves.items():
         steps, values = _thinned(series)
         (line,) = axes.plot(
@@ -50,17 +44,52 @@ def draw_curves(
         )
         if references and label in references:
             axes.axhline(references[label], color=line.get_color(), linestyle="--", linewidth=0.8)
-    axes.set_title(title, fontsize=10)
-    axes.set_xlabel("step", fontsize=8)
-    axes.tick_params(labelsize=8)
-    axes.grid(alpha=0.3)
     if len(curves) > 1:
         axes.legend(fontsize=7, frameon=False)
+    return _to_svg(axes, title)
+
+
+def draw_plane(title: str, points: dict[str, tuple[float, float]], x: str, y: str) -> str:
+    """Labeled points, as an <svg> element.
+
+    Args:
+      title: Its title.
+      points: Label -> (x, y).
+      x, y: Labels of the axes.
+    """
+    axes = _create_axes(title, x)
+    axes.set_ylabel(y, fontsize=8)
+    for label, (horizontal, vertical) in points.items():
+        axes.plot(horizontal, vertical, marker="o", linestyle="", ms=5)
+        axes.annotate(
+            label, (horizontal, vertical), xytext=(4, 4), textcoords="offset points", fontsize=7
+        )
+    axes.margins(0.15)
+    return _to_svg(axes, title)
+
+
+def _create_axes(title: str, x: str):
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.subplots()
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(x, fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3)
+    return axes
+
+
+def _to_svg(axes, title: str) -> str:
+    from matplotlib import rc_context
+
     file = io.StringIO()
     # Without a date and random names, so that the same run gives the same page.
     with rc_context({"svg.hashsalt": title}):
         no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(file, format="svg", metadata=no_metadata)
+        axes.figure.savefig(file, format="svg", metadata=no_metadata)
     # The element follows an XML declaration and addresses of the format's definition.
     return "<svg" + file.getvalue().partition("<svg")[2]
 

@@ -113,7 +113,7 @@ class _Run:
         self._train_loop = create_train_loop(step, strategy, ema)
         shown = ema_model or self._model
         images = {key: domain.images for key, domain in validation.items()}
-        self._samples = SampleGrids(shown, config, training, images)
+        self._samples = SampleGrids(shown, config, training, images, bool(ema_model))
         self._evaluator = Evaluator(shown, config, validation, training) if is_chief else None
         self._networks = [*self._model.generators.values(), *self._model.discriminators.values()]
         directions = by_display_name(self._model, config.display_names).items()

@@ -8,7 +8,11 @@ import tensorflow as tf
 from discogan_tf import images as pixels
 from discogan_tf.config import Config
 from discogan_tf.data.domains import evenly_spaced
-from discogan_tf.networks.statistics import reestimate_statistics, statistics_function
+from discogan_tf.networks.statistics import (
+    has_running_statistics,
+    reestimate_statistics,
+    statistics_function,
+)
 
 _COLUMNS = 10
 # Batch-norm statistics are estimated on this many batches of training images of this size.
@@ -24,9 +28,13 @@ class SampleGrids:
       config: The run's settings.
       training: Name of each stream -> its training images, uint8 [n, size, size, 3].
       validation: Name of each stream -> its validation images, likewise.
+      is_average: Whether the model holds an average of the weights that train. Otherwise statistics
+        that training maintains belong to the run, and stay as they are.
     """
 
-    def __init__(self, model, config: Config, training: dict, validation: dict):
+    def __init__(
+        self, model, config: Config, training: dict, validation: dict, is_average: bool = False
+    ):
         self._model, self._names = model, config.display_names
         self._inputs = {
             stream: pixels.to_float(evenly_spaced(images, _COLUMNS))
@@ -37,6 +45,7 @@ class SampleGrids:
         self._measure = {
             name: statistics_function(model.generators[name])
             for name in model.generator_inputs(self._inputs)
+            if is_average or not has_running_statistics(model.generators[name])
         }
 
     def reestimate_statistics(self) -> None:

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from discogan_tf import losses
 from discogan_tf.models.contract import SERVING_DEFAULT, TRANSLATED, Signature, Translation
-from discogan_tf.networks.layers import BatchNorm, Conv, ConvTranspose, Dense
+from discogan_tf.networks.layers import Conv, ConvTranspose, Dense
+from discogan_tf.networks.normalization import BatchNorm
 
 _NOISE = 6
 

@@ -101,15 +101,48 @@ def _create_step(model, config, optimizers=None, **changed):
     return create_step(model, optimizers or create_optimizers(model, config), _STRATEGY, **policies)
 
 
+@pytest.mark.parametrize("normalization", ["batch_renorm"])
+def test_a_step_trains_the_function_that_is_shipped(config, batch, normalization):
+    """An image has one translation: alone, among its own kind, among others, after training."""
+    config = dataclasses.replace(config, normalization=normalization)
+    model = create_model(config, tf.float32)
+    step = _create_step(model, config)
+    for number in range(3):
+        step((batch,) * len(update_schedule(config)), tf.constant(number + 1, tf.int64))
+    for name, source, target, _ in model.translations:
+        generator = model.generators[name]
+        image, others = batch[source][:1], batch[target][:3]
+        shipped = generator(image).numpy()
+        assert shipped.std() > 1e-3  # Or anything would agree.
+        dark = others / 4  # Of another kind than anything that it was trained on.
+        for beside in (others[:0], batch[source][1:], others, dark):
+            together = generator(tf.concat([image, beside], 0), training=True)[:1]
+            np.testing.assert_allclose(together, shipped, atol=1e-5)
+
+
+def test_batch_norm_trains_other_functions(config, batch):
+    """Why it is not the default."""
+    config = dataclasses.replace(config, normalization="batch")
+    model = create_model(config, tf.float32)
+    generator = model.generators["a_to_b"]
+    among = [
+        generator(tf.concat([batch["a"][:1], beside], 0), training=True)[:1].numpy()
+        for beside in (batch["a"][1:], batch["b"][:3] / 4)
+    ]
+    assert np.abs(among[0] - among[1]).max() > 1e-3
+
+
 @pytest.mark.parametrize("side", [GENERATOR, DISCRIMINATOR])
 def test_a_sides_update_leaves_the_other_untouched(model, config, batch, side):
     step = _create_step(model, config, updates=((side,),))
-    before = {
-        "generator": _values(model.generators),
-        "discriminator": _values(model.discriminators),
-    }
+
+    def weights():
+        networks = {GENERATOR: model.generators, DISCRIMINATOR: model.discriminators}
+        return {name: [v.numpy() for v in _trainables(found)] for name, found in networks.items()}
+
+    before = weights()
     step((batch,))
-    after = {"generator": _values(model.generators), "discriminator": _values(model.discriminators)}
+    after = weights()
     for name in before:
         assert _same(before[name], after[name]) == (name != side)
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from discogan_tf.networks.chapter import Generator
-from discogan_tf.networks.layers import BatchNorm
+from discogan_tf.networks.normalization import BatchNorm
 from discogan_tf.networks.statistics import reestimate_statistics, statistics_function
 
 _RNG = np.random.default_rng(0)

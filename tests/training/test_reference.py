@@ -10,7 +10,7 @@ from discogan_tf.models import create_model
 from discogan_tf.training.schedules import step_policies
 from discogan_tf.training.step import create_step
 
-_WEIGHT = 20.0
+_WEIGHT, _IDENTITY_WEIGHT = 20.0, 10.0
 
 
 def _convolution(x, kernel, stride):
@@ -29,26 +29,31 @@ def _convolution(x, kernel, stride):
     )
 
 
-def _normalized(x, variables, name):
+def _normalized(x, variables, name, statistics=None):
+    """By the batch, or to the statistics that the first pass left (Ioffe 2017, algorithm 1)."""
     axes = list(range(len(x.shape) - 1))
     mean = tf.reduce_mean(x, axes)
-    variance = tf.reduce_mean((x - mean) ** 2, axes)
-    scale, offset = variables[f"{name}/scale"], variables[f"{name}/offset"]
-    return (x - mean) / tf.sqrt(variance + 1e-3) * scale + offset
+    deviation = tf.sqrt(tf.reduce_mean((x - mean) ** 2, axes) + 1e-3)
+    y = (x - mean) / deviation
+    if statistics is not None:
+        mean_0, deviation_0 = statistics.setdefault(name, (mean, deviation))
+        r, d = deviation / deviation_0, (mean - mean_0) / deviation_0
+        y = y * tf.stop_gradient(r) + tf.stop_gradient(d)
+    return y * variables[f"{name}/scale"] + variables[f"{name}/offset"]
 
 
 def _leaky(x):
     return tf.where(x > 0, x, 0.2 * x)
 
 
-def _generator(variables, x):
+def _generator(variables, x, statistics):
     x = _leaky(_convolution(x, variables["encode_1/kernel"], 2) + variables["encode_1/bias"])
     for number in (2, 3, 4):
         x = _convolution(x, variables[f"encode_{number}/kernel"], 2)
-        x = _leaky(_normalized(x, variables, f"encode_{number}_norm"))
+        x = _leaky(_normalized(x, variables, f"encode_{number}_norm", statistics))
     for number in (1, 2, 3, 4):
         x = _convolution(x, variables[f"decode_{number}/kernel"], 1)
-        x = tf.maximum(_normalized(x, variables, f"decode_{number}_norm"), 0)
+        x = tf.maximum(_normalized(x, variables, f"decode_{number}_norm", statistics), 0)
         _, height, width, features = x.shape
         x = tf.reshape(x, [-1, height, width, 2, 2, features // 4])
         x = tf.reshape(
@@ -68,15 +73,23 @@ def _discriminator(variables, x):
     return (tf.matmul(x, variables["to_logit/kernel"]) + variables["to_logit/bias"])[:, 0]
 
 
-def _losses(networks, a, b):
-    """Paper, equations 3 to 8, with the mean absolute error of weight 20 for a distance."""
-    fake_b, fake_a = (
-        _generator(networks["generator_a_to_b"], a),
-        _generator(networks["generator_b_to_a"], b),
+def _losses(networks, a, b, normalization):
+    """Paper, equations 3 to 8, with the mean absolute error of weight 20 for a distance.
+
+    And CycleGAN's identity loss, section 5.2.
+    """
+    statistics = {name: {} if normalization == "batch_renorm" else None for name in networks}
+
+    def translate(name, x):
+        return _generator(networks[name], x, statistics[name])
+
+    fake_b, fake_a = translate("generator_a_to_b", a), translate("generator_b_to_a", b)
+    back_a, back_b = translate("generator_b_to_a", fake_b), translate("generator_a_to_b", fake_a)
+    same_b, same_a = translate("generator_a_to_b", b), translate("generator_b_to_a", a)
+    generators = _IDENTITY_WEIGHT * sum(
+        tf.reduce_mean(tf.abs(real - same)) for real, same in ((a, same_a), (b, same_b))
     )
-    back_a = _generator(networks["generator_b_to_a"], fake_b)
-    back_b = _generator(networks["generator_a_to_b"], fake_a)
-    generators = discriminators = 0.0
+    discriminators = 0.0
     for domain, real, fake, back in (("a", a, fake_a, back_a), ("b", b, fake_b, back_b)):
         discriminator = networks[f"discriminator_{domain}"]
         of_real, of_fake = (
@@ -91,8 +104,12 @@ def _losses(networks, a, b):
     return generators, discriminators
 
 
-def test_gradients_are_those_of_the_equations(batch, gradient_descent):
-    config = Config(image_size=32, batch_size=4, precision="float32", reconstruction_weight=_WEIGHT)
+@pytest.mark.parametrize("normalization", ["batch", "batch_renorm"])
+def test_gradients_are_those_of_the_equations(batch, gradient_descent, normalization):
+    config = Config(
+        image_size=32, batch_size=4, precision="float32", reconstruction_weight=_WEIGHT,
+        identity_weight=_IDENTITY_WEIGHT, normalization=normalization,
+    )  # fmt: skip
     keras.utils.set_random_seed(1)
     model = create_model(config, tf.float32)
     networks = [*model.generators.values(), *model.discriminators.values()]
@@ -112,7 +129,7 @@ def test_gradients_are_those_of_the_equations(batch, gradient_descent):
 
     with tf.GradientTape(persistent=True) as tape:
         generators, discriminators = _losses(
-            exact, *(tf.cast(batch[key], tf.float64) for key in "ab")
+            exact, *(tf.cast(batch[key], tf.float64) for key in "ab"), normalization
         )
     assert float(metrics["generator_total"]) == pytest.approx(float(generators), rel=1e-5)
     assert float(metrics["discriminator_total"]) == pytest.approx(float(discriminators), rel=1e-5)

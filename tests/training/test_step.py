@@ -97,7 +97,8 @@ def test_the_step_follows_the_loss_weights(batch):
         reconstruction = config.reconstruction_weight * (
             losses["reconstruction_a"] + losses["reconstruction_b"]
         )
-        expected = (1 - rate) * adversarial + rate * reconstruction
+        identity = config.identity_weight * (losses["identity_a"] + losses["identity_b"])
+        expected = (1 - rate) * (adversarial + identity) + rate * reconstruction
         assert losses["generator_total"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -113,8 +114,12 @@ def test_totals_are_weighted_sums(batch):
     config = dataclasses.replace(_CONFIG, reconstruction_weight=3.0)
     step = _create_step(config)
     losses = {name: float(value) for name, value in step((batch, batch)).items()}
-    expected = sum(v * (3 if "reconstruction" in k else 1) for k, v in losses.items()
-                   if k.startswith(("adversarial", "reconstruction")))  # fmt: skip
+    weights = {"adversarial": 1, "reconstruction": 3, "identity": config.identity_weight}
+    expected = sum(
+        weights[name.partition("_")[0]] * value
+        for name, value in losses.items()
+        if name.partition("_")[0] in weights
+    )
     assert losses["generator_total"] == pytest.approx(expected, rel=1e-6)
     expected = sum(v for k, v in losses.items() if k.endswith(("_real", "_fake")))
     assert losses["discriminator_total"] == pytest.approx(expected, rel=1e-6)
