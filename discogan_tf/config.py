@@ -21,6 +21,11 @@ CHECKPOINT_HELP = (
 )
 
 
+# What the paper's objective and generators are. The defaults add two losses, and normalize
+# otherwise.
+PAPER_OBJECTIVE = {"normalization": "batch", "identity_weight": 0.0, "color_weight": 0.0}
+
+
 def _setting(
     default: Any,
     help: str,  # noqa: A002 - reads as the flag's help where it is used.
@@ -181,6 +186,13 @@ class Config:
         "its target domain. They keep colors from being inverted. 0 omits them, as in the paper.",
         check=_NOT_NEGATIVE,
     )
+    color_weight: float = _setting(
+        1.0,
+        "Weight of the color losses: how far the mean color of a translation is from that of its "
+        "input, each compared with its own domain. They decide in the first few hundred steps that "
+        "colors carry over. 0 omits them, as in the paper.",
+        check=_NOT_NEGATIVE,
+    )
     feature_matching_weight: float = _setting(
         0.0,
         "Weight of the feature matching losses: how far batches of translations are from real ones "
@@ -280,6 +292,12 @@ class Config:
     evaluate_every_steps: int = _setting(
         1000, "Steps between evaluations on validation images.", check=_POSITIVE, may_change=True
     )
+    stop_when_worse: bool = _setting(
+        False,
+        "Stop when the score of a direction has been far above its best for two evaluations. Not "
+        "with --distribute=multi_worker.",
+        may_change=True,
+    )
     save_every_steps: int = _setting(
         1000, "Steps between checkpoints.", check=_POSITIVE, may_change=True
     )
@@ -303,6 +321,11 @@ class Config:
             raise ConfigError(
                 f"--early_steps={self.early_steps} has no effect while --reconstruction_rate is 0. "
                 "Set --reconstruction_rate, or omit --early_steps"
+            )
+        if self.stop_when_worse and self.distribute == "multi_worker":
+            raise ConfigError(
+                "--stop_when_worse: not with --distribute=multi_worker, where only one worker "
+                "evaluates"
             )
         if self.learning_rate_decay_steps > self.num_steps:
             raise ConfigError(
@@ -344,47 +367,3 @@ def default_names(domain_a: str, domain_b: str) -> tuple[str, str]:
     if dataset_a == dataset_b and half_a and half_b:
         return half_a, half_b
     return dataset_a.rpartition("2")[2], dataset_b.rpartition("2")[2]
-
-
-def to_flagfile(config: Config) -> str:
-    """The text of a flagfile that reproduces `config`."""
-    lines = ["# Written by train.py. To repeat: python train.py --flagfile=THIS_FILE --workdir=NEW"]
-    for name, value in dataclasses.asdict(config).items():
-        lines.append(f"--{name}={str(value).lower() if isinstance(value, bool) else value}")
-    return "\n".join(lines) + "\n"
-
-
-def from_flagfile(text: str) -> Config:
-    """Reads back what `to_flagfile` wrote.
-
-    Raises:
-      ConfigError: if a line is not a setting of this version.
-    """
-    types = {field.name: type(field.default) for field in dataclasses.fields(Config)}
-    values = {}
-    for line in text.splitlines():
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        name, equals, value = line.removeprefix("--").partition("=")
-        if not equals or name not in types:
-            raise ConfigError(f"not a setting of this version: {line!r}")
-        try:
-            values[name] = value == "true" if types[name] is bool else types[name](value)
-        except ValueError as error:
-            raise ConfigError(f"not a {types[name].__name__}: {line!r}") from error
-    return Config(**values)
-
-
-def differing_settings(recorded: Config, requested: Config) -> list[str]:
-    """Lines naming each setting that keeps `requested` from resuming the run of `recorded`."""
-    fixed = {field.name for field in dataclasses.fields(Config) if not field.metadata["may_change"]}
-    if recorded.learning_rate_decay_steps:
-        fixed.add("num_steps")  # The steps taken so far had rates that depend on it.
-    lines = []
-    for field in dataclasses.fields(Config):
-        has, got = getattr(recorded, field.name), getattr(requested, field.name)
-        if field.name in fixed and has != got:
-            why = " (its learning rate decays up to that step)" if field.name == "num_steps" else ""
-            lines.append(f"--{field.name}: the run has {has}{why}, you requested {got}")
-    return lines

@@ -26,6 +26,11 @@ def quantize(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round(images * 255.0), 0.0, 255.0), tf.uint8)
 
 
+def to_efficientnet_range(images: tf.Tensor) -> tf.Tensor:
+    """float32 in [0, 1] to (value - 127) / 128 for values of 0 .. 255, as EfficientNet-Lite has."""
+    return (255.0 * images - 127.0) / 128.0
+
+
 def to_uint8(images) -> np.ndarray:
     """`quantize` of an array."""
     return quantize(tf.convert_to_tensor(np.asarray(images, np.float32))).numpy()

@@ -129,6 +129,44 @@ def identity(real: tf.Tensor, mapped: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.abs(real - mapped))
 
 
+def foreground_color(images: tf.Tensor, fixed_foreground: bool = False) -> tf.Tensor:
+    """Mean color of the foreground, which is what is not white, in opponent channels.
+
+    A pixel counts as foreground with the weight clip((0.95 - min(R, G, B)) / 0.1, 0, 1). Photos
+    without white are foreground throughout.
+
+    Args:
+      images: float32 [batch, h, w, 3] in [0, 1].
+      fixed_foreground: Whether the weights are constants in the gradient. Otherwise a generator
+        could change a mean color by what it leaves white.
+
+    Returns:
+      float32 [batch, 3]: (R + G + B) / 3, R - G, B - (R + G) / 2.
+    """
+    weights = tf.clip_by_value((0.95 - tf.reduce_min(images, -1, keepdims=True)) / 0.1, 0.0, 1.0)
+    if fixed_foreground:
+        weights = tf.stop_gradient(weights)
+    total = tf.reduce_sum(weights * images, [1, 2]) / (tf.reduce_sum(weights, [1, 2]) + 1.0)
+    red, green, blue = tf.unstack(total, axis=-1)
+    return tf.stack([(red + green + blue) / 3, red - green, blue - (red + green) / 2], -1)
+
+
+def color(source: tf.Tensor, translated: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Weighted mean absolute difference of standardized colors.
+
+    A transport cost between an image and its translation, as in Lu et al. 2020 (arXiv 2003.06635),
+    on their mean colors only. Both are standardized by the mean and deviation of their own domain,
+    so that the optimum agrees with realism. Inverted colors raise it.
+
+    Args:
+      source, translated: float32 [batch, 3].
+      weights: Of the channels, float32 [3]: 0 for one that does not vary in both domains.
+    """
+    # Rare colors, beyond three deviations, would have no counterpart in the other domain.
+    difference = tf.abs(translated - tf.clip_by_value(source, -3.0, 3.0))
+    return tf.reduce_mean(weights * difference)
+
+
 # By the value of --reconstruction_loss.
 RECONSTRUCTION = {
     "mse": mse_reconstruction,

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from absl import app, flags
 
-from discogan_tf.config import CHECKPOINT_HELP, Config, to_flagfile
+from discogan_tf.config import CHECKPOINT_HELP, Config
 from discogan_tf.errors import DiscoganError
+from discogan_tf.flagfile import to_flagfile
 from discogan_tf.startup import silence_startup_logs
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "pillow")

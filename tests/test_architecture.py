@@ -10,7 +10,7 @@ _ROOT = Path(__file__).parents[1]
 _LEVELS = (
     ("errors", "startup"),
     ("config", "images", "hardware"),
-    ("losses", "networks", "data"),
+    ("flagfile", "losses", "networks", "data"),
     ("models", "runs"),
     ("evaluation", "export"),
     ("serving", "training", "reporting"),

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from discogan_tf import config as configs
-from discogan_tf.config import Config, from_flagfile
+from discogan_tf import flagfile
+from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
 
 
@@ -16,7 +17,7 @@ def test_doctests():
 
 def test_defaults_are_those_of_the_flagfile_for_bags_and_shoes():
     """Except for its length and what depends on that."""
-    recipe = from_flagfile((Path(__file__).parents[1] / "bags_shoes.cfg").read_text())
+    recipe = flagfile.from_flagfile((Path(__file__).parents[1] / "bags_shoes.cfg").read_text())
     length = dict.fromkeys(
         (
             "num_steps",
@@ -54,13 +55,13 @@ def test_two_domains_of_one_name_are_refused():
 
 def test_flagfile_round_trip():
     config = Config(flip=True, learning_rate=1.5e-5, name_a="bags", reconstruction_loss="l1")
-    assert configs.from_flagfile(configs.to_flagfile(config)) == config
+    assert flagfile.from_flagfile(flagfile.to_flagfile(config)) == config
 
 
 @pytest.mark.parametrize("line", ["--color=red", "--batch_size", "--batch_size=many"])
 def test_a_foreign_flagfile_is_refused(line):
     with pytest.raises(ConfigError):
-        configs.from_flagfile(line)
+        flagfile.from_flagfile(line)
 
 
 def test_differences_name_what_the_weights_depend_on():
@@ -68,13 +69,13 @@ def test_differences_name_what_the_weights_depend_on():
     requested = dataclasses.replace(
         recorded, num_steps=5, workdir="moved", batch_size=8, beta_1=0.9
     )
-    lines = configs.differing_settings(recorded, requested)
+    lines = flagfile.differing_settings(recorded, requested)
     assert [line.split(":")[0] for line in lines] == ["--batch_size", "--beta_1"]
 
 
 def test_a_learning_rate_that_decays_fixes_the_number_of_steps():
     recorded = Config(num_steps=100, learning_rate_decay_steps=50)
     longer = dataclasses.replace(recorded, num_steps=200)
-    assert configs.differing_settings(recorded, longer) == [
+    assert flagfile.differing_settings(recorded, longer) == [
         "--num_steps: the run has 100 (its learning rate decays up to that step), you requested 200"
     ]

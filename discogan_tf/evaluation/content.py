@@ -64,7 +64,7 @@ def measure(batch: EvalBatch, resamples: int, extract: Extractor) -> dict[str, M
         ),
     }
     if batch.inputs is not None:
-        inputs, input_classes = extract(batch.inputs)
+        input_classes = extract(batch.inputs)[1]
         is_target = other_classes.mean(0) > input_classes.mean(0)
 
         def share(classes):

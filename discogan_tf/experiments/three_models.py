@@ -19,7 +19,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from discogan_tf.config import Config
+from discogan_tf.config import PAPER_OBJECTIVE, Config
 from discogan_tf.errors import ConfigError
 from discogan_tf.experiments import MODEL_NAMES
 from discogan_tf.flags import config_from_flags, define_training_flags
@@ -30,13 +30,17 @@ _SHOWN = 10
 
 
 def configs_of(config: Config, seeds: int) -> dict[str, list[Config]]:
-    """Name of a model -> the settings of its runs, one for each seed from `config.seed` on."""
+    """Name of a model -> the settings of its runs, one for each seed from `config.seed` on.
+
+    All have the paper's objective: other losses would hide what the paper compares.
+    """
     return {
         name: [
             dataclasses.replace(
                 config,
                 model=name,
                 seed=seed,
+                **PAPER_OBJECTIVE,
                 workdir=str(Path(config.workdir) / f"{name}_seed_{seed}"),
             )
             for seed in range(config.seed, config.seed + seeds)

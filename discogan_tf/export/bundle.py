@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from discogan_tf import images as pixels
-from discogan_tf.config import Config, to_flagfile
+from discogan_tf.config import Config
 from discogan_tf.data.domains import evenly_spaced, load_domain
 from discogan_tf.errors import ConfigError, ExportError
 from discogan_tf.export import card, golden, parity, server_files
@@ -27,6 +27,7 @@ from discogan_tf.export.signatures import (
     takes_images,
 )
 from discogan_tf.export.versions import Version
+from discogan_tf.flagfile import to_flagfile
 from discogan_tf.models import create_inference_model
 from discogan_tf.models.contract import (
     IMAGES,
@@ -37,6 +38,8 @@ from discogan_tf.models.contract import (
 )
 from discogan_tf.networks.folding import fold
 from discogan_tf.runs.checkpoints import restore_generators
+from discogan_tf.runs.diagnostics import Diagnostics, replay
+from discogan_tf.runs.metrics_log import read_metrics_log
 
 # Of validation images: for the comparisons, and for the golden answers and the sample grid.
 _COMPARED, _GOLDEN = 64, 10
@@ -71,6 +74,7 @@ def export(
     model = create_inference_model(config)
     step = restore_generators(Path(config.workdir), model, checkpoint)
     directions = by_display_name(model, config.display_names)
+    warnings = _warnings(model, config, step)
     inputs = _validation_inputs(model, config)
     signatures = folded_signatures(model)
     version = _resolve_version(export_dir, version, tuple(directions))
@@ -93,13 +97,22 @@ def export(
             print(*card.parity_lines(findings[display_name]), sep="\n")
         for display_name in directions:
             extra = golden.extra_folder(staging / display_name)
-            card.write_card(extra, config, step, version, findings)
+            card.write_card(extra, config, step, version, findings, warnings)
             (extra / _CONFIG).write_text(to_flagfile(config))
         server_files.write_server_files(staging, tuple(directions))
         _put_in_place(staging, export_dir, tuple(directions), version)
+        for text in warnings:
+            print(f"\nWARNING, at the last evaluation up to this checkpoint: {text}")
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return version
+
+
+def _warnings(model, config: Config, step: int) -> list[str]:
+    """The warnings that hold at a checkpoint."""
+    targets = {name: target for name, _, target, _ in model.translations}
+    records = read_metrics_log(Path(config.workdir), step)
+    return replay(Diagnostics(config, targets), records).holding
 
 
 def _export_direction(

@@ -46,7 +46,12 @@ def parity_lines(direction: Direction) -> list[str]:
 
 
 def write_card(
-    folder: Path, config: Config, step: int, version: int, directions: dict[str, Direction]
+    folder: Path,
+    config: Config,
+    step: int,
+    version: int,
+    directions: dict[str, Direction],
+    warnings: list[str],
 ) -> None:
     """Writes `MODEL_CARD.md` and the sample grid that it shows.
 
@@ -56,12 +61,13 @@ def write_card(
       step: That of the checkpoint.
       version: That of the export.
       directions: Display name -> what was measured.
+      warnings: Those that hold at this checkpoint.
     """
     rows = {}
     for direction in directions.values():
         rows |= direction.rows
     pixels.write_png(folder / SAMPLE_GRID, pixels.draw_grid(rows))
-    (folder / CARD).write_text(_card(config, step, version, directions))
+    (folder / CARD).write_text(_card(config, step, version, directions, warnings))
 
 
 def _task(directions: dict[str, Direction]) -> str:
@@ -73,7 +79,13 @@ def _cycle(directions: dict[str, Direction]) -> str:
     return ", and its reconstruction must equal the original" if has_cycle else ""
 
 
-def _card(config: Config, step: int, version: int, directions: dict[str, Direction]) -> str:
+def _card(
+    config: Config,
+    step: int,
+    version: int,
+    directions: dict[str, Direction],
+    warnings: list[str],
+) -> str:
     names = " and ".join(directions)
     size = f"{config.image_size} x {config.image_size} pixels"
     return f"""# {names}, version {version}
@@ -102,6 +114,8 @@ the other images of a request.
 Validation metrics at the last evaluation up to this checkpoint (see the project's README):
 
 {_metrics(Path(config.workdir), step)}
+
+{_warnings(warnings)}
 
 Training losses at the last log up to this checkpoint:
 
@@ -162,6 +176,12 @@ def _metrics(workdir: Path, step: int) -> str:
         values = " | ".join(f"{values[metric]:.3g}" for values in found.values())
         lines.append(f"| `{metric}` | {values} |")
     return "\n".join(lines)
+
+
+def _warnings(warnings: list[str]) -> str:
+    if not warnings:
+        return "No warning held at that evaluation."
+    return "\n".join(["Warnings that held at that evaluation:", "", *(f"- {w}" for w in warnings)])
 
 
 def _measurements(directions: dict[str, Direction]) -> str:

@@ -10,7 +10,7 @@ from discogan_tf.networks.layers import (
     run_strided_convs,
     strided_convs,
 )
-from discogan_tf.networks.normalization import NORMALIZATIONS, BatchNorm
+from discogan_tf.networks.normalization import NORMALIZATIONS
 
 
 def _filters(base_filters: int) -> tuple[int, ...]:

@@ -106,14 +106,26 @@ def print_start(
         print("It continues bit for bit as an uninterrupted run would.")
 
 
-def print_end(config: Config, step: int, directions: list[str]) -> None:
+def print_end(
+    config: Config, step: int, directions: list[str], warnings: list[str], stopped_worse: bool
+) -> None:
     """Prints how the run ended, and what to do next.
 
     Args:
       config: The run's settings.
       step: The step that it is at.
       directions: Display names of what it translates.
+      warnings: Those that hold.
+      stopped_worse: Whether it stopped because its translations became worse.
     """
+    if stopped_worse and step < config.num_steps:
+        print(
+            f"Stopped and saved at step {step} of {config.num_steps}, because the translations "
+            "have become worse (--stop_when_worse). Use the best checkpoint, --checkpoint=best. To "
+            "train on nevertheless, run the same command with --nostop_when_worse."
+        )
+        print_warnings(warnings)
+        return
     if step < config.num_steps:
         print(
             f"Stopped and saved at step {step} of {config.num_steps}. Run the same command to "
@@ -122,6 +134,13 @@ def print_end(config: Config, step: int, directions: list[str]) -> None:
         return
     print(f"Trained to step {step}.")
     print_results(config, step, directions)
+    print_warnings(warnings)
+
+
+def print_warnings(warnings: list[str]) -> None:
+    """Prints the warnings that hold at the end of a run."""
+    for text in warnings:
+        print(f"WARNING, at the last evaluation: {text}")
 
 
 def print_results(config: Config, step: int, directions: list[str]) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from discogan_tf import images as pixels
-from discogan_tf.config import Config, to_flagfile
+from discogan_tf.config import Config
+from discogan_tf.flagfile import to_flagfile
 from discogan_tf.runs.event_files import truncate_events
 from discogan_tf.runs.manifest import write_durably
 

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from discogan_tf import config as configs
+from discogan_tf import flagfile
 from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
 from discogan_tf.hardware import resolve_conv_implementation, resolve_precision
@@ -25,7 +25,7 @@ def read_config(workdir: Path, data_dir: str | None = None) -> Config:
     path = workdir / _CONFIG_NAME
     if not path.is_file():
         raise ConfigError(f"no run in {workdir}: {path} is missing")
-    recorded = configs.from_flagfile(path.read_text())
+    recorded = flagfile.from_flagfile(path.read_text())
     return dataclasses.replace(
         recorded, workdir=str(workdir), data_dir=data_dir or recorded.data_dir
     )
@@ -49,7 +49,7 @@ def resolve_config(requested: Config) -> Config:
     recorded = read_config(workdir)
     if requested.precision == "auto":
         requested = dataclasses.replace(requested, precision=recorded.precision)
-    differences = configs.differing_settings(recorded, requested)
+    differences = flagfile.differing_settings(recorded, requested)
     if differences:
         raise ConfigError(
             f"{workdir} holds a run with other settings:\n  "
@@ -62,13 +62,13 @@ def resolve_config(requested: Config) -> Config:
 def settings_changed(config: Config) -> bool:
     """Whether the workdir holds other settings, of a run that began but was not trained."""
     path = Path(config.workdir) / _CONFIG_NAME
-    return path.is_file() and bool(configs.differing_settings(read_config(path.parent), config))
+    return path.is_file() and bool(flagfile.differing_settings(read_config(path.parent), config))
 
 
 def write_config(config: Config) -> None:
     """Records the settings in the workdir, which it makes."""
     Path(config.workdir).mkdir(parents=True, exist_ok=True)
-    write_durably(Path(config.workdir) / _CONFIG_NAME, configs.to_flagfile(config))
+    write_durably(Path(config.workdir) / _CONFIG_NAME, flagfile.to_flagfile(config))
 
 
 def is_new(workdir: Path) -> bool:

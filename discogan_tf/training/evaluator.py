@@ -2,19 +2,22 @@
 
 from pathlib import Path
 
+from discogan_tf import images as pixels
 from discogan_tf.config import Config
 from discogan_tf.data.domains import evenly_spaced, thinned
-from discogan_tf.evaluation import metrics
+from discogan_tf.evaluation import consistency, metrics
 from discogan_tf.evaluation.translations import TranslationEvaluator
-from discogan_tf.losses import ADVERSARIAL
+from discogan_tf.models.contract import display_name
 from discogan_tf.runs.checkpoints import BestCheckpoints
 from discogan_tf.runs.console import Progress
-from discogan_tf.runs.metrics_log import METRICS, MetricsLog, losses_at
-from discogan_tf.training.diagnostics import Diagnostics
+from discogan_tf.runs.diagnostics import Diagnostics, Warnings, replay
+from discogan_tf.runs.metrics_log import METRICS, MetricsLog
 
 # Validation and training images of an evaluation. Fewer training images than in `evaluate.py` keep
 # evaluations short.
 _HELD_OUT, _TRAINING = 200, 2000
+# Validation images that are translated in training mode.
+_COMPARED = 64
 
 
 class Evaluator:
@@ -25,6 +28,9 @@ class Evaluator:
       config: The run's settings.
       validation: Name of each stream -> the `Domain` of its validation images.
       training: Name of each stream -> its training images, uint8 [n, size, size, 3].
+
+    Attributes:
+      warnings: What the last evaluation gave reason to warn of.
     """
 
     def __init__(self, model, config: Config, validation: dict, training: dict):
@@ -32,8 +38,12 @@ class Evaluator:
         some = {key: evenly_spaced(images, _TRAINING) for key, images in training.items()}
         self._translations = TranslationEvaluator(model, config, held_out, some)
         self._best = BestCheckpoints(Path(config.workdir), model)
-        self._config = config
-        self._diagnostics = self._create_diagnostics()
+        self._model, self._config = model, config
+        self._compared = {
+            key: pixels.to_float(evenly_spaced(domain.images, _COMPARED))
+            for key, domain in validation.items()
+        }
+        self.restore([])
 
     def restore(self, records: list[dict]) -> None:
         """Restores the state of the warnings of a run that resumes.
@@ -41,10 +51,10 @@ class Evaluator:
         Args:
           records: What `read_metrics_log` returned of the run.
         """
-        self._diagnostics = self._create_diagnostics()
-        for record in records:
-            if METRICS in record:
-                self._diagnostics.update(record[METRICS], losses_at(records, record["step"]))
+        self._diagnostics = Diagnostics(
+            self._config, {name: target for name, _, target, _ in self._model.translations}
+        )
+        self.warnings: Warnings = replay(self._diagnostics, records)
 
     def evaluate(
         self, step: int, losses: dict[str, float], metrics_log: MetricsLog, progress: Progress
@@ -61,24 +71,28 @@ class Evaluator:
         lines = [_summary(name, values) for name, values in measured.items()]
         lines += [f"new best checkpoints: {', '.join(best)}"] if best else []
         progress.say(f"step {step}: {'; '.join(lines)}")
-        for text in self._diagnostics.update(measured, losses):
+        self.warnings = self._diagnostics.update(step, measured, losses)
+        for text in self.warnings.new:
             metrics_log.write_warning(step, text)
             progress.say(f"WARNING at step {step}: {text}")
-
-    def _create_diagnostics(self) -> Diagnostics:
-        loss = ADVERSARIAL[self._config.adversarial_loss]
-        return Diagnostics(self._config.display_names, loss)
 
     def _measure(self) -> dict[str, dict[str, float]]:
         """Display name of each direction -> metric -> value.
 
-        Also `saturated`, for the warnings: the share of values at black or white in translations
-        minus that in real images.
+        Also, for the warnings: `saturated`, the share of values at black or white in translations
+        minus that in real images; and `training_gap` (see `consistency`).
         """
         found = {}
+        gaps = consistency.training_gaps(self._model, self._compared)
+        gaps = {
+            display_name(translation, self._config.display_names): gaps[translation.name]
+            for translation in self._model.translations
+            if translation.name in gaps
+        }
         for name, batch in self._translations.batches().items():
             found[name] = {key: entry.value for key, entry in metrics.measure(batch).items()}
             found[name]["saturated"] = _saturation(batch.outputs) - _saturation(batch.targets)
+            found[name]["training_gap"] = gaps[name]
         return found
 
 

@@ -145,7 +145,9 @@ class _Run:
                         raise
                     first_step = self._roll_back(error, skipped, rollbacks + 1)
         if self._is_chief:
-            console.print_end(config, step, self._directions)
+            warnings = self._evaluator.warnings.holding
+            worse = self._stops_when_worse()
+            console.print_end(config, step, self._directions, warnings, worse)
         return TrainResult(step, stopped_by)
 
     def _begin(self) -> int:
@@ -172,14 +174,19 @@ class _Run:
 
     def _already_trained(self, step: int) -> TrainResult:
         """Ends a run that has no step left, with the evaluation that a crash may have prevented."""
-        if self._is_chief and self._lacks_evaluation(step, read_metrics_log(self._workdir, step)):
+        records = read_metrics_log(self._workdir, step) if self._is_chief else []
+        if self._is_chief and self._lacks_evaluation(step, records):
             with self._opened(step) as (metrics_log, progress):
                 self._restore_evaluator(step, metrics_log, progress)
+        elif self._is_chief:
+            self._evaluator.restore(records)
         remedy = "Give a larger --num_steps to continue it."
         if self._config.learning_rate_decay_steps:
             remedy = "Its learning rate has decayed to 0, so it cannot be continued."
         print(f"The run is already at step {step}. {remedy}")
         console.print_results(self._config, step, self._directions)
+        if self._is_chief:
+            console.print_warnings(self._evaluator.warnings.holding)
         return TrainResult(step, None)
 
     def _roll_back(self, error: NonFiniteLossError, skipped: set[int], number: int) -> int:
@@ -200,6 +207,8 @@ class _Run:
         with self._opened(first_step) as (metrics_log, progress):
             if self._is_chief:
                 self._restore_evaluator(first_step, metrics_log, progress)
+            if self._stops_when_worse():
+                return first_step, None
             step, unread, losses = first_step, [], {}
             while True:
                 count = self._steps_per_execution(step, skipped)
@@ -225,6 +234,10 @@ class _Run:
                 if self._is_chief:
                     with console.tolerate_write_errors(is_last, progress, step, due.next_save):
                         self._write(step, due, losses, metrics_log, progress)
+                if self._stops_when_worse() and not is_last:
+                    if not due.save:
+                        self._checkpoints.save(step)
+                    is_last = True
                 if is_last:
                     return step, stopped_by
 
@@ -255,6 +268,10 @@ class _Run:
         if self._lacks_evaluation(first_step, metrics_log.earlier):
             losses = losses_at(metrics_log.earlier, first_step)
             self._evaluator.evaluate(first_step, losses, metrics_log, progress)
+
+    def _stops_when_worse(self) -> bool:
+        """Whether the run ends here because its translations have become worse."""
+        return self._config.stop_when_worse and self._evaluator.warnings.is_worse
 
     def _lacks_evaluation(self, step: int, records: list[dict]) -> bool:
         return step > 0 and _Due(self._config, step).evaluate and not was_evaluated(records, step)

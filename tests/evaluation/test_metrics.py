@@ -15,10 +15,12 @@ from discogan_tf.evaluation import (
     features,
     memorization,
     metrics,
+    plane,
     reconstruction,
     retrieval,
     sliced_wasserstein,
     steganography,
+    tables,
 )
 from discogan_tf.evaluation.distances import pairwise, to_nearest_other
 from discogan_tf.evaluation.measurement import bootstrap_interval, mean_of
@@ -276,9 +278,63 @@ def test_retrieval_of_the_ground_truth_of_none_and_by_chance(batch):
         1 / 20,
         5 / 20,
     )
+    assert found["retrieval_untranslated_top_1"].value < 0.5  # The inputs are other images.
     wrong = retrieval.measure(_with_outputs(paired, batch.targets[np.roll(order, 1)]), 20)
     assert wrong["retrieval_top_1"].value == 0
     assert retrieval.measure(batch, 20) == {}
+
+
+def test_retrieval_by_gradients_ignores_color(batch):
+    """A recolored target is found by its gradients, and so is one that stands elsewhere not."""
+    paired = dataclasses.replace(batch, pairs=np.arange(20))
+    found = retrieval.measure(_with_outputs(paired, batch.targets[..., ::-1] * 0.5 + 0.5), 0)
+    assert found["retrieval_gradients_top_1"].value > 0.9
+    moved = retrieval.measure(_with_outputs(paired, np.roll(batch.targets, 8, axis=2)), 0)
+    assert moved["retrieval_gradients_top_1"].value < 0.5
+    itself = retrieval.measure(dataclasses.replace(paired, inputs=batch.targets), 0)
+    assert itself["retrieval_fixed_rule_top_1"].value > 0.9
+
+
+def test_color_cost_lies_between_its_references(batch):
+    """Copies cost nothing; random images what the note says; the best assignment is in between."""
+    assert color.measure(batch, 20)["color_cost"].value == pytest.approx(0, abs=1e-9)
+    inputs, targets = (color.foreground_colors(images) for images in (batch.inputs, batch.targets))
+    chosen, costs = color.best_assignment(inputs, targets)
+    assert sorted(chosen) == list(range(20))  # Each once.
+    assigned = color.measure(_with_outputs(batch, batch.targets[chosen]), 20)["color_cost"]
+    assert assigned.value == pytest.approx(assigned.reference) == pytest.approx(costs.mean())
+    shuffled = color.measure(_with_outputs(batch, batch.targets), 20)["color_cost"]
+    assert assigned.value < 0.8 * shuffled.value
+    assert f"{color.random_cost(inputs, targets):.0f} for random" in shuffled.note
+
+
+def test_the_plane_has_its_reference_points(batch):
+    found = plane.points({"run": batch}, None)
+    assert list(found) == ["run", "untranslated", "real, shuffled", "real, best assignment"]
+    assert found["run"] == found["untranslated"] and found["untranslated"].color_cost == 0
+    assert found["real, best assignment"].color_cost < 0.8 * found["real, shuffled"].color_cost
+
+
+def _entry(low, high, better):
+    return {"value": (low + high) / 2, "low": low, "high": high, "better": better}
+
+
+@pytest.mark.parametrize(
+    ("other", "better", "verdict"),
+    [
+        ((3, 4), "lower", "worse"),
+        ((3, 4), "higher", "better"),
+        ((-1, 0.5), "lower", "better"),
+        ((1.5, 4), "lower", "not distinguishable"),
+        ((3, 4), "", ""),
+        ((None, 4), "lower", ""),
+    ],
+)
+def test_verdicts_compare_intervals(other, better, verdict):
+    low, high = other
+    other = {"value": 3, "low": low, "high": high, "better": better}
+    assert tables.verdict(_entry(1, 2, better), other) == verdict
+    assert tables.verdict(None, other) == ""
 
 
 def test_memorization_of_copies_and_of_fresh_images(batch):

@@ -2,7 +2,7 @@ import dataclasses
 import subprocess
 import sys
 
-from discogan_tf.config import to_flagfile
+from discogan_tf.flagfile import to_flagfile
 
 
 def _compare(*arguments):
@@ -28,8 +28,10 @@ def test_two_runs_side_by_side(make_run, tmp_path):
     assert not any(line and line[0] in ("--batch_size", "--workdir") for line in lines)
     assert ["step", "3", "9"] in lines
     assert sum(line[:1] == ["sliced_wasserstein"] for line in lines) == 2
+    rows = [line for line in lines if line[:2] == ["real,", "best"]]
+    assert len(rows) == 2 and "not distinguishable" in done.stdout
     page = (tmp_path / "c.html").read_text()
-    assert page.count("<svg") == 2 and "--learning_rate" in page and "reconstruction_ssim" in page
+    assert page.count("<svg") == 4 and "--learning_rate" in page and "reconstruction_ssim" in page
 
 
 def test_what_cannot_be_compared_says_why(make_run, tmp_path):

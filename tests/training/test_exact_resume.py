@@ -15,8 +15,8 @@ import tensorflow as tf
 from data_prep.prepare import prepare_archive
 from data_prep.sample.archive import draw_archives
 from discogan_tf import images as pixels
-from discogan_tf.config import to_flagfile
 from discogan_tf.data.distributed import DistributedInput
+from discogan_tf.flagfile import to_flagfile
 from discogan_tf.models import MODELS, create_model
 from discogan_tf.runs.reproducibility import reproducibility_warnings
 from discogan_tf.training import distribution
@@ -83,7 +83,7 @@ def _stopped_after(straight, step, folder):
 _TRAIN_ON_TWO_REPLICAS = """
 import sys
 import tensorflow as tf
-from discogan_tf.config import from_flagfile
+from discogan_tf.flagfile import from_flagfile
 from discogan_tf.training.loop import train
 cpu, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

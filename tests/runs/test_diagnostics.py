@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discogan_tf.config import Config
+from discogan_tf.evaluation.consistency import training_gaps
 from discogan_tf.losses import ADVERSARIAL
 from discogan_tf.models import create_model
-from discogan_tf.training.diagnostics import Diagnostics
+from discogan_tf.networks.statistics import reestimate_statistics, statistics_function
+from discogan_tf.runs.diagnostics import Diagnostics, replay
 from discogan_tf.training.loop import train
 from tests.training.fakes import fake_losses, with_fake_step
 
-_NAMES = {"a": "handbags", "b": "shoes"}
+_TARGETS = {"a_to_b": "b", "b_to_a": "a"}
 _HEALTHY = {
+    "score": 50.0,
     "diversity": 0.9,
     "saturated": 0.0,
     "relation_lightness": 0.5,
@@ -25,13 +29,16 @@ _LOSSES = {f"discriminator_{d}_{part}": 0.5 for d in "ab" for part in ("real", "
 
 def _warnings(metrics=None, losses=None, times=5, loss="cross_entropy"):
     """The warnings of a few equal evaluations."""
-    diagnostics = Diagnostics(_NAMES, ADVERSARIAL[loss])
+    diagnostics = _diagnostics(loss)
     found = []
-    for _ in range(times):
-        found += diagnostics.update(
-            {"handbags2shoes": _HEALTHY | (metrics or {})}, _LOSSES | (losses or {})
-        )
+    for step in range(times):
+        measured = {"handbags2shoes": _HEALTHY | (metrics or {})}
+        found += diagnostics.update(step, measured, _LOSSES | (losses or {})).new
     return found
+
+
+def _diagnostics(loss="cross_entropy"):
+    return Diagnostics(Config(adversarial_loss=loss), _TARGETS)
 
 
 def test_a_healthy_run_has_no_warnings():
@@ -52,6 +59,12 @@ def test_a_healthy_run_has_no_warnings():
             {},
             {"discriminator_b_real": 0.01, "discriminator_b_fake": 0.02},
             "discriminator of shoes has won",
+        ),
+        ({"training_gap": 0.15}, {}, "differs from the one that trains"),
+        (
+            {},
+            {"adversarial_a_to_b": 4.0, "discriminator_b_fake": 0.04},
+            "discriminator of shoes outpaces its generator, whose adversarial loss is 4.0",
         ),
         (
             {},
@@ -88,16 +101,38 @@ def test_thresholds_hold_for_every_loss(loss):
 
 
 def test_a_warning_is_given_again_after_it_did_not_hold():
-    diagnostics = Diagnostics(_NAMES, ADVERSARIAL["cross_entropy"])
-    found = []
-    for diversity in (0.1, 0.1, 0.1, 0.9, 0.1, 0.1):
-        found += diagnostics.update({"x": _HEALTHY | {"diversity": diversity}}, _LOSSES)
+    diagnostics, found = _diagnostics(), []
+    for step, diversity in enumerate((0.1, 0.1, 0.1, 0.9, 0.1, 0.1)):
+        found += diagnostics.update(step, {"x": _HEALTHY | {"diversity": diversity}}, _LOSSES).new
     assert len(found) == 2
 
 
+def test_a_score_far_above_its_best_names_the_best_checkpoint():
+    diagnostics = _diagnostics()
+    scores = {400: 60, 800: 50, 1200: 70, 1600: 64, 2000: 70, 2400: 70}
+    found = {
+        step: diagnostics.update(step, {"bags2shoes": _HEALTHY | {"score": score}}, _LOSSES)
+        for step, score in scores.items()
+    }
+    assert [step for step, warnings in found.items() if warnings.new] == [2400]
+    assert [step for step, warnings in found.items() if warnings.is_worse] == [2400]
+    (text,) = found[2400].holding
+    assert "was 50 at step 800" in text and "--checkpoint=best_bags2shoes" in text
+
+
+def test_what_still_holds_is_known_at_the_end():
+    """Of a log: that a warning began to hold long ago does not matter."""
+    records = []
+    for step in range(6):
+        measured = _HEALTHY | {"diversity": 0.1, "saturated": 0.5 if step < 3 else 0.0}
+        records += [{"step": step} | _LOSSES, {"step": step, "metrics": {"x": measured}}]
+    last = replay(_diagnostics(), records)
+    assert last.new == [] and len(last.holding) == 1 and "mode collapse" in last.holding[0]
+
+
 def test_directions_without_input_images_have_no_color_warnings():
-    diagnostics = Diagnostics(_NAMES, ADVERSARIAL["cross_entropy"])
-    assert diagnostics.update({"shoes": {"diversity": 0.9, "saturated": 0.0}}, {}) == []
+    values = {"score": 50.0, "diversity": 0.9, "saturated": 0.0}
+    assert _diagnostics().update(1, {"shoes": values}, {}).holding == []
 
 
 @pytest.mark.parametrize(
@@ -123,7 +158,8 @@ def test_a_run_gone_wrong_warns_in_the_terminal_and_in_tensorboard(
     config = dataclasses.replace(tiny_config, evaluate_every_steps=1, ema_decay=0.0)
     for num_steps in stops:
         train(dataclasses.replace(config, num_steps=num_steps))
-    assert words in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert words in printed.partition("WARNING, at the last evaluation:")[2]
     lines = map(json.loads, Path(config.workdir, "metrics.jsonl").read_text().splitlines())
     assert any(words in line.get("warning", "") for line in lines)
     assert any(words in text for text in _texts(config.workdir))
@@ -139,3 +175,39 @@ def _texts(workdir):
         if value.tag == "warnings"
         for text in value.tensor.string_val
     ]
+
+
+def test_a_run_that_has_become_worse_stops(tiny_config, monkeypatch, capsys):
+    """At the second bad evaluation, with a checkpoint; the same command does not go on."""
+    with_fake_step(monkeypatch, lambda number: fake_losses())
+    scores = iter([50.0, 90.0, 90.0, 90.0])
+    measured = {name: _HEALTHY for name in ("handbags2shoes", "shoes2handbags")}
+
+    def measure(self):
+        score = next(scores)
+        return {name: values | {"score": score} for name, values in measured.items()}
+
+    monkeypatch.setattr("discogan_tf.training.evaluator.Evaluator._measure", measure)
+    config = dataclasses.replace(
+        tiny_config, evaluate_every_steps=1, save_every_steps=100, num_steps=4, stop_when_worse=True
+    )
+    assert train(config).step == 3
+    printed = capsys.readouterr().out
+    assert "at step 3 of 4, because the translations have become worse" in printed
+    assert "was 50 at step 1" in printed
+    assert train(config).step == 3  # From the checkpoint of that step.
+    assert train(dataclasses.replace(config, stop_when_worse=False)).step == 4
+
+
+def test_batch_norm_that_leaks_is_noticed(tiny_config):
+    """Shipped and training-mode outputs: equal with one set of statistics, unequal without."""
+    batch = {stream: tf.random.stateless_uniform((8, 32, 32, 3), [1, 2]) for stream in "ab"}
+    batch["b"] = batch["b"] / 4
+    found = {}
+    for normalization in ("batch", "batch_renorm"):
+        config = dataclasses.replace(tiny_config, normalization=normalization)
+        model = create_model(config, tf.float32)
+        for generator in model.generators.values():
+            reestimate_statistics(generator, statistics_function(generator), [(batch["a"],)])
+        found[normalization] = training_gaps(model, batch)
+    assert found["batch"]["a_to_b"] > 1e-3 > 10 * found["batch_renorm"]["a_to_b"]
