@@ -15,6 +15,7 @@ CHANNELS = ("lightness", "red", "yellow")
 # foreground is taken for noise, and the whole image is used.
 _WHITE, _LEAST_FOREGROUND = 0.9, 0.01
 _SHUFFLES = 200
+_GRAY_CHROMA, _HUES = 10, 12
 # From linear sRGB to XYZ, and the white of D65 (IEC 61966-2-1).
 _TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 _WHITE_POINT = _TO_XYZ.sum(1)
@@ -26,6 +27,10 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     The reference is what 95 % of shuffled pairs stay below. If the ground truth of the inputs'
     colors is known, `ground_truth_color` is the mean correlation of the translations with it.
 
+    `hue_overlap` is an independent witness, for runs that train on mean colors: the share of the
+    foreground that has the hues of the input, as the intersection of two histograms. Its reference
+    is that of shuffled pairs.
+
     `color_cost` is the mean distance of the colors of input and translation in CIELAB. Its
     reference is the least that an assignment of real images to the inputs could have.
     """
@@ -33,6 +38,13 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
         return {}
     inputs, outputs = foreground_colors(batch.inputs), foreground_colors(batch.outputs)
     found = _correlations(inputs, outputs, resamples)
+    histograms = hue_histograms(batch.inputs), hue_histograms(batch.outputs)
+    found["hue_overlap"] = mean_of(
+        np.minimum(*histograms).sum(1),
+        resamples,
+        reference=float(np.minimum(histograms[0][:, None], histograms[1][None]).sum(-1).mean()),
+        better="higher",
+    )
     targets = foreground_colors(batch.targets)
     found["color_cost"] = mean_of(
         np.linalg.norm(inputs - outputs, axis=1),
@@ -74,11 +86,27 @@ def _costs(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 def foreground_colors(images: np.ndarray) -> np.ndarray:
     """Mean CIELAB color of each image's foreground, [n, 3]."""
+    return (to_lab(images) * _foreground_weights(images)[..., None]).sum((1, 2))
+
+
+def hue_histograms(images: np.ndarray) -> np.ndarray:
+    """Share of each image's foreground in each bin, [n, 1 + 12]: gray first, then hues.
+
+    A pixel is gray if its chroma, sqrt(a*^2 + b*^2), is below 10.
+    """
+    lab, weights = to_lab(images), _foreground_weights(images)
+    hue = np.arctan2(lab[..., 2], lab[..., 1]) / (2 * np.pi) % 1
+    is_gray = np.hypot(lab[..., 1], lab[..., 2]) < _GRAY_CHROMA
+    bins = np.where(is_gray, 0, 1 + np.minimum((hue * _HUES).astype(int), _HUES - 1))
+    return np.stack([(weights * (bins == index)).sum((1, 2)) for index in range(1 + _HUES)], 1)
+
+
+def _foreground_weights(images: np.ndarray) -> np.ndarray:
+    """Weight of each pixel in the mean over the foreground, [n, h, w]."""
     is_foreground = images.min(-1) < _WHITE
     too_small = is_foreground.mean((1, 2)) < _LEAST_FOREGROUND
     is_foreground[too_small] = True
-    weights = is_foreground / is_foreground.sum((1, 2), keepdims=True)
-    return (to_lab(images) * weights[..., None]).sum((1, 2))
+    return is_foreground / is_foreground.sum((1, 2), keepdims=True)
 
 
 def to_lab(colors: np.ndarray) -> np.ndarray:

@@ -80,7 +80,8 @@ class DiscoGAN:
         Returns:
           Only what the model has:
             real_a, fake_b, reconstructed_a, identity_a, and the same from b: images, as `batch`.
-              `identity_a` is the translation to a, applied to `real_a`.
+              `identity_a` is the translation to a, applied to `real_a`: to its first
+              `config.identity_images`.
             source_color_b, fake_color_b: standardized colors of `real_a` and `fake_b`, float32
               [batch, 3]. color_weights_b: of their channels, float32 [3]. The same of a.
             fake_a_logits, real_a_logits, and the same of b: float32.
@@ -105,7 +106,8 @@ class DiscoGAN:
             )
         if self._has_identity:
             for name, _, target, _ in self.translations:
-                tensors[f"identity_{target}"] = translate(name, batch[target])
+                some = batch[target][: self._config.identity_images or None]
+                tensors[f"identity_{target}"] = translate(name, some)
         if self._color_moments:
             tensors |= self._colors(tensors)
         for domain in self.discriminators:
@@ -138,9 +140,9 @@ class DiscoGAN:
             )
         if self._has_identity:
             for _, _, domain, _ in self.translations:
-                result[f"identity_{domain}"] = losses.identity(
-                    tensors[f"real_{domain}"], tensors[f"identity_{domain}"]
-                )
+                mapped = tensors[f"identity_{domain}"]
+                real = tensors[f"real_{domain}"][: self._config.identity_images or None]
+                result[f"identity_{domain}"] = losses.identity(real, mapped)
         if self._color_moments:
             for name in self.adversarial:
                 domain = self._by_name[name].target

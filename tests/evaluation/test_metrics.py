@@ -295,6 +295,18 @@ def test_retrieval_by_gradients_ignores_color(batch):
     assert itself["retrieval_fixed_rule_top_1"].value > 0.9
 
 
+def test_hue_overlap_is_the_share_of_equal_hues():
+    """Half red and half gray against all red: one half. White counts nowhere."""
+    images = np.ones((2, 8, 8, 3), np.float32)
+    images[:, :4] = (0.8, 0.1, 0.1)
+    images[0, 2:4] = (0.5, 0.5, 0.5)
+    histograms = color.hue_histograms(images)
+    np.testing.assert_allclose(histograms.sum(1), 1)
+    assert np.minimum(*histograms).sum() == pytest.approx(0.5)
+    shifted = color.hue_histograms(images[..., [1, 0, 2]])
+    assert np.minimum(histograms[1], shifted[1]).sum() == 0  # Green is another hue.
+
+
 def test_color_cost_lies_between_its_references(batch):
     """Copies cost nothing; random images what the note says; the best assignment is in between."""
     assert color.measure(batch, 20)["color_cost"].value == pytest.approx(0, abs=1e-9)

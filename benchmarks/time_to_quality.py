@@ -1,0 +1,122 @@
+"""Minutes and images until a validation score is reached and held.
+
+    python -m benchmarks.time_to_quality --data_dir=data --workdir=runs/time_to_quality \\
+        --score=65 --minutes=12 --seeds=3
+
+Trains each recipe with each seed, one after the other and in turns, for the same number of minutes,
+and evaluates often. A score is reached at the first of two evaluations in a row at which the mean
+of both directions is at most `--score`. Evaluations count as training time. Recipes are flags for
+train.py, so that any can be repeated alone.
+"""
+
+import argparse
+import itertools
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_PAPER = ["--normalization=batch", "--identity_weight=0", "--color_weight=0"]
+_BATCH = ["--batch_size=16", "--learning_rate=4e-4"]
+# Name -> flags of train.py.
+RECIPES = {
+    "this project": ["--flagfile=bags_shoes.cfg"],
+    "0.1.0": ["--flagfile=bags_shoes.cfg", *_PAPER, "--learning_rate_decay_steps=0"],
+    "the chapter, fixed": ["--flagfile=chapter.cfg", "--ema_decay=0", *_BATCH],
+    "the authors' code": ["--flagfile=paper.cfg", "--batch_size=16", "--early_steps=400"],
+}
+
+
+def train(flags: list[str], workdir: Path, minutes: float) -> list[tuple[float, int, float]]:
+    """Trains for some minutes.
+
+    Returns:
+      Of each evaluation: minutes since the start, step, mean score of both directions.
+    """
+    command = [sys.executable, "train.py", *flags, f"--workdir={workdir}"]
+    start = time.monotonic()
+    log, found = workdir / "metrics.jsonl", {}
+    workdir.mkdir(parents=True)
+    with (workdir / "output.txt").open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        while process.poll() is None:
+            time.sleep(1)
+            elapsed = (time.monotonic() - start) / 60
+            for step, score in scores(log):
+                found.setdefault(step, (elapsed, step, score))
+            if elapsed > minutes:
+                process.send_signal(signal.SIGTERM)
+                process.wait()
+    if not found:
+        sys.exit(f"no evaluation within {minutes} minutes; see {workdir / 'output.txt'}")
+    return list(found.values())
+
+
+def scores(log: Path) -> list[tuple[int, float]]:
+    """Step and mean score of each evaluation in a metrics log."""
+    found = []
+    for line in log.read_text().splitlines() if log.is_file() else ():
+        try:
+            record = json.loads(line)
+        except ValueError:  # Half written.
+            continue
+        if "metrics" in record:
+            values = [measured["score"] for measured in record["metrics"].values()]
+            found.append((record["step"], statistics.fmean(values)))
+    return found
+
+
+def reached(evaluations: list[tuple[float, int, float]], score: float):
+    """The first of two evaluations in a row that are at most `score`; None if there are none."""
+    for first, second in itertools.pairwise(evaluations):
+        if max(first[2], second[2]) <= score:
+            return first
+    return None
+
+
+def _batch_size(workdir: Path) -> int:
+    lines = (workdir / "config.cfg").read_text().splitlines()
+    return next(int(line.partition("=")[2]) for line in lines if line.startswith("--batch_size="))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data_dir", default="data")
+    parser.add_argument("--workdir", type=Path, default=Path("runs/time_to_quality"))
+    parser.add_argument("--score", type=float, default=65.0)
+    parser.add_argument("--minutes", type=float, default=12.0, help="of each run")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--every", type=int, default=100, help="steps between evaluations")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
+    values = parser.parse_args()
+    results = {name: [] for name in values.recipes}
+    for seed in range(values.seeds):
+        for name in values.recipes:
+            workdir = values.workdir / f"{name.replace(' ', '_')}_{seed}"
+            flags = [
+                *RECIPES[name], f"--data_dir={values.data_dir}", f"--seed={seed}",
+                f"--evaluate_every_steps={values.every}", "--keep_checkpoints=1",
+                "--sample_every_steps=400", "--save_every_steps=400",
+            ]  # fmt: skip
+            evaluations = train(flags, workdir, values.minutes)
+            first = reached(evaluations, values.score)
+            best = min(score for _, _, score in evaluations)
+            images = first[1] * _batch_size(workdir) if first else None
+            results[name].append((first[0] if first else None, images, best))
+            when = f"{first[0]:.1f} min, {images:,} images" if first else "not reached"
+            print(f"{name}, seed {seed}: {when}; best {best:.0f}", flush=True)
+    print(f"\n| recipe | minutes to {values.score:.0f} | images of each domain | best score |")
+    print("|---|---|---|---|")
+    for name, runs in results.items():
+        columns = [
+            ", ".join("—" if run[index] is None else form.format(run[index]) for run in runs)
+            for index, form in enumerate(("{:.1f}", "{:,}", "{:.0f}"))
+        ]
+        print(f"| {name} | {' | '.join(columns)} |")
+
+
+if __name__ == "__main__":
+    main()
