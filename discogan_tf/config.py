@@ -133,7 +133,7 @@ class Config:
         choices=("batch_renorm", "batch"),
     )
     num_steps: int = _setting(
-        20_000,
+        3200,
         "Steps to train in all, those before a resume included.",
         check=_POSITIVE,
         may_change=True,
@@ -221,7 +221,7 @@ class Config:
         0, "Number of steps that use --early_reconstruction_rate.", check=_NOT_NEGATIVE
     )
     ema_decay: float = _setting(
-        0.999,  # Differs from the chapter, which uses the raw weights.
+        0.995,  # Differs from the chapter, which uses the raw weights.
         "Decay of the exponential moving average (EMA) of the generators' weights, which sample "
         "grids, metrics, translations and exports use. 0 uses the raw weights, as the chapter "
         "does.",
@@ -293,10 +293,10 @@ class Config:
         10, "Steps between losses in the metrics log.", check=_POSITIVE, may_change=True
     )
     sample_every_steps: int = _setting(
-        1000, "Steps between sample grids and histograms.", check=_POSITIVE, may_change=True
+        400, "Steps between sample grids and histograms.", check=_POSITIVE, may_change=True
     )
     evaluate_every_steps: int = _setting(
-        1000, "Steps between evaluations on validation images.", check=_POSITIVE, may_change=True
+        400, "Steps between evaluations on validation images.", check=_POSITIVE, may_change=True
     )
     stop_when_worse: bool = _setting(
         False,
@@ -305,7 +305,7 @@ class Config:
         may_change=True,
     )
     save_every_steps: int = _setting(
-        1000, "Steps between checkpoints.", check=_POSITIVE, may_change=True
+        400, "Steps between checkpoints.", check=_POSITIVE, may_change=True
     )
     keep_checkpoints: int = _setting(
         3, "How many of the last checkpoints to keep.", check=_POSITIVE, may_change=True
