@@ -76,6 +76,10 @@ def test_identity_is_that_of_the_target_domain():
     for domain, name in (("a", "b_to_a"), ("b", "a_to_b")):
         expected = losses.identity(batch[domain], model.generators[name](batch[domain]))
         assert float(found[f"identity_{domain}"]) == pytest.approx(float(expected), rel=1e-3)
+    for images, expected in ((2, 2), (0, 4), (9, 4)):
+        some = create_model(dataclasses.replace(config, identity_images=images), tf.float32)
+        assert some.forward(batch, _FIRST)["identity_b"].shape[0] == expected
+        assert np.isfinite(some.generator_losses(some.forward(batch, _FIRST))["identity_b"])
     assert list(model.sample(batch))[:4] == ["real_a", "fake_b", "reconstructed_a", "identity_a"]
     without = create_model(dataclasses.replace(config, identity_weight=0.0), tf.float32)
     assert not any("identity" in name for name in without.forward(batch, _FIRST))
