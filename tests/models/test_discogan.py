@@ -46,7 +46,7 @@ def test_inverted_colors_cost_what_no_other_loss_sees():
     rng = np.random.default_rng(0)
     colors = rng.uniform(0.1, 0.8, (16, 3))
     batch = {"a": _discs(colors), "b": _discs(rng.uniform(0.1, 0.8, (16, 3)))}
-    model = create_model(_CONFIG, tf.float32)
+    model = create_model(dataclasses.replace(_CONFIG, identity_weight=0.0), tf.float32)
     found = {}
     for name, translated in (("same", colors), ("inverted", 0.9 - colors)):
         model.generators["a_to_b"] = lambda *_, images=translated, **__: _discs(images)
