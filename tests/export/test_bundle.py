@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import re
 
 import numpy as np
@@ -102,12 +103,25 @@ def test_card_config_and_sample_grid_describe_the_run(exported):
     assert np.asarray(Image.open(exported / "sample_grid.png")).std() > 10
 
 
-def test_versions_count_up_and_are_never_overwritten(make_run, tmp_path, monkeypatch):
+def _evaluation(step, diversity):
+    metrics = {"score": 50.0, "diversity": diversity, "saturated": 0.0}
+    return json.dumps({"step": step, "metrics": dict.fromkeys(_DIRECTIONS, metrics)}) + "\n"
+
+
+def test_versions_count_up_and_are_never_overwritten(make_run, tmp_path, monkeypatch, capsys):
+    """Each says the warnings that hold at its own checkpoint."""
     # The comparisons take a third of an export, and other tests cover them.
     monkeypatch.setattr(parity, "check_parity", lambda *arguments: {})
     config = make_run(tmp_path / "run", steps=(3, 5))
+    log = [_evaluation(2, 0.1), _evaluation(3, 0.1), _evaluation(5, 0.9)]
+    (tmp_path / "run" / "metrics.jsonl").write_text("".join(log))
     assert export(config, tmp_path / "exported", checkpoint="3", version=7) == 7
+    card = (tmp_path / "exported" / "MODEL_CARD.md").read_text()
+    assert "Warnings that held" in card and "- handbags2shoes: mode collapse" in card
+    assert "WARNING, at the last evaluation up to this checkpoint: " in capsys.readouterr().out
     assert export(config, tmp_path / "exported") == 8
+    assert "WARNING" not in capsys.readouterr().out
+    assert "No warning held" in (tmp_path / "exported" / "MODEL_CARD.md").read_text()
     with pytest.raises(ExportError, match="has a version 7"):
         export(config, tmp_path / "exported", version=7)
     folders = version_folders(tmp_path / "exported")
