@@ -11,6 +11,8 @@ import tensorflow as tf
 
 # Keeps divisors away from 0.
 _EPSILON = 1e-12
+# From R, G, B (rows) to (R + G + B) / 3, R - G, B - (R + G) / 2 (columns).
+_TO_OPPONENTS = ((1 / 3, 1.0, -0.5), (1 / 3, -1.0, -0.5), (1 / 3, 0.0, 1.0))
 
 
 class AdversarialLoss(NamedTuple):
@@ -147,8 +149,7 @@ def foreground_color(images: tf.Tensor, fixed_foreground: bool = False) -> tf.Te
     if fixed_foreground:
         weights = tf.stop_gradient(weights)
     total = tf.reduce_sum(weights * images, [1, 2]) / (tf.reduce_sum(weights, [1, 2]) + 1.0)
-    red, green, blue = tf.unstack(total, axis=-1)
-    return tf.stack([(red + green + blue) / 3, red - green, blue - (red + green) / 2], -1)
+    return tf.matmul(total, tf.constant(_TO_OPPONENTS, total.dtype))
 
 
 def color(source: tf.Tensor, translated: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

@@ -12,6 +12,8 @@ A model is any class that is made as `Model(config, compute_dtype)` and has
   tuple of aligned ones; `step` is the number of the step, from 1 on.
 - `generator_losses(tensors)`, `discriminator_losses(tensors)`: `dict[str, scalar]`, unweighted. The
   losses of the discriminator of domain a are named `discriminator_a_...`.
+- `separate_losses`: names of losses that have passes of their own. Their gradients are computed
+  apart and added last: the sum of three gradients of a variable would depend on timing.
 - `loss_weights(step)`: weight of every loss at a step, by its name.
 - `generator_inputs(batch)`: generator -> its inputs by name, in their order, for a batch of real
   data, of all generators whose streams the batch has. They serve to estimate statistics, to

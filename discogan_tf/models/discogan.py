@@ -6,6 +6,7 @@ from discogan_tf import losses
 from discogan_tf.config import Config
 from discogan_tf.models.contract import IMAGES, SERVING_DEFAULT, TRANSLATED, Signature, Translation
 from discogan_tf.models.moments import RunningMoments
+from discogan_tf.networks import ops
 from discogan_tf.networks.architectures import ARCHITECTURES, Architecture
 
 _A_TO_B = Translation("a_to_b", source="a", target="b", inverse="b_to_a")
@@ -51,6 +52,10 @@ class DiscoGAN:
         self._has_identity = config.identity_weight > 0
         self._matches_features = config.feature_matching_weight > 0
         self._by_name = {translation.name: translation for translation in self.translations}
+        # Each generator has two other passes: the third one's gradients are added to their sum.
+        self.separate_losses = frozenset(
+            f"identity_{target}" for _, _, target, _ in self.translations if self._has_identity
+        )
         self._color_moments = (
             {domain: RunningMoments(3) for domain in ("a", "b")} if config.color_weight > 0 else {}
         )
@@ -87,7 +92,7 @@ class DiscoGAN:
             fake_a_logits, real_a_logits, and the same of b: float32.
             fake_a_features, ...: as the discriminators return them.
         """
-        tensors, passed = {"real_a": batch["a"], "real_b": batch["b"]}, set()
+        tensors, fakes, passed = {"real_a": batch["a"], "real_b": batch["b"]}, {}, set()
 
         def translate(name, images):
             # The first pass of each generator, which is over real inputs, updates its statistics.
@@ -98,7 +103,11 @@ class DiscoGAN:
 
         for name in dict.fromkeys((*self.adversarial, *self.cycles)):
             translation = self._by_name[name]
-            tensors[f"fake_{translation.target}"] = translate(name, batch[translation.source])
+            fake = translate(name, batch[translation.source])
+            if name in self.adversarial:
+                fakes[translation.target] = fake
+            # Discriminator and reconstruction are one branch, the color loss is another.
+            tensors[f"fake_{translation.target}"] = ops.branch(fake)
         for name in self.cycles:
             translation = self._by_name[name]
             tensors[f"reconstructed_{translation.source}"] = translate(
@@ -109,7 +118,7 @@ class DiscoGAN:
                 some = batch[target][: self._config.identity_images or None]
                 tensors[f"identity_{target}"] = translate(name, some)
         if self._color_moments:
-            tensors |= self._colors(tensors)
+            tensors |= self._colors(batch, fakes)
         for domain in self.discriminators:
             for kind in ("fake", "real"):
                 name = f"{kind}_{domain}"
@@ -251,17 +260,19 @@ class DiscoGAN:
             for name, _, _, inverse in self.translations
         }
 
-    def _colors(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _colors(
+        self, batch: dict[str, tf.Tensor], fakes: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         """Standardized colors of sources and translations, float32 [batch, 3] each."""
         of_real = {}
         for domain, moments in self._color_moments.items():
-            of_real[domain] = losses.foreground_color(tensors[f"real_{domain}"])
+            of_real[domain] = losses.foreground_color(batch[domain])
             moments.update(of_real[domain])
         found = {}
         for name in self.adversarial:
             _, source, target, _ = self._by_name[name]
             moments = [self._color_moments[domain] for domain in (source, target)]
-            of_fake = losses.foreground_color(tensors[f"fake_{target}"], fixed_foreground=True)
+            of_fake = losses.foreground_color(fakes[target], fixed_foreground=True)
             # Drawings and gray photos have no colors that could carry over.
             least = tf.minimum(*(domain.deviation for domain in moments))
             found |= {

@@ -182,6 +182,17 @@ def _matrix(x):
     return tf.reshape(x, [-1, x.shape[-1]])
 
 
+@tf.custom_gradient
+def branch(x: tf.Tensor) -> tf.Tensor:
+    """x itself, as a branch: its gradients are summed before they are added to others of x.
+
+    Otherwise TensorFlow would add three or more gradients of a tensor at once, in an order that
+    varies between runs.
+    """
+    # TensorFlow merges sums of sums only if nothing stands between them.
+    return tf.identity(x), lambda upstream: tf.ensure_shape(upstream, x.shape)
+
+
 def normalize(x, scale, offset, mean, variance):
     """Batch normalization of x, [..., c], with given statistics, by plain arithmetic.
 
@@ -283,7 +294,9 @@ def renormalize(x, scale, offset, update, replica: tf.distribute.ReplicaContext 
                     reserve_space_2=reserved[1], reserve_space_3=reserved[2], epsilon=EPSILON,
                     is_training=True,
                 )  # fmt: skip
-            return grad_x, by_normalized * r + grad_offset * d, grad_offset
+            # As one sum: TensorFlow would merge those of several passes, in an order that varies.
+            grad_scale = tf.reduce_sum(tf.stack([by_normalized * r, grad_offset * d]), 0)
+            return grad_x, grad_scale, grad_offset
 
         return normalize_fused(x, scale, offset, mean, variance), gradients
 

@@ -84,15 +84,19 @@ def create_step(
             tensors = model.forward(batch, number)
             for side in sides:
                 losses = losses_of[side](tensors)
-                total = _sum(_weighted(losses, weights))
+                weighted = _weighted(losses, weights)
                 # Keras optimizers add up the replicas' gradients, and the loss is their mean.
-                objectives[side] = optimizers[side].scale_loss(
-                    total / strategy.num_replicas_in_sync
-                )
-                metrics |= losses | {f"{side}_total": total}
+                objectives[side] = [
+                    optimizers[side].scale_loss(_sum(terms) / strategy.num_replicas_in_sync)
+                    for terms in _grouped(weighted, model.separate_losses)
+                ]
+                metrics |= losses | {f"{side}_total": _sum(list(weighted.values()))}
         # Differs from the chapter, whose generators use discriminators that were just updated: all
         # gradients are taken before any update, so that both sides share the passes of `forward`.
-        return metrics, {side: tape.gradient(objectives[side], variables[side]) for side in sides}
+        return metrics, {
+            side: _added([tape.gradient(objective, variables[side]) for objective in found])
+            for side, found in objectives.items()
+        }
 
     if xla:
         compute_gradients = tf.function(compute_gradients, jit_compile=True)
@@ -129,13 +133,32 @@ def create_step(
     return step
 
 
-def _weighted(losses: dict[str, tf.Tensor], weights: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+def _weighted(losses: dict[str, tf.Tensor], weights: dict[str, tf.Tensor]) -> dict:
     if missing := losses.keys() - weights.keys():
         raise ConfigError(
             f"the model gives these losses no weight: {', '.join(sorted(missing))}. "
             "Add them to its loss_weights"
         )
-    return [weights[name] * loss for name, loss in losses.items()]
+    return {name: weights[name] * loss for name, loss in losses.items()}
+
+
+def _grouped(weighted: dict[str, tf.Tensor], separate: frozenset[str]) -> list[list[tf.Tensor]]:
+    """The losses that share passes, and those that do not, if there are any."""
+    shared = [loss for name, loss in weighted.items() if name not in separate]
+    others = [loss for name, loss in weighted.items() if name in separate]
+    return [group for group in (shared, others) if group]
+
+
+def _added(gradients: list[list[tf.Tensor]]) -> list[tf.Tensor]:
+    """Sums of the gradients of each variable, always in this order."""
+    total, *others = gradients
+    for other in others:
+        # TensorFlow would merge a sum of sums into one, in an order that varies.
+        total = [
+            tf.ensure_shape(one, one.shape) + tf.ensure_shape(two, two.shape)
+            for one, two in zip(total, other, strict=True)
+        ]
+    return total
 
 
 def _sum(scalars: list[tf.Tensor]) -> tf.Tensor:

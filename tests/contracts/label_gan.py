@@ -65,6 +65,7 @@ class PatchDiscriminator(keras.Model):
 class LabelGAN:
     """A GAN conditioned on labels, whose discriminator sees the fakes of the step before."""
 
+    separate_losses = frozenset()
     translations = (Translation("generate", source=None, target="b"),)
 
     def __init__(self, config, compute_dtype=tf.float32):
