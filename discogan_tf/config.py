@@ -199,6 +199,13 @@ class Config:
         "colors carry over. 0 omits them, as in the paper.",
         check=_NOT_NEGATIVE,
     )
+    shape_weight: float = _setting(
+        0.0,
+        "Weight of the shape losses: how far the contours of a translation are from those of its "
+        "input. For domains that show the same things in the same places, such as drawings and "
+        "photos.",
+        check=_NOT_NEGATIVE,
+    )
     feature_matching_weight: float = _setting(
         0.0,
         "Weight of the feature matching losses: how far batches of translations are from real ones "

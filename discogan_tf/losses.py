@@ -11,6 +11,10 @@ import tensorflow as tf
 
 # Keeps divisors away from 0.
 _EPSILON = 1e-12
+# A kernel [2, 2, 1, 2]: each pixel and the one below it, and the one beside it.
+_DIFFERENCES = ((((-1.0, -1.0),), ((0.0, 1.0),)), (((1.0, 0.0),), ((0.0, 0.0),)))
+# Gradients far below this one, of values in [0, 1], are no contours.
+_FLAT = 1e-2
 # From R, G, B (rows) to (R + G + B) / 3, R - G, B - (R + G) / 2 (columns).
 _TO_OPPONENTS = ((1 / 3, 1.0, -0.5), (1 / 3, -1.0, -0.5), (1 / 3, 0.0, 1.0))
 
@@ -166,6 +170,37 @@ def color(source: tf.Tensor, translated: tf.Tensor, weights: tf.Tensor) -> tf.Te
     # Rare colors, beyond three deviations, would have no counterpart in the other domain.
     difference = tf.abs(translated - tf.clip_by_value(source, -3.0, 3.0))
     return tf.reduce_mean(weights * difference)
+
+
+def contours(images: tf.Tensor) -> tf.Tensor:
+    """Blurred gradient magnitude of each image's gray values, standardized.
+
+    Args:
+      images: float32 [batch, h, w, 3].
+
+    Returns:
+      float32 [batch, h - 1, w - 1, 1], of mean 0 and deviation 1, or 0 where an image is flat.
+    """
+    gray = tf.reduce_mean(images, -1, keepdims=True)
+    differences = tf.nn.conv2d(gray, tf.constant(_DIFFERENCES, gray.dtype), 1, "VALID")
+    magnitude = tf.sqrt(tf.reduce_sum(tf.square(differences), -1, keepdims=True) + _FLAT**2)
+    for _ in range(2):  # About a Gaussian with a deviation of 1.2 pixels.
+        magnitude = tf.nn.avg_pool2d(magnitude, 3, 1, "SAME")
+    centered = magnitude - tf.reduce_mean(magnitude, [1, 2], keepdims=True)
+    variance = tf.reduce_mean(tf.square(centered), [1, 2], keepdims=True)
+    return centered * tf.math.rsqrt(variance + _FLAT**2)
+
+
+def shape(source: tf.Tensor, translated: tf.Tensor) -> tf.Tensor:
+    """Mean over the batch of 1 - the correlation of contours.
+
+    A transport cost like `color`, for domains that show the same things in the same places, such as
+    drawings and photos. It ignores colors and contrast.
+
+    Args:
+      source, translated: float32 [batch, h, w, 3] in [0, 1].
+    """
+    return 1 - tf.reduce_mean(contours(source) * contours(translated))
 
 
 # By the value of --reconstruction_loss.

@@ -93,7 +93,7 @@ def _loss_plots(losses: dict) -> dict[str, list[str]]:
         title: [name for name in losses if name.endswith(ending)]
         for title, ending in endings.items()
     }
-    for title in ("adversarial", "reconstruction"):
+    for title in ("adversarial", "reconstruction", "identity", "color", "shape"):
         plots[title] = [name for name in losses if name.startswith(f"{title}_")]
     return {title: names for title, names in plots.items() if names}
 

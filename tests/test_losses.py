@@ -182,3 +182,55 @@ def test_a_fixed_foreground_has_no_gradient_in_its_shape():
     # Weights of 1/2 each: brightness * 2 / (2 + 1), so 1/3 * 1/2 / 3 for each of 12 values.
     np.testing.assert_allclose(gradient(True), np.full((1, 2, 2, 3), 1 / 18), rtol=1e-5)
     assert np.abs(gradient(False) - gradient(True)).max() > 0.1
+
+
+def _contours(images):
+    """By the definition, in float64: SAME pooling averages what is within the image."""
+    gray = images.mean(-1)
+    vertical, horizontal = (
+        gray[:, 1:, :-1] - gray[:, :-1, :-1],
+        gray[:, :-1, 1:] - gray[:, :-1, :-1],
+    )
+    magnitude = np.sqrt(vertical**2 + horizontal**2 + 1e-4)
+    for _ in range(2):
+        height, width = magnitude.shape[1:]
+        magnitude = np.stack([
+            np.stack([
+                magnitude[:, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].mean((1, 2))
+                for x in range(width)
+            ], -1)
+            for y in range(height)
+        ], 1)  # fmt: skip
+    centered = magnitude - magnitude.mean((1, 2), keepdims=True)
+    return centered / np.sqrt((centered**2).mean((1, 2), keepdims=True) + 1e-4)
+
+
+def test_shape_and_its_gradient_against_float64():
+    source, translated = np.random.default_rng(1).uniform(0.1, 0.9, (2, 2, 6, 6, 3))
+
+    def exact(translated):
+        return 1 - (_contours(source) * _contours(translated)).mean()
+
+    variable = tf.Variable(tf.cast(translated, tf.float32))
+    with tf.GradientTape() as tape:
+        value = losses.shape(tf.cast(source, tf.float32), variable)
+    assert float(value) == pytest.approx(exact(translated), rel=1e-4)
+    gradient = tape.gradient(value, variable).numpy()
+    for place in [(0, 0, 0, 0), (0, 3, 2, 1), (1, 5, 5, 2), (1, 2, 4, 0)]:
+        ahead, behind = translated.copy(), translated.copy()
+        ahead[place] += 1e-5
+        behind[place] -= 1e-5
+        slope = (exact(ahead) - exact(behind)) / 2e-5
+        assert gradient[place] == pytest.approx(slope, abs=2e-5), place
+
+
+def test_shape_ignores_color_and_sees_place():
+    square = np.ones((1, 16, 16, 3), np.float32)
+    square[:, 4:12, 4:12] = (0.2, 0.3, 0.9)
+    other_color = np.where(square < 1, [0.7, 0.1, 0.2], 1.0).astype(np.float32)
+    assert float(losses.shape(square, square)) == pytest.approx(0, abs=0.03)
+    assert float(losses.shape(square, other_color)) < 0.1
+    assert float(losses.shape(square, np.roll(other_color, 3, axis=2))) > 0.4
+    flat = tf.fill((1, 16, 16, 3), 0.5)
+    assert float(losses.shape(square, flat)) == pytest.approx(1)
+    assert np.isfinite(losses.contours(flat)).all()

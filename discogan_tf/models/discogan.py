@@ -49,6 +49,7 @@ class DiscoGAN:
         self._input_shape = networks.input_shape
         self._adversarial_loss = losses.ADVERSARIAL[config.adversarial_loss]
         self._reconstruction_loss = losses.RECONSTRUCTION[config.reconstruction_loss]
+        self._has_shape = config.shape_weight > 0
         self._has_identity = config.identity_weight > 0
         self._matches_features = config.feature_matching_weight > 0
         self._by_name = {translation.name: translation for translation in self.translations}
@@ -89,6 +90,7 @@ class DiscoGAN:
               `config.identity_images`.
             source_color_b, fake_color_b: standardized colors of `real_a` and `fake_b`, float32
               [batch, 3]. color_weights_b: of their channels, float32 [3]. The same of a.
+            shape_b: `fake_b` as the shape loss takes it, and shape_a.
             fake_a_logits, real_a_logits, and the same of b: float32.
             fake_a_features, ...: as the discriminators return them.
         """
@@ -104,10 +106,10 @@ class DiscoGAN:
         for name in dict.fromkeys((*self.adversarial, *self.cycles)):
             translation = self._by_name[name]
             fake = translate(name, batch[translation.source])
-            if name in self.adversarial:
-                fakes[translation.target] = fake
-            # Discriminator and reconstruction are one branch, the color loss is another.
+            # Discriminator and reconstruction are one branch, transport costs are another.
             tensors[f"fake_{translation.target}"] = ops.branch(fake)
+            if name in self.adversarial:
+                fakes[translation.target] = ops.branch(fake)
         for name in self.cycles:
             translation = self._by_name[name]
             tensors[f"reconstructed_{translation.source}"] = translate(
@@ -119,6 +121,8 @@ class DiscoGAN:
                 tensors[f"identity_{target}"] = translate(name, some)
         if self._color_moments:
             tensors |= self._colors(batch, fakes)
+        if self._has_shape:
+            tensors |= {f"shape_{domain}": fake for domain, fake in fakes.items()}
         for domain in self.discriminators:
             for kind in ("fake", "real"):
                 name = f"{kind}_{domain}"
@@ -130,8 +134,8 @@ class DiscoGAN:
     def generator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adversarial and reconstruction losses (paper, equations 5 and 7), unweighted.
 
-        Identity losses, as in CycleGAN, color losses, and feature matching losses, as in the
-        authors' code, if their weight is not 0.
+        Identity losses, as in CycleGAN, color and shape losses, and feature matching losses, as in
+        the authors' code, if their weight is not 0.
         """
         result = {}
         for name in self.adversarial:
@@ -157,6 +161,12 @@ class DiscoGAN:
                 domain = self._by_name[name].target
                 result[f"color_{domain}"] = losses.color(
                     *(tensors[f"{kind}_{domain}"] for kind in _COLOR_TENSORS)
+                )
+        if self._has_shape:
+            for name in self.adversarial:
+                _, source, target, _ = self._by_name[name]
+                result[f"shape_{target}"] = losses.shape(
+                    tensors[f"real_{source}"], tensors[f"shape_{target}"]
                 )
         return result
 
@@ -186,28 +196,33 @@ class DiscoGAN:
           Name of each loss -> float32 scalar.
         """
         config = self._config
-        adversarial, features, identity, color, reconstruction = (
+        adversarial, features, identity, color, shape, reconstruction = (
             tf.constant(weight)
             for weight in (
                 config.adversarial_weight,
                 config.feature_matching_weight,
                 config.identity_weight,
                 config.color_weight,
+                config.shape_weight,
                 config.reconstruction_weight,
             )
         )
         if config.reconstruction_rate:
             early = tf.cast(step, tf.int64) <= config.early_steps
             rate = tf.where(early, config.early_reconstruction_rate, config.reconstruction_rate)
-            adversarial, features, identity, color = (
-                weight * (1 - rate) for weight in (adversarial, features, identity, color)
+            adversarial, features, identity, color, shape = (
+                weight * (1 - rate) for weight in (adversarial, features, identity, color, shape)
             )
             reconstruction = reconstruction * rate
         weights = {}
         for name in self.adversarial:
             weights |= {f"adversarial_{name}": adversarial, f"feature_matching_{name}": features}
         for _, _, domain, _ in self.translations:
-            weights |= {f"identity_{domain}": identity, f"color_{domain}": color}
+            weights |= {
+                f"identity_{domain}": identity,
+                f"color_{domain}": color,
+                f"shape_{domain}": shape,
+            }
         for name in self.cycles:
             weights[f"reconstruction_{self._by_name[name].source}"] = reconstruction
         for domain in self.discriminators:

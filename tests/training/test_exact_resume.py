@@ -214,7 +214,7 @@ def test_what_last_bits_depend_on_is_compared():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"precision": "bfloat16"},
+        {"precision": "bfloat16", "identity_weight": 1.0, "shape_weight": 1.0},
         {"precision": "float32"} | _AUTHORS,
         *(
             pytest.param({"model": model, "precision": "float32"}, marks=pytest.mark.slow)
