@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from benchmarks.chapter import Chapter
 from benchmarks.training_step import products, project_step, random_batch, seconds
-from discogan_tf.config import PAPER_OBJECTIVE, Config
+from discogan_tf.config import PAPER_SETTINGS, Config
 from discogan_tf.runs import reproducibility
 
 _PROJECT, _PROJECT_TWO = "this project", "this project, two updates of the generators"
@@ -57,7 +57,7 @@ def compare(precision: str, batch_size: int, rounds: int) -> tuple[dict, dict, l
       rate of matrix products, 10^9 operations per second, measured after each step.
     """
     # The same work in all: the others know neither identity nor color losses.
-    config = Config(precision=precision, batch_size=batch_size, **PAPER_OBJECTIVE)
+    config = Config(precision=precision, batch_size=batch_size, **PAPER_SETTINGS)
     reproducibility.enforce(config)
     two = dataclasses.replace(config, generator_updates_per_step=2)
     step, gflop = project_step(config)

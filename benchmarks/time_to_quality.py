@@ -19,12 +19,15 @@ import sys
 import time
 from pathlib import Path
 
-_PAPER = ["--normalization=batch", "--identity_weight=0", "--color_weight=0"]
+_PAPER = [
+    "--normalization=batch", "--identity_weight=0", "--color_weight=0",
+    "--learning_rate_hold_steps=0",
+]  # fmt: skip
 _BATCH = ["--batch_size=16", "--learning_rate=4e-4"]
 # Name -> flags of train.py.
 RECIPES = {
     "this project": ["--flagfile=bags_shoes.cfg"],
-    "0.1.0": ["--flagfile=bags_shoes.cfg", *_PAPER, "--learning_rate_decay_steps=0"],
+    "0.1.0": ["--flagfile=bags_shoes.cfg", *_PAPER],
     "the chapter, fixed": ["--flagfile=chapter.cfg", "--ema_decay=0", *_BATCH],
     "the authors' code": ["--flagfile=paper.cfg", "--batch_size=16", "--early_steps=400"],
 }

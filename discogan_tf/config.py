@@ -21,9 +21,14 @@ CHECKPOINT_HELP = (
 )
 
 
-# What the paper's objective and generators are. The defaults add two losses, and normalize
-# otherwise.
-PAPER_OBJECTIVE = {"normalization": "batch", "identity_weight": 0.0, "color_weight": 0.0}
+# The paper's objective, generators and constant learning rate. The defaults add two losses,
+# normalize otherwise, and lower the rate.
+PAPER_SETTINGS = {
+    "normalization": "batch",
+    "identity_weight": 0.0,
+    "color_weight": 0.0,
+    "learning_rate_hold_steps": 0,
+}
 
 
 def _setting(
@@ -142,6 +147,12 @@ class Config:
         16, "Images of each domain per update, over all replicas together.", check=_POSITIVE
     )
     learning_rate: float = _setting(4e-4, "Learning rate of Adam.", check=_POSITIVE)
+    learning_rate_hold_steps: int = _setting(
+        800,
+        "Number of steps with the full learning rate. After them it falls as 1 / step, whatever "
+        "the length of the run. 0 keeps it constant.",
+        check=_NOT_NEGATIVE,
+    )
     learning_rate_decay_steps: int = _setting(
         0,
         "Number of final steps over which the learning rate decays linearly to 0. The schedule "
@@ -188,8 +199,7 @@ class Config:
     )
     identity_images: int = _setting(
         4,
-        "How many images of each batch the identity losses use, per replica; 0 is all. Four of 16 "
-        "cost a tenth of a step, all a third.",
+        "How many images of each batch the identity losses use, evenly spaced; 0 is all.",
         check=_NOT_NEGATIVE,
     )
     color_weight: float = _setting(

@@ -31,7 +31,7 @@ _WINDOW = 10
 
 def configs_of(data_dir: str, workdir: Path, num_steps: int) -> dict:
     """Label of a case -> its settings."""
-    from discogan_tf.config import PAPER_OBJECTIVE, Config
+    from discogan_tf.config import PAPER_SETTINGS, Config
 
     common = Config(
         data_dir=data_dir,
@@ -40,7 +40,7 @@ def configs_of(data_dir: str, workdir: Path, num_steps: int) -> dict:
         image_size=32,
         num_steps=num_steps,
         ema_decay=0.9,
-        **PAPER_OBJECTIVE,
+        **PAPER_SETTINGS,
         log_every_steps=1,
         sample_every_steps=num_steps,
         evaluate_every_steps=max(1, num_steps // 5),

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from discogan_tf.config import PAPER_OBJECTIVE, Config
+from discogan_tf.config import PAPER_SETTINGS, Config
 from discogan_tf.errors import ConfigError
 from discogan_tf.experiments import MODEL_NAMES
 from discogan_tf.flags import config_from_flags, define_training_flags
@@ -40,7 +40,7 @@ def configs_of(config: Config, seeds: int) -> dict[str, list[Config]]:
                 config,
                 model=name,
                 seed=seed,
-                **PAPER_OBJECTIVE,
+                **PAPER_SETTINGS,
                 workdir=str(Path(config.workdir) / f"{name}_seed_{seed}"),
             )
             for seed in range(config.seed, config.seed + seeds)

@@ -39,7 +39,7 @@ def train(model_name: str, seed: int, num_steps: int):
     import numpy as np
     import tensorflow as tf
 
-    from discogan_tf.config import PAPER_OBJECTIVE, Config
+    from discogan_tf.config import PAPER_SETTINGS, Config
     from discogan_tf.experiments import mixtures
     from discogan_tf.models import MODELS
     from discogan_tf.networks.architectures import POINTS
@@ -49,7 +49,7 @@ def train(model_name: str, seed: int, num_steps: int):
 
     config = Config(
         model=model_name, seed=seed, precision="float32", batch_size=200, learning_rate=1e-3,
-        reconstruction_loss="mse", reconstruction_weight=1.0, **PAPER_OBJECTIVE,
+        reconstruction_loss="mse", reconstruction_weight=1.0, **PAPER_SETTINGS,
     )  # fmt: skip
     keras.utils.set_random_seed(seed)
     model = MODELS[model_name](config, tf.float32, POINTS)

@@ -53,6 +53,9 @@ class DiscoGAN:
         self._has_identity = config.identity_weight > 0
         self._matches_features = config.feature_matching_weight > 0
         self._by_name = {translation.name: translation for translation in self.translations}
+        # A stride: several replicas then take the same images as one would.
+        images = config.identity_images or config.batch_size
+        self._identity_stride = max(1, config.batch_size // images)
         # Each generator has two other passes: the third one's gradients are added to their sum.
         self.separate_losses = frozenset(
             f"identity_{target}" for _, _, target, _ in self.translations if self._has_identity
@@ -86,8 +89,8 @@ class DiscoGAN:
         Returns:
           Only what the model has:
             real_a, fake_b, reconstructed_a, identity_a, and the same from b: images, as `batch`.
-              `identity_a` is the translation to a, applied to `real_a`: to its first
-              `config.identity_images`.
+              `identity_a` is the translation to a, applied to `real_a`: to
+              `config.identity_images` of them.
             source_color_b, fake_color_b: standardized colors of `real_a` and `fake_b`, float32
               [batch, 3]. color_weights_b: of their channels, float32 [3]. The same of a.
             shape_b: `fake_b` as the shape loss takes it, and shape_a.
@@ -117,7 +120,7 @@ class DiscoGAN:
             )
         if self._has_identity:
             for name, _, target, _ in self.translations:
-                some = batch[target][: self._config.identity_images or None]
+                some = batch[target][:: self._identity_stride]
                 tensors[f"identity_{target}"] = translate(name, some)
         if self._color_moments:
             tensors |= self._colors(batch, fakes)
@@ -154,7 +157,7 @@ class DiscoGAN:
         if self._has_identity:
             for _, _, domain, _ in self.translations:
                 mapped = tensors[f"identity_{domain}"]
-                real = tensors[f"real_{domain}"][: self._config.identity_images or None]
+                real = tensors[f"real_{domain}"][:: self._identity_stride]
                 result[f"identity_{domain}"] = losses.identity(real, mapped)
         if self._color_moments:
             for name in self.adversarial:

@@ -27,16 +27,21 @@ def update_schedule(config: Config) -> UpdateSchedule:
 def learning_rate_schedule(config: Config) -> Callable[[tf.Tensor], tf.Tensor]:
     """A function from the number of a step, scalar int64 from 1 on, to its learning rate, float32.
 
-    Constant, and with `learning_rate_decay_steps` linear to 0 over the last steps of the run, as in
-    CycleGAN (Zhu et al. 2017, section 4). The last step has the smallest rate above 0.
+    With `learning_rate_hold_steps` it is full for that many steps and then falls as 1 / step, which
+    is the same for runs of every length (Robbins and Monro 1951). With `learning_rate_decay_steps`
+    it also falls linearly to 0 over the last steps of the run, as in CycleGAN (Zhu et al. 2017,
+    section 4). The last step has the smallest rate above 0.
     """
-    rate, decay_steps = config.learning_rate, config.learning_rate_decay_steps
+    hold_steps, decay_steps = config.learning_rate_hold_steps, config.learning_rate_decay_steps
 
     def learning_rate(step):
-        if not decay_steps:
-            return tf.constant(rate, tf.float32)
-        remaining = tf.cast(config.num_steps - tf.cast(step, tf.int64) + 1, tf.float32)
-        return rate * tf.minimum(1.0, remaining / (decay_steps + 1))
+        rate = tf.constant(config.learning_rate, tf.float32)
+        if hold_steps:
+            rate *= tf.minimum(1.0, hold_steps / tf.cast(step, tf.float32))
+        if decay_steps:
+            remaining = tf.cast(config.num_steps - tf.cast(step, tf.int64) + 1, tf.float32)
+            rate *= tf.minimum(1.0, remaining / (decay_steps + 1))
+        return rate
 
     return learning_rate
 

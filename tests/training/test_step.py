@@ -58,15 +58,20 @@ def test_the_authors_schedule_and_weights():
     assert weights[4] == pytest.approx([0.06, 0.54, 0.4, 0.5])
 
 
-def test_the_learning_rate_is_constant_or_falls_linearly_over_the_last_steps():
-    constant = learning_rate_schedule(dataclasses.replace(_CONFIG, learning_rate=0.5))
-    assert [float(constant(tf.constant(step, tf.int64))) for step in (1, 10**6)] == [0.5, 0.5]
-    config = dataclasses.replace(
-        _CONFIG, learning_rate=0.5, num_steps=10, learning_rate_decay_steps=4
-    )
-    falling = learning_rate_schedule(config)
-    rates = [float(falling(tf.constant(step, tf.int64))) for step in range(1, 11)]
-    assert rates == pytest.approx([0.5] * 6 + [0.4, 0.3, 0.2, 0.1])
+def _rates(steps, **settings):
+    settings = {"learning_rate_hold_steps": 0, "learning_rate": 0.5} | settings
+    schedule = learning_rate_schedule(dataclasses.replace(_CONFIG, **settings))
+    return [float(schedule(tf.constant(step, tf.int64))) for step in steps]
+
+
+def test_the_learning_rate_is_constant_or_falls():
+    """Linearly over the last steps, or as 1 / step, whatever the length of the run."""
+    assert _rates((1, 10**6)) == [0.5, 0.5]
+    linear = _rates(range(1, 11), num_steps=10, learning_rate_decay_steps=4)
+    assert linear == pytest.approx([0.5] * 6 + [0.4, 0.3, 0.2, 0.1])
+    for num_steps in (10, 10_000):
+        found = _rates((1, 4, 5, 8, 40), num_steps=num_steps, learning_rate_hold_steps=4)
+        assert found == pytest.approx([0.5, 0.5, 0.4, 0.25, 0.05])
 
 
 def test_the_step_follows_the_learning_rate(batch, gradient_descent):
