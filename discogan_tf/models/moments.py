@@ -39,7 +39,7 @@ class RunningMoments:
         rate = tf.maximum(_RATE, 1.0 / tf.convert_to_tensor(self.variables["num_updates"]))
         for name, value in zip(("mean", "mean_square"), moments, strict=True):
             running = self.variables[name]
-            running.assign(running + rate * (value - running))
+            running.assign((1 - rate) * running + rate * value)
 
     @property
     def mean(self) -> tf.Tensor:

@@ -114,7 +114,8 @@ class BatchRenorm(BatchNorm):
                 self.num_updates.assign_add(1.0)
                 rate = tf.maximum(_RATE, 1.0 / tf.convert_to_tensor(self.num_updates))
                 for running, value in ((self.mean, mean), (self.variance, variance)):
-                    running.assign(running + rate * (value - running))
+                    # A rate of 1 gives the value itself, without the rounding of a difference.
+                    running.assign((1 - rate) * running + rate * value)
             return tf.convert_to_tensor(self.mean), tf.convert_to_tensor(self.variance)
 
         return ops.renormalize(images, scale, offset, update, replica)

@@ -33,6 +33,7 @@ def _command(data_dir, workdir, num_steps):
         "--evaluate_every_steps=4",
         "--flip",
         "--base_filters=8",
+        "--identity_weight=0",
     ]
 
 
