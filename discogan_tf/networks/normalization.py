@@ -8,6 +8,9 @@ from discogan_tf.networks import ops
 
 # How much of the running statistics an update replaces: they average over about ten batches.
 _RATE = 0.1
+# Batch renormalization is batch norm for so many updates, and becomes itself over the next ones
+# (Ioffe 2017, section 4, opens its limits likewise).
+_BATCH_UPDATES, _WARM_UP_UPDATES = 200, 400
 
 
 class BatchNorm(keras.layers.Layer):
@@ -91,6 +94,8 @@ class BatchRenorm(BatchNorm):
     its target domain, so that its losses on the latter two would hold functions that nobody uses
     after training. Gradients are those of batch norm: with constant statistics training diverges.
 
+    During the first updates it is batch norm, and becomes batch renormalization gradually.
+
     In a step, one pass of the network updates the running averages (`update_statistics`), before
     it uses them. The other passes only use them.
     """
@@ -108,6 +113,10 @@ class BatchRenorm(BatchNorm):
         """Makes the next update take the statistics of its batch as they are."""
         self.num_updates.assign(0.0)
 
+    def end_warm_up(self) -> None:
+        """Makes training mode use the running averages alone, as after many updates."""
+        self.num_updates.assign(float(_BATCH_UPDATES + _WARM_UP_UPDATES))
+
     def _normalize(self, images, scale, offset, replica, update_statistics):
         def update(mean, variance):
             if update_statistics:
@@ -116,7 +125,13 @@ class BatchRenorm(BatchNorm):
                 for running, value in ((self.mean, mean), (self.variance, variance)):
                     # A rate of 1 gives the value itself, without the rounding of a difference.
                     running.assign((1 - rate) * running + rate * value)
-            return tf.convert_to_tensor(self.mean), tf.convert_to_tensor(self.variance)
+            # At first the weights change faster than running averages can follow.
+            known = tf.convert_to_tensor(self.num_updates)
+            share = tf.clip_by_value((known - _BATCH_UPDATES) / _WARM_UP_UPDATES, 0.0, 1.0)
+            return (
+                (1 - share) * value + share * tf.convert_to_tensor(running)
+                for running, value in ((self.mean, mean), (self.variance, variance))
+            )
 
         return ops.renormalize(images, scale, offset, update, replica)
 

@@ -57,6 +57,8 @@ def reestimate_statistics(network: keras.Model, measure, batches) -> None:
         variances = tf.stack([statistics[path][1] for statistics in measured])
         norm.mean.assign(tf.reduce_mean(means, 0))
         norm.variance.assign(tf.reduce_mean(variances, 0) + tf.math.reduce_variance(means, 0))
+        if isinstance(norm, BatchRenorm):
+            norm.end_warm_up()
 
 
 def _norms(network: keras.Model) -> dict[str, BatchNorm]:

@@ -10,6 +10,8 @@ from discogan_tf import losses
 from discogan_tf.config import Config
 from discogan_tf.errors import CheckpointError, ConfigError
 from discogan_tf.models import MODELS, create_model
+from discogan_tf.networks.layers import named_layers
+from discogan_tf.networks.normalization import BatchRenorm
 from discogan_tf.runs.checkpoints import Checkpoints, restore_generators
 from discogan_tf.training.schedules import (
     DISCRIMINATOR,
@@ -111,6 +113,10 @@ def test_a_step_trains_the_function_that_is_shipped(model, config, batch):
     """An image has one translation: alone, among its own kind, among others, after passes."""
     for number in range(3):
         model.forward(batch, tf.constant(number + 1, tf.int64))
+    for generator in model.generators.values():
+        for layer in named_layers(generator).values():
+            if isinstance(layer, BatchRenorm):
+                layer.end_warm_up()
     for name, source, target, _ in model.translations:
         generator = model.generators[name]
         image, others = batch[source][:1], batch[target][:3]

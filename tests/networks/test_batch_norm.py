@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from discogan_tf.networks.chapter import Generator
-from discogan_tf.networks.normalization import BatchNorm
+from discogan_tf.networks.normalization import BatchNorm, BatchRenorm
 from discogan_tf.networks.statistics import reestimate_statistics, statistics_function
 
 _RNG = np.random.default_rng(0)
@@ -43,6 +43,23 @@ def test_elsewhere_it_normalizes_with_its_statistics(shape):
     layer.variance.assign(_RNG.uniform(1, 4, 8))
     expected = _reference(x, layer, layer.mean.numpy(), layer.variance.numpy())
     np.testing.assert_allclose(layer(tf.constant(x, tf.float32)), expected, atol=2e-5)
+
+
+def test_batch_renormalization_begins_as_batch_norm():
+    """And ends with one set of statistics for every batch."""
+    layer = BatchRenorm("norm")
+    batches = [tf.constant(_RNG.normal(mean, 2, (6, 5, 4, 8)), tf.float32) for mean in (3, 0)]
+    layer(batches[0], training=True, update_statistics=True)
+    plain = BatchNorm("plain")
+    for batch in batches:
+        np.testing.assert_allclose(
+            layer(batch, training=True), plain(batch, training=True), atol=1e-5
+        )
+    layer.end_warm_up()
+    for batch in batches:
+        np.testing.assert_allclose(layer(batch, training=True), layer(batch), atol=1e-6)
+    # The running averages are those of the only batch that updated them.
+    np.testing.assert_allclose(layer.mean, batches[0].numpy().mean((0, 1, 2)), rtol=1e-4)
 
 
 def test_gradients_match_float64():
