@@ -203,7 +203,7 @@ class Config:
         check=_NOT_NEGATIVE,
     )
     color_weight: float = _setting(
-        1.0,
+        0.5,
         "Weight of the color losses: how far the mean color of a translation is from that of its "
         "input, each compared with its own domain. They decide in the first few hundred steps that "
         "colors carry over. 0 omits them, as in the paper.",
