@@ -18,7 +18,7 @@ from discogan_tf.evaluation.translations import EvalBatch
 # Principal components of which the Fréchet distance is taken: a covariance of all 1,280 features
 # would need thousands of images.
 _COMPONENTS = 64
-# Below this many images the kernel distance between sets of real images varies by up to 50.
+# With fewer images the distances between sets of real images vary much.
 _ENOUGH = 300
 _RESAMPLES = 20
 

@@ -51,10 +51,9 @@ OF_DIRECTIONS = {
         2,
         "{name}: colors are inverted (correlation with the input: lightness "
         "{relation_lightness:.2f}, green to red {relation_red:.2f}, blue to yellow "
-        "{relation_yellow:.2f}). The losses do not change if one translation inverts colors and "
-        "its inverse inverts them again. Often this corrects itself within the first few thousand "
-        "steps. If it persists, try a larger --identity_weight or another --seed in a new "
-        "--workdir.",
+        "{relation_yellow:.2f}). Adversarial and reconstruction losses do not change if one "
+        "translation inverts colors and its inverse inverts them again. Try a larger "
+        "--color_weight or --identity_weight in a new --workdir.",
     ),
     # Batch norm alone can cause it: other normalizations compute one function in both modes.
     "inconsistent": Diagnostic(

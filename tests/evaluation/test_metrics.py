@@ -7,54 +7,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from discogan_tf import images as pixels
 from discogan_tf.errors import DataError
 from discogan_tf.evaluation import (
-    color,
     diversity,
     features,
     memorization,
     metrics,
-    plane,
     reconstruction,
-    retrieval,
     sliced_wasserstein,
     steganography,
     tables,
 )
 from discogan_tf.evaluation.distances import pairwise, to_nearest_other
 from discogan_tf.evaluation.measurement import bootstrap_interval, mean_of
-from discogan_tf.evaluation.translations import EvalBatch
+from tests.evaluation.discs import discs, with_outputs
 
 _RNG = np.random.default_rng(0)
-
-
-def _things(count, seed, size=32):
-    """Colored discs of several sizes on white, of 8 bits."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:size, :size] / size - 0.5
-    radius = rng.uniform(0.15, 0.45, (count, 1, 1))
-    inside = (np.hypot(x, y) < radius)[..., None]
-    colors = rng.uniform(0, 0.8, (count, 1, 1, 3))
-    return pixels.to_float(pixels.to_uint8(np.where(inside, colors, 1.0))).numpy()
-
-
-@pytest.fixture
-def batch():
-    """Translations that look real, with perfect reconstructions."""
-    inputs = _things(20, 1)
-    return EvalBatch(
-        inputs=inputs,
-        outputs=inputs,
-        unrounded=inputs,
-        targets=_things(20, 2),
-        training=_things(40, 3),
-        inverse=lambda images: images,
-    )
-
-
-def _with_outputs(batch, outputs):
-    return dataclasses.replace(batch, outputs=outputs, unrounded=outputs)
 
 
 def test_distances_are_those_of_a_plain_computation():
@@ -69,7 +37,7 @@ def test_sliced_wasserstein_of_shifted_noise_is_the_shift_of_its_projections():
     """White noise has the same patches after normalization, whatever its deviation."""
     noise, louder = (_RNG.normal(0.5, s, (64, 32, 32, 3)).astype(np.float32) for s in (0.1, 0.2))
     among_noise = sliced_wasserstein.distances(noise, louder)
-    to_structure = sliced_wasserstein.distances(noise, _things(64, 4))
+    to_structure = sliced_wasserstein.distances(noise, discs(64, 4))
     assert set(among_noise) == {32, 16}
     assert max(among_noise.values()) < 40 < 100 < min(to_structure.values())
     assert sliced_wasserstein.distances(noise, noise) == {32: 0, 16: 0}
@@ -77,7 +45,7 @@ def test_sliced_wasserstein_of_shifted_noise_is_the_shift_of_its_projections():
 
 def test_the_pyramid_holds_the_image_and_each_level_its_own_size():
     """Upsampling and adding reconstructs the image; waves of one wavelength lie in one level."""
-    images = _things(2, seed=1, size=64)
+    images = discs(2, seed=1, size=64)
     levels = sliced_wasserstein._pyramid(images)
     assert [level.shape[1] for level in levels] == [64, 32, 16]
     current = levels[-1]
@@ -121,7 +89,7 @@ def test_sliced_wasserstein_sees_bad_images_and_has_a_reference(batch):
         )
         / 9
     )
-    bad = sliced_wasserstein.measure(_with_outputs(batch, blurred), resamples=0)[
+    bad = sliced_wasserstein.measure(with_outputs(batch, blurred), resamples=0)[
         "sliced_wasserstein"
     ]
     assert good.low < good.value < good.high
@@ -184,7 +152,7 @@ def test_features_are_those_of_the_weights_in_the_file(tmp_path, file):
     network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=None)
     save = network.save_weights if file.endswith(".weights.h5") else network.save
     save(tmp_path / file)
-    images = _things(2, seed=3)
+    images = discs(2, seed=3)
     found = features.create_extractor(tmp_path / file)(images)
     enlarged = tf.image.resize(images, [299, 299])
     expected = network(2 * enlarged - 1, training=False).numpy()
@@ -216,115 +184,19 @@ def test_reconstruction_of_known_errors(batch):
 
 
 def test_diversity_of_real_images_of_one_and_of_none(batch):
-    found = diversity.measure(_with_outputs(batch, batch.targets), 20)
+    found = diversity.measure(with_outputs(batch, batch.targets), 20)
     assert found["diversity"].value == pytest.approx(1)
     assert (
         found["duplicates"].value == found["duplicates"].reference == 0.1
     )  # The two closest of 20.
     half = batch.targets.copy()
     half[10:] = half[0]
-    found = diversity.measure(_with_outputs(batch, half), 20)
+    found = diversity.measure(with_outputs(batch, half), 20)
     assert 0.5 < found["diversity"].value < 0.9
     assert found["duplicates"].value == pytest.approx(11 / 20)
     alike = np.repeat(batch.targets[:1], 20, axis=0)
-    found = diversity.measure(_with_outputs(batch, alike), 20)
+    found = diversity.measure(with_outputs(batch, alike), 20)
     assert found["diversity"].value < 0.02 and found["duplicates"].value == 1
-
-
-@pytest.mark.parametrize(
-    ("rgb", "lab"),
-    [
-        ((1, 1, 1), (100, 0, 0)),
-        ((0, 0, 0), (0, 0, 0)),
-        ((0.5, 0.5, 0.5), (53.39, 0, 0)),
-        ((1, 0, 0), (53.24, 80.09, 67.20)),
-        ((0, 1, 0), (87.73, -86.18, 83.18)),
-        ((0, 0, 1), (32.30, 79.19, -107.86)),
-    ],
-)
-def test_lab_of_colors_whose_values_are_in_tables(rgb, lab):
-    np.testing.assert_allclose(color.to_lab(np.array(rgb)), lab, atol=0.05)
-
-
-def test_color_correlation_of_copies_inverses_and_strangers(batch):
-    copies = color.measure(batch, 20)
-    assert copies["relation"].value == pytest.approx(1) and copies["relation"].reference < 0.6
-    gray = np.repeat(_things(20, 1)[..., :1], 3, -1)
-    inverse = np.where(gray > 0.95, gray, 0.8 - gray)
-    found = color.measure(
-        _with_outputs(dataclasses.replace(batch, inputs=gray), inverse.astype(np.float32)), 20
-    )
-    assert found["relation_lightness"].value < -0.95
-    strangers = color.measure(_with_outputs(batch, batch.targets), 50)
-    assert (
-        abs(strangers["relation"].value) < 0.4
-        and strangers["relation"].low < 0 < strangers["relation"].high
-    )
-
-
-def test_the_ground_truth_of_colors_is_compared_if_it_is_known(batch):
-    true = batch.inputs[:, 16, 16]
-    found = color.measure(dataclasses.replace(batch, ground_truth_colors=true), 20)
-    assert found["ground_truth_color"].value == pytest.approx(1, abs=1e-6)
-    assert "ground_truth_color" not in color.measure(batch, 20)
-
-
-def test_retrieval_of_the_ground_truth_of_none_and_by_chance(batch):
-    order = np.random.default_rng(5).permutation(20)
-    paired = dataclasses.replace(batch, pairs=order)
-    found = retrieval.measure(_with_outputs(paired, batch.targets[order]), 20)
-    assert found["retrieval_top_1"].value == found["retrieval_top_5"].value == 1
-    assert (found["retrieval_top_1"].reference, found["retrieval_top_5"].reference) == (
-        1 / 20,
-        5 / 20,
-    )
-    assert found["retrieval_untranslated_top_1"].value < 0.5  # The inputs are other images.
-    wrong = retrieval.measure(_with_outputs(paired, batch.targets[np.roll(order, 1)]), 20)
-    assert wrong["retrieval_top_1"].value == 0
-    assert retrieval.measure(batch, 20) == {}
-
-
-def test_retrieval_by_gradients_ignores_color(batch):
-    """A recolored target is found by its gradients, and so is one that stands elsewhere not."""
-    paired = dataclasses.replace(batch, pairs=np.arange(20))
-    found = retrieval.measure(_with_outputs(paired, batch.targets[..., ::-1] * 0.5 + 0.5), 0)
-    assert found["retrieval_gradients_top_1"].value > 0.9
-    moved = retrieval.measure(_with_outputs(paired, np.roll(batch.targets, 8, axis=2)), 0)
-    assert moved["retrieval_gradients_top_1"].value < 0.5
-    itself = retrieval.measure(dataclasses.replace(paired, inputs=batch.targets), 0)
-    assert itself["retrieval_fixed_rule_top_1"].value > 0.9
-
-
-def test_hue_overlap_is_the_share_of_equal_hues():
-    """Half red and half gray against all red: one half. White counts nowhere."""
-    images = np.ones((2, 8, 8, 3), np.float32)
-    images[:, :4] = (0.8, 0.1, 0.1)
-    images[0, 2:4] = (0.5, 0.5, 0.5)
-    histograms = color.hue_histograms(images)
-    np.testing.assert_allclose(histograms.sum(1), 1)
-    assert np.minimum(*histograms).sum() == pytest.approx(0.5)
-    shifted = color.hue_histograms(images[..., [1, 0, 2]])
-    assert np.minimum(histograms[1], shifted[1]).sum() == 0  # Green is another hue.
-
-
-def test_color_cost_lies_between_its_references(batch):
-    """Copies cost nothing; random images what the note says; the best assignment is in between."""
-    assert color.measure(batch, 20)["color_cost"].value == pytest.approx(0, abs=1e-9)
-    inputs, targets = (color.foreground_colors(images) for images in (batch.inputs, batch.targets))
-    chosen, costs = color.best_assignment(inputs, targets)
-    assert sorted(chosen) == list(range(20))  # Each once.
-    assigned = color.measure(_with_outputs(batch, batch.targets[chosen]), 20)["color_cost"]
-    assert assigned.value == pytest.approx(assigned.reference) == pytest.approx(costs.mean())
-    shuffled = color.measure(_with_outputs(batch, batch.targets), 20)["color_cost"]
-    assert assigned.value < 0.8 * shuffled.value
-    assert f"{color.random_cost(inputs, targets):.0f} for random" in shuffled.note
-
-
-def test_the_plane_has_its_reference_points(batch):
-    found = plane.points({"run": batch}, None)
-    assert list(found) == ["run", "untranslated", "real, shuffled", "real, best assignment"]
-    assert found["run"] == found["untranslated"] and found["untranslated"].color_cost == 0
-    assert found["real, best assignment"].color_cost < 0.8 * found["real, shuffled"].color_cost
 
 
 def _entry(low, high, better):
@@ -350,9 +222,9 @@ def test_verdicts_compare_intervals(other, better, verdict):
 
 
 def test_memorization_of_copies_and_of_fresh_images(batch):
-    copied = memorization.measure(_with_outputs(batch, batch.training[:20]), 20)["nearest_training"]
+    copied = memorization.measure(with_outputs(batch, batch.training[:20]), 20)["nearest_training"]
     assert copied.value < 0.01
-    fresh = memorization.measure(_with_outputs(batch, _things(20, 9)), 20)["nearest_training"]
+    fresh = memorization.measure(with_outputs(batch, discs(20, 9)), 20)["nearest_training"]
     assert 0.6 < fresh.value < 1.6
 
 
@@ -364,7 +236,7 @@ def test_steganography_is_detected(batch):
     assert honest.value == pytest.approx(1, abs=0.2)
     hidden = batch.targets + batch.inputs * 1e-3
     stealthy = dataclasses.replace(
-        _with_outputs(batch, hidden), inverse=lambda images: (images - batch.targets) * 1e3 + 0.01
+        with_outputs(batch, hidden), inverse=lambda images: (images - batch.targets) * 1e3 + 0.01
     )
     assert steganography.measure(stealthy, 20)["steganography"].value > 100
 
@@ -381,7 +253,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
 
 def test_score_prefers_what_is_real_and_keeps_colors(batch):
     related = metrics.measure(batch)
-    unrelated = metrics.measure(_with_outputs(batch, batch.inputs[np.roll(np.arange(20), 7)]))
+    unrelated = metrics.measure(with_outputs(batch, batch.inputs[np.roll(np.arange(20), 7)]))
     assert related["score"].value < unrelated["score"].value
     assert related["score"].value == pytest.approx(
         related["sliced_wasserstein"].value * 1.0, rel=1e-6
@@ -391,7 +263,7 @@ def test_score_prefers_what_is_real_and_keeps_colors(batch):
 def test_the_score_is_as_unsure_as_its_parts(batch):
     partly_related = batch.outputs.copy()
     partly_related[:8] = batch.outputs[np.roll(np.arange(8), 3)]
-    found = metrics.measure(_with_outputs(batch, partly_related), resamples=20)
+    found = metrics.measure(with_outputs(batch, partly_related), resamples=20)
     realism, carried, score = found["sliced_wasserstein"], found["relation"], found["score"]
     parts = (
         (2 - carried.value) * (realism.high - realism.low),
