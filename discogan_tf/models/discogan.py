@@ -11,8 +11,6 @@ from discogan_tf.networks.architectures import ARCHITECTURES, Architecture
 
 _A_TO_B = Translation("a_to_b", source="a", target="b", inverse="b_to_a")
 _B_TO_A = Translation("b_to_a", source="b", target="a", inverse="a_to_b")
-# What the color loss of a domain takes, in this order.
-_COLOR_TENSORS = ("source_color", "fake_color", "color_weights")
 # Standard deviations of a domain's mean colors below which a channel does not count, and above
 # which it counts fully. Photos of shoes and bags have 0.08 to 0.2, drawings of them at most 0.03.
 _NO_COLOR, _COLOR = 0.04, 0.06
@@ -163,7 +161,9 @@ class DiscoGAN:
             for name in self.adversarial:
                 domain = self._by_name[name].target
                 result[f"color_{domain}"] = losses.color(
-                    *(tensors[f"{kind}_{domain}"] for kind in _COLOR_TENSORS)
+                    tensors[f"source_color_{domain}"],
+                    tensors[f"fake_color_{domain}"],
+                    tensors[f"color_weights_{domain}"],
                 )
         if self._has_shape:
             for name in self.adversarial:

@@ -81,6 +81,8 @@ def test_identity_is_that_of_the_target_domain():
         assert some.forward(batch, _FIRST)["identity_b"].shape[0] == expected
         assert np.isfinite(some.generator_losses(some.forward(batch, _FIRST))["identity_b"])
     assert list(model.sample(batch))[:4] == ["real_a", "fake_b", "reconstructed_a", "identity_a"]
+    shown = model.sample(batch)["identity_a"]
+    np.testing.assert_allclose(shown, model.generators["b_to_a"](batch["a"]), atol=1e-6)
     without = create_model(dataclasses.replace(config, identity_weight=0.0), tf.float32)
     assert not any("identity" in name for name in without.forward(batch, _FIRST))
     assert not any("identity" in name for name in without.sample(batch))
