@@ -264,7 +264,8 @@ def test_xla_computes_the_same(gradient_descent):
     config = dataclasses.replace(config, xla=True)
     _, compiled = _update(config, tf.distribute.get_strategy(), gradient_descent)
     for path, change in plain.items():
-        assert np.linalg.norm(compiled[path] - change) < 1e-2 * np.linalg.norm(change), path
+        # Rounding differs by processor, and decides on which side of 0 an activation is.
+        assert np.linalg.norm(compiled[path] - change) < 5e-2 * np.linalg.norm(change), path
 
 
 def test_images_on_devices_are_for_one_machine():
