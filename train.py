@@ -24,7 +24,8 @@ def _prepare(config: Config) -> None:
     if config.distribute == "multi_worker":
         return  # All workers would prepare the same data at once.
     try:
-        prepare_missing(config.data_dir, tuple(config.domains.values()), config.image_size)
+        for size in {config.image_size, config.load_size} - {0}:
+            prepare_missing(config.data_dir, tuple(config.domains.values()), size)
     except PreparationError as error:
         sys.exit(f"error: {error}")
 

@@ -107,7 +107,9 @@ def waiting(data_dir: str, steps: int) -> tuple[list[float], list[float]]:
         data_dir=data_dir, batch_size=64, precision=resolve_precision("auto"), flip=True
     )
     strategy = tf.distribute.get_strategy()
-    training = {key: domain.images[:] for key, domain in load_training(config).items()}
+    training = {
+        key: domain.images[:] for key, domain in load_training(config, config.image_size).items()
+    }
     model = create_model(config, tf.as_dtype(config.precision))
     optimizers = create_optimizers(model, config)
     step = create_step(model, optimizers, strategy, **step_policies(config, model))

@@ -19,7 +19,8 @@ import tensorflow as tf
 
 from benchmarks.chapter import Chapter
 from benchmarks.training_step import products, project_step, random_batch, seconds
-from discogan_tf.config import PAPER_SETTINGS, Config
+from discogan_tf.config import Config
+from discogan_tf.experiments.paper_settings import PAPER_SETTINGS
 from discogan_tf.runs import reproducibility
 
 _PROJECT, _PROJECT_TWO = "this project", "this project, two updates of the generators"

@@ -8,7 +8,7 @@ from pathlib import Path
 from data_prep.errors import PreparationError
 from data_prep.limits import Limits
 
-_IMAGE_SIZES = (32, 64, 128, 256)
+_SMALLEST, _LARGEST = 32, 1024
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -19,7 +19,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data_dir", type=Path, default=Path("data"), help="where domains go (data)"
     )
     common.add_argument(
-        "--image_size", type=int, default=64, choices=_IMAGE_SIZES,
+        "--image_size", type=_image_size, default=64,
         help="height and width of the prepared images in pixels (64)",
     )  # fmt: skip
     sources = argparse.ArgumentParser(add_help=False)
@@ -56,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     _define_check(check)
     return parser
+
+
+def _image_size(text: str) -> int:
+    if not text.isdecimal() or not _SMALLEST <= int(text) <= _LARGEST:
+        raise argparse.ArgumentTypeError(f"must be a number from {_SMALLEST} to {_LARGEST}")
+    return int(text)
 
 
 def _define_check(parser: argparse.ArgumentParser) -> None:

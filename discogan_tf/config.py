@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from discogan_tf.constraints import require_consistent
 from discogan_tf.errors import ConfigError
 
 _IMAGE_SIZES = (32, 64, 128, 256)
@@ -19,16 +20,6 @@ CHECKPOINT_HELP = (
     "last; best, by the mean validation score of all directions; best_DIRECTION, such as "
     "best_handbags2shoes; or the step of a checkpoint that the run has kept."
 )
-
-
-# The paper's objective, generators and constant learning rate. The defaults add two losses,
-# normalize otherwise, and lower the rate.
-PAPER_SETTINGS = {
-    "normalization": "batch",
-    "identity_weight": 0.0,
-    "color_weight": 0.0,
-    "learning_rate_hold_steps": 0,
-}
 
 
 def _setting(
@@ -93,6 +84,12 @@ class Config:
         "Height and width of the images in pixels: 32, 64, 128 or 256.",
         check=(_IMAGE_SIZES.__contains__, "must be 32, 64, 128 or 256"),
     )
+    load_size: int = _setting(
+        0,
+        "Train on random crops, --image_size large, of images that were prepared at this size: "
+        "CycleGAN's are 286 for 256. All else sees whole images. 0 trains on whole images.",
+        check=_NOT_NEGATIVE,
+    )
     flip: bool = _setting(False, "Mirror half of the training images left to right, at random.")
     split_pairs: bool = _setting(
         True,
@@ -121,21 +118,37 @@ class Config:
     )
     architecture: str = _setting(
         "chapter",
-        "Networks: the chapter's, or those of the paper authors' code, for 64 pixels.",
-        choices=("chapter", "paper"),
+        "Networks: the chapter's; those of the paper authors' code, for 64 pixels (paper); or "
+        "CycleGAN's residual generators and patch discriminators (resnet).",
+        choices=("chapter", "paper", "resnet"),
     )
     base_filters: int = _setting(
         0,
         "Channels after the first convolution; all other layers scale with it. An even number; 0 "
-        "takes the architecture's own (chapter 32, paper 64).",
+        "takes the architecture's own (chapter 32, paper and resnet 64).",
         check=(lambda value: value >= 0 and value % 2 == 0, "must be 0 or a positive even number"),
+    )
+    residual_blocks: int = _setting(
+        6, "Number of residual blocks in the generators of --architecture=resnet.", check=_POSITIVE
+    )
+    patch_layers: int = _setting(
+        2,
+        "Number of strided convolutions in the discriminators of --architecture=resnet, each of "
+        "whose outputs classifies a patch: of 16 pixels with 1, 34 with 2, 70 with 3, 142 with 4.",
+        check=(lambda value: 1 <= value <= 4, "must be from 1 to 4"),
     )
     normalization: str = _setting(
         "batch_renorm",
         "Normalization of the generators. batch_renorm computes the same function in training as "
         "afterward. batch, as in the chapter, computes another one for each kind of batch, which "
-        "can make long runs collapse.",
-        choices=("batch_renorm", "batch"),
+        "can make long runs collapse. instance, as in CycleGAN, normalizes each image by itself.",
+        choices=("batch_renorm", "batch", "instance"),
+    )
+    discriminator_normalization: str = _setting(
+        "spectral",
+        "Normalization of the discriminators. spectral divides kernels by their norm. batch is the "
+        "chapter's; instance is CycleGAN's, for --architecture=resnet.",
+        choices=("spectral", "batch", "instance"),
     )
     num_steps: int = _setting(
         3200,
@@ -224,6 +237,12 @@ class Config:
     )
     discriminator_weight: float = _setting(
         1.0, "Weight of the discriminator losses.", check=_POSITIVE
+    )
+    replay_images: int = _setting(
+        0,
+        "How many earlier translations of each domain to store for the discriminators, which learn "
+        "from them as often as from new ones; CycleGAN's are 50. 0 stores none.",
+        check=_NOT_NEGATIVE,
     )
     reconstruction_rate: float = _setting(
         0.0,
@@ -336,25 +355,7 @@ class Config:
             predicate, requirement = field.metadata["check"] or (None, None)
             if predicate and not predicate(value):
                 raise ConfigError(f"--{field.name}={value}: {requirement}")
-        if self.architecture == "paper" and self.image_size != 64:
-            raise ConfigError(
-                f"--architecture=paper is for 64 pixels, not --image_size={self.image_size}"
-            )
-        if self.early_steps and not self.reconstruction_rate:
-            raise ConfigError(
-                f"--early_steps={self.early_steps} has no effect while --reconstruction_rate is 0. "
-                "Set --reconstruction_rate, or omit --early_steps"
-            )
-        if self.stop_when_worse and self.distribute == "multi_worker":
-            raise ConfigError(
-                "--stop_when_worse: not with --distribute=multi_worker, where only one worker "
-                "evaluates"
-            )
-        if self.learning_rate_decay_steps > self.num_steps:
-            raise ConfigError(
-                f"--learning_rate_decay_steps={self.learning_rate_decay_steps}: must be at most "
-                f"--num_steps={self.num_steps}"
-            )
+        require_consistent(self)
         names = default_names(self.domain_a, self.domain_b)
         for field_name, name in zip(("name_a", "name_b"), names, strict=True):
             # A frozen dataclass can complete itself only this way.

@@ -9,6 +9,7 @@ _ROOT = Path(__file__).parents[1]
 # From the bottom up: a module may import its own package and those before it.
 _LEVELS = (
     ("errors", "startup"),
+    ("constraints",),
     ("config", "images", "hardware"),
     ("flagfile", "losses", "networks", "data"),
     ("models", "runs"),

@@ -15,7 +15,7 @@ class DistributedInput:
     Args:
       strategy: Where they are used.
       config: The run's settings.
-      training: "a", "b" -> training images, uint8 [n, size, size, 3].
+      training: "a", "b" -> the images to make batches from, uint8 [n, size, size, 3].
       updates_per_step: How many batches a step takes.
 
     Attributes:
@@ -68,6 +68,7 @@ class DistributedInput:
             batch_size=self._config.batch_size,
             updates_per_step=self._updates_per_step,
             flip=self._config.flip,
+            crop_size=self._config.image_size if self._config.load_size else 0,
             seed=self._config.seed,
             num_replicas=num_replicas,
             **local,

@@ -110,8 +110,12 @@ def load_domain(data_dir: str, domain: str, split: str, image_size: int) -> Doma
         ) from error
 
 
-def load_training(config: Config) -> dict[str, Domain]:
+def load_training(config: Config, image_size: int) -> dict[str, Domain]:
     """The training images of a run: stream -> `Domain`.
+
+    Args:
+      config: The run's settings.
+      image_size: Height and width of the prepared images.
 
     If both domains are halves of one archive and `config.split_pairs` is set, each gets one half of
     the pairs, so that the ground truth of no image is seen, as in the paper authors' code.
@@ -120,7 +124,7 @@ def load_training(config: Config) -> dict[str, Domain]:
       DataError: as `load_domain`; or if there is only one pair to split.
     """
     domains = {
-        stream: load_domain(config.data_dir, name, "train", config.image_size)
+        stream: load_domain(config.data_dir, name, "train", image_size)
         for stream, name in config.domains.items()
     }
     if not (config.split_pairs and are_halves_of_one(config.domain_a, config.domain_b)):

@@ -1,4 +1,4 @@
-"""The order of images and which are mirrored: pure functions of the seed and the position.
+"""The order of images, crops and flips: pure functions of the seed and the position.
 
 Every domain is a stream of positions 0, 1, 2, ... Positions [e * n, (e + 1) * n) are epoch e of a
 domain of n images, and each epoch is a permutation of all of them. There is no state from one batch
@@ -47,6 +47,22 @@ def flips(first_position: tf.Tensor, count: int, seed: int, stream: int) -> tf.T
         [count], seed=tf.stack([tf.constant(2 * seed + stream, tf.int64), first_position])
     )
     return numbers < 0.5
+
+
+def corners(
+    first_position: tf.Tensor, count: int, places: int, seed: int, stream: int
+) -> tf.Tensor:
+    """Top and left of the crops at `count` positions from `first_position` on: int64 [count, 2].
+
+    Args:
+      first_position, count, seed, stream: As for `flips`.
+      places: Each number is from 0 to `places` - 1.
+    """
+    # Another seed than that of flips: they must not depend on each other.
+    key = tf.constant(-1 - (2 * seed + stream), tf.int64)
+    return tf.random.stateless_uniform(
+        [count, 2], tf.stack([key, first_position]), 0, places, tf.int64
+    )
 
 
 def _hash(x: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Batches of unpaired domains, by tf.data: uint8 array -> order -> flip -> float32 in [0, 1]."""
+"""Batches of unpaired domains, by tf.data: uint8 -> order -> crop and flip -> float32 in [0, 1]."""
 
 import dataclasses
 from collections.abc import Callable
@@ -19,12 +19,14 @@ class BatchPlan:
     """How the global batches of a run are made and divided.
 
     A step takes `updates_per_step` batches, one after another. Each is divided into one shard per
-    replica, of equal size; replicas are numbered across all workers.
+    replica, of equal size; replicas are numbered across all workers. With a `crop_size` other than
+    0, images are random crops of that size.
     """
 
     batch_size: int
     updates_per_step: int = 1
     flip: bool = False
+    crop_size: int = 0
     seed: int = 0
     num_replicas: int = 1
     first_replica: int = 0
@@ -77,25 +79,35 @@ def shard_function(domains: dict, plan: BatchPlan, look_up: Callable):
     """
     shard_size = plan.batch_size // plan.num_replicas
 
-    def choose(number, update, stream, num_images):
-        """Indices of the images of one shard, and which of them are mirrored."""
+    def choose(number, update, stream, images):
+        """Of one shard: indices of the images, corners of the crops, and variants to take.
+
+        Corners and variants, which are mirrored or not, are None if there are none.
+        """
         step, replica = number // plan.num_replicas, number % plan.num_replicas
         first = (step * plan.updates_per_step + update) * plan.batch_size
         start = replica * shard_size
         positions = first + start + tf.range(shard_size, dtype=tf.int64)
-        indices = order.image_indices(positions, num_images, plan.seed, stream)
-        if not plan.flip:
-            return indices, None
-        # Chosen for the whole batch, so that they do not depend on the number of replicas.
-        mirrored = order.flips(first, plan.batch_size, plan.seed, stream)
-        mirrored = tf.cast(mirrored[start : start + shard_size], tf.int64)
-        # Indices into the concatenation of the images and their mirror images.
-        return indices, tf.range(shard_size, dtype=tf.int64) + shard_size * mirrored
+        indices = order.image_indices(positions, images.shape[0], plan.seed, stream)
+        corners = variants = None
+        # Drawn for the whole batch, so that they do not depend on the number of replicas.
+        if plan.crop_size:
+            places = images.shape[1] - plan.crop_size + 1
+            corners = order.corners(first, plan.batch_size, places, plan.seed, stream)
+            corners = corners[start : start + shard_size]
+        if plan.flip:
+            mirrored = order.flips(first, plan.batch_size, plan.seed, stream)
+            mirrored = tf.cast(mirrored[start : start + shard_size], tf.int64)
+            # Indices into the concatenation of the images and their mirror images.
+            variants = tf.range(shard_size, dtype=tf.int64) + shard_size * mirrored
+        return indices, corners, variants
 
     def shard(number, update, stream, images):
         with tf.device("CPU:0"):  # A few numbers, by operations that GPUs lack.
-            indices, variants = choose(number, update, stream, images.shape[0])
+            indices, corners, variants = choose(number, update, stream, images)
         found = pixels.to_float(look_up(images, indices))
+        if corners is not None:
+            found = _cropped(found, corners, plan.crop_size)
         if variants is not None:
             # Whole images are chosen: tf.where looks at every value, and takes longer.
             found = tf.gather(tf.concat([found, tf.reverse(found, axis=[2])], axis=0), variants)
@@ -111,6 +123,14 @@ def shard_function(domains: dict, plan: BatchPlan, look_up: Callable):
         )
 
     return shards
+
+
+def _cropped(images: tf.Tensor, corners: tf.Tensor, size: int) -> tf.Tensor:
+    """[n, size, size, 3] of images [n, h, w, 3], from corners int64 [n, 2] on: top and left."""
+    places = corners[:, :, tf.newaxis] + tf.range(size, dtype=tf.int64)
+    for axis in (1, 2):
+        images = tf.gather(images, places[:, axis - 1], axis=axis, batch_dims=1)
+    return images
 
 
 def _look_up(images: np.ndarray | StoredImages, indices: tf.Tensor) -> tf.Tensor:

@@ -47,7 +47,7 @@ def load_evaluated_run(
     step = restore_generators(Path(config.workdir), model, checkpoint)
     training = {
         stream: evenly_spaced(domain.images, _TRAINING)
-        for stream, domain in load_training(config).items()
+        for stream, domain in load_training(config, config.image_size).items()
     }
     held_out = {}
     for stream, name in config.domains.items():

@@ -31,7 +31,8 @@ _WINDOW = 10
 
 def configs_of(data_dir: str, workdir: Path, num_steps: int) -> dict:
     """Label of a case -> its settings."""
-    from discogan_tf.config import PAPER_SETTINGS, Config
+    from discogan_tf.config import Config
+    from discogan_tf.experiments.paper_settings import PAPER_SETTINGS
 
     common = Config(
         data_dir=data_dir,

@@ -19,9 +19,10 @@ from pathlib import Path
 
 from absl import app, flags
 
-from discogan_tf.config import PAPER_SETTINGS, Config
+from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
 from discogan_tf.experiments import MODEL_NAMES
+from discogan_tf.experiments.paper_settings import PAPER_SETTINGS
 from discogan_tf.flags import config_from_flags, define_training_flags
 from discogan_tf.startup import silence_startup_logs
 

@@ -39,8 +39,9 @@ def train(model_name: str, seed: int, num_steps: int):
     import numpy as np
     import tensorflow as tf
 
-    from discogan_tf.config import PAPER_SETTINGS, Config
+    from discogan_tf.config import Config
     from discogan_tf.experiments import mixtures
+    from discogan_tf.experiments.paper_settings import PAPER_SETTINGS
     from discogan_tf.models import MODELS
     from discogan_tf.networks.architectures import POINTS
     from discogan_tf.training.schedules import step_policies

@@ -6,6 +6,7 @@ from discogan_tf import losses
 from discogan_tf.config import Config
 from discogan_tf.models.contract import IMAGES, SERVING_DEFAULT, TRANSLATED, Signature, Translation
 from discogan_tf.models.moments import RunningMoments
+from discogan_tf.models.replay import ReplayBuffer
 from discogan_tf.networks import ops
 from discogan_tf.networks.architectures import ARCHITECTURES, Architecture
 
@@ -61,11 +62,6 @@ class DiscoGAN:
         self._color_moments = (
             {domain: RunningMoments(3) for domain in ("a", "b")} if config.color_weight > 0 else {}
         )
-        self.state = {
-            f"color_{domain}_{name}": variable
-            for domain, moments in self._color_moments.items()
-            for name, variable in moments.variables.items()
-        }
         self.generators = {name: networks.generator(f"generator_{name}") for name in self._by_name}
         domains = sorted(self._by_name[name].target for name in self.adversarial)
         self.discriminators = {
@@ -73,6 +69,18 @@ class DiscoGAN:
         }
         for network in (*self.generators.values(), *self.discriminators.values()):
             network(tf.zeros((1, *self._input_shape)))  # Creates the variables.
+        self._replay = {}
+        if config.replay_images:
+            self._replay = {
+                domain: ReplayBuffer(config.replay_images, self._input_shape, 2 * config.seed + n)
+                for n, domain in enumerate(self.discriminators)
+            }
+        self.state = {
+            f"{kind}_{domain}_{name}": variable
+            for kind, found in (("color", self._color_moments), ("replay", self._replay))
+            for domain, part in found.items()
+            for name, variable in part.variables.items()
+        }
 
     def forward(self, batch: dict[str, tf.Tensor], step: tf.Tensor) -> dict[str, tf.Tensor]:
         """Translations, reconstructions and discriminator outputs, in training mode.
@@ -82,7 +90,7 @@ class DiscoGAN:
 
         Args:
           batch: "a", "b" -> real images, float32 [batch, size, size, 3] in [0, 1].
-          step: Number of the step; not used.
+          step: Number of the step, scalar int64, which decides what replay buffers return.
 
         Returns:
           Only what the model has:
@@ -92,7 +100,8 @@ class DiscoGAN:
             source_color_b, fake_color_b: standardized colors of `real_a` and `fake_b`, float32
               [batch, 3]. color_weights_b: of their channels, float32 [3]. The same of a.
             shape_b: `fake_b` as the shape loss takes it, and shape_a.
-            fake_a_logits, real_a_logits, and the same of b: float32.
+            replayed_a, replayed_b: what replay buffers return for `fake_a` and `fake_b`.
+            fake_a_logits, real_a_logits, replayed_a_logits, and the same of b: float32.
             fake_a_features, ...: as the discriminators return them.
         """
         tensors, fakes, passed = {"real_a": batch["a"], "real_b": batch["b"]}, {}, set()
@@ -124,12 +133,14 @@ class DiscoGAN:
             tensors |= self._colors(batch, fakes)
         if self._has_shape:
             tensors |= {f"shape_{domain}": fake for domain, fake in fakes.items()}
+        for domain, replay in self._replay.items():
+            tensors[f"replayed_{domain}"] = replay.exchange(tensors[f"fake_{domain}"], step)
+        kinds = ("fake", "real", *(("replayed",) if self._replay else ()))
         for domain in self.discriminators:
-            for kind in ("fake", "real"):
-                name = f"{kind}_{domain}"
-                tensors[f"{name}_logits"], tensors[f"{name}_features"] = self._discriminate(
-                    domain, tensors[name]
-                )
+            names = [f"{kind}_{domain}" for kind in kinds]
+            found = self._discriminate(domain, [tensors[name] for name in names])
+            for name, (logits, features) in zip(names, found, strict=True):
+                tensors[f"{name}_logits"], tensors[f"{name}_features"] = logits, features
         return tensors
 
     def generator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -175,13 +186,13 @@ class DiscoGAN:
 
     def discriminator_losses(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Discriminator losses on real images and on translations (paper, equations 6 and 8)."""
-        result = {}
+        result, fakes = {}, "replayed" if self._replay else "fake"
         for domain in self.discriminators:
             result[f"discriminator_{domain}_real"] = self._adversarial_loss.real(
                 tensors[f"real_{domain}_logits"]
             )
             result[f"discriminator_{domain}_fake"] = self._adversarial_loss.fake(
-                tensors[f"fake_{domain}_logits"]
+                tensors[f"{fakes}_{domain}_logits"]
             )
         return result
 
@@ -302,8 +313,16 @@ class DiscoGAN:
             }
         return found
 
-    def _discriminate(self, domain: str, images: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return self.discriminators[domain](tf.cast(images, self._compute_dtype), training=True)
+    def _discriminate(self, domain: str, batches: list[tf.Tensor]) -> list[tuple]:
+        """Logits and features of each of the batches."""
+        discriminator = self.discriminators[domain]
+        batches = [tf.cast(images, self._compute_dtype) for images in batches]
+        if self._config.discriminator_normalization == "batch":
+            # Each in a pass of its own, normalized among its kind, as in the chapter.
+            return [discriminator(images, training=True) for images in batches]
+        logits, features = discriminator(tf.concat(batches, 0), training=True)
+        parts = (tf.split(x, len(batches)) for x in (logits, *features))
+        return [(logits, features) for logits, *features in zip(*parts, strict=True)]
 
 
 class ReconGAN(DiscoGAN):

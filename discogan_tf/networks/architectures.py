@@ -10,6 +10,7 @@ from discogan_tf.config import Config
 from discogan_tf.networks.chapter import Discriminator, Generator
 from discogan_tf.networks.paper import PaperDiscriminator, PaperGenerator
 from discogan_tf.networks.points import PointDiscriminator, PointGenerator
+from discogan_tf.networks.resnet import PatchDiscriminator, ResidualGenerator
 
 
 class Architecture(NamedTuple):
@@ -33,7 +34,26 @@ def _image_architecture(generator, discriminator, config: Config) -> Architectur
         sizes["base_filters"] = config.base_filters
     return Architecture(
         functools.partial(generator, **sizes, normalization=config.normalization),
-        functools.partial(discriminator, **sizes),
+        functools.partial(discriminator, **sizes, normalization=config.discriminator_normalization),
+        (config.image_size, config.image_size, 3),
+    )
+
+
+def _residual_architecture(config: Config) -> Architecture:
+    sizes = {"base_filters": config.base_filters} if config.base_filters else {}
+    return Architecture(
+        functools.partial(
+            ResidualGenerator,
+            **sizes,
+            blocks=config.residual_blocks,
+            normalization=config.normalization,
+        ),
+        functools.partial(
+            PatchDiscriminator,
+            **sizes,
+            layers=config.patch_layers,
+            normalization=config.discriminator_normalization,
+        ),
         (config.image_size, config.image_size, 3),
     )
 
@@ -42,6 +62,7 @@ def _image_architecture(generator, discriminator, config: Config) -> Architectur
 ARCHITECTURES: dict[str, Callable[[Config], Architecture]] = {
     "chapter": functools.partial(_image_architecture, Generator, Discriminator),
     "paper": functools.partial(_image_architecture, PaperGenerator, PaperDiscriminator),
+    "resnet": _residual_architecture,
 }
 # For the toy experiment, which has no images.
 POINTS = Architecture(PointGenerator, PointDiscriminator, (2,))

@@ -10,7 +10,7 @@ from discogan_tf.networks.layers import (
     run_strided_convs,
     strided_convs,
 )
-from discogan_tf.networks.normalization import NORMALIZATIONS, BatchNorm
+from discogan_tf.networks.normalization import DISCRIMINATOR_NORMALIZATIONS, NORMALIZATIONS
 
 # Differs from the chapter, where this bias starts at 0 under a ReLU. The untrained generator
 # outputs this logit where no feature is active: dark, as with the chapter's ReLU. With bias 0, a
@@ -84,26 +84,39 @@ class Discriminator(keras.Model):
 
     Args:
       name, base_filters, conv_implementation: As for `Generator`.
+      normalization: A key of `DISCRIMINATOR_NORMALIZATIONS`; the chapter's is "batch".
     """
 
     def __init__(
-        self, name: str = "discriminator", base_filters: int = 32, conv_implementation: str = "auto"
+        self,
+        name: str = "discriminator",
+        base_filters: int = 32,
+        conv_implementation: str = "auto",
+        normalization: str = "batch",
     ):
         super().__init__(name=name, autocast=False)
-        self._config = {"base_filters": base_filters, "conv_implementation": conv_implementation}
+        self._config = {
+            "base_filters": base_filters,
+            "conv_implementation": conv_implementation,
+            "normalization": normalization,
+        }
+        norm = DISCRIMINATOR_NORMALIZATIONS[normalization]
+        spectral = norm is None
         filters = tuple(base_filters * factor for factor in (1, 2, 4, 8, 16))
-        self.convs, self.conv_norms = strided_convs(filters, "conv", conv_implementation)
-        self.features = Dense(16 * base_filters, use_bias=False, name="features")
-        self.features_norm = BatchNorm("features_norm")
-        self.to_logit = Dense(1, use_bias=True, name="to_logit")
+        self.convs, self.conv_norms = strided_convs(filters, "conv", conv_implementation, norm=norm)
+        self.features = Dense(16 * base_filters, spectral, "features", spectral=spectral)
+        self.features_norm = None if spectral else norm("features_norm")
+        self.to_logit = Dense(1, use_bias=True, name="to_logit", spectral=spectral)
 
     def get_config(self):
         return {"name": self.name} | self._config
 
     def call(self, images, training=False):
         features = run_strided_convs(images, self.convs, self.conv_norms, training=training)
-        x = self.features_norm(self.features(flatten(features[-1])), training=training)
-        logits = tf.squeeze(self.to_logit(tf.nn.leaky_relu(x, 0.2)), axis=1)
+        x = self.features(flatten(features[-1]), training=training)
+        if self.features_norm:
+            x = self.features_norm(x, training=training)
+        logits = tf.squeeze(self.to_logit(tf.nn.leaky_relu(x, 0.2), training=training), axis=1)
         # Differs from the chapter, which ends in a sigmoid and feeds it to a loss that takes
         # logits.
         return tf.cast(logits, tf.float32), features[1:4]

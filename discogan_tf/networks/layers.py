@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from discogan_tf.networks import ops
 from discogan_tf.networks.normalization import BatchNorm
+from discogan_tf.networks.normalization_ops import normalize_spectrally
 
 
 def default_initializer() -> keras.initializers.Initializer:
@@ -19,11 +20,18 @@ def default_initializer() -> keras.initializers.Initializer:
 
 
 class _Linear(keras.layers.Layer):
-    """A kernel and, perhaps, a bias."""
+    """A kernel and, perhaps, a bias; with spectral normalization, the kernel over its norm."""
 
-    def __init__(self, use_bias: bool, name: str, initializer=None, initial_bias: float = 0.0):
+    def __init__(
+        self,
+        use_bias: bool,
+        name: str,
+        initializer=None,
+        initial_bias: float = 0.0,
+        spectral: bool = False,
+    ):
         super().__init__(name=name, autocast=False)
-        self.use_bias, self.initial_bias = use_bias, initial_bias
+        self.use_bias, self.initial_bias, self._spectral = use_bias, initial_bias, spectral
         self._initializer = initializer
 
     def _add_weights(self, kernel_shape: tuple[int, ...]) -> None:
@@ -34,9 +42,25 @@ class _Linear(keras.layers.Layer):
             # building decides the first weights.
             initializer=self._initializer or default_initializer(),
         )
+        if self._spectral:
+            self.u = self.add_weight(
+                name="u", shape=kernel_shape[-1:], initializer=keras.initializers.RandomNormal(),
+                trainable=False, aggregation="only_first_replica",
+            )  # fmt: skip
         if self.use_bias:
             constant = keras.initializers.Constant(self.initial_bias)
             self.bias = self.add_weight(name="bias", shape=kernel_shape[-1:], initializer=constant)
+
+    def _kernel_for(self, x, training: bool):
+        """The kernel to multiply x by, in its dtype. Training improves the estimate of its norm."""
+        kernel = self.kernel
+        if self._spectral:
+            kernel, u = normalize_spectrally(
+                tf.convert_to_tensor(kernel), tf.convert_to_tensor(self.u)
+            )
+            if training:
+                self.u.assign(u)
+        return tf.cast(kernel, x.dtype)
 
     def _add_bias(self, x):
         return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
@@ -73,6 +97,7 @@ class Conv(_Linear):
       name: Of the layer. Its batch norm, if it has one, is named `NAME_norm`.
       implementation: A key of `ops.CONV2D`.
       initial_bias: Initial value of the bias.
+      spectral: Whether the kernel is divided by its spectral norm, as in discriminators.
     """
 
     def __init__(
@@ -83,16 +108,57 @@ class Conv(_Linear):
         name: str,
         implementation: str = "auto",
         initial_bias: float = 0.0,
+        spectral: bool = False,
     ):
-        super().__init__(use_bias, name, initial_bias=initial_bias)
+        super().__init__(use_bias, name, initial_bias=initial_bias, spectral=spectral)
         self.filters, self.stride = filters, stride
         self._conv2d = ops.CONV2D[implementation]
 
     def build(self, input_shape):
         self._add_weights((4, 4, input_shape[-1], self.filters))
 
-    def call(self, x):
-        return self._add_bias(self._conv2d(x, tf.cast(self.kernel, x.dtype), self.stride))
+    def call(self, x, training=False):
+        return self._add_bias(self._conv2d(x, self._kernel_for(x, training), self.stride))
+
+
+class PaddedConv(_Linear):
+    """Convolution after explicit padding: [batch, h, w, c] -> [batch, h', w', filters].
+
+    h' = (h + 2 * padding - kernel_size) // stride + 1.
+
+    Args:
+      filters, stride, use_bias, name: As for `Conv`.
+      kernel_size: Height and width of the kernel.
+      padding: Number of pixels added on each side.
+      mode: What they are: "CONSTANT" (0) or "REFLECT" (the pixels inside, mirrored).
+      initializer: Of the kernel.
+      spectral: As for `Conv`.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        stride: int,
+        padding: int,
+        use_bias: bool,
+        name: str,
+        mode: str = "CONSTANT",
+        initializer=None,
+        spectral: bool = False,
+    ):
+        super().__init__(use_bias, name, initializer, spectral=spectral)
+        self.filters, self.kernel_size, self.stride = filters, kernel_size, stride
+        self._padding, self._mode = padding, mode
+
+    def build(self, input_shape):
+        self._add_weights((self.kernel_size, self.kernel_size, input_shape[-1], self.filters))
+
+    def call(self, x, training=False):
+        around = [self._padding, self._padding]
+        x = tf.pad(x, [[0, 0], around, around, [0, 0]], self._mode)
+        kernel = self._kernel_for(x, training)
+        return self._add_bias(tf.nn.conv2d(x, kernel, self.stride, "VALID"))
 
 
 class ConvTranspose(_Linear):
@@ -124,17 +190,20 @@ class Dense(_Linear):
       units: Number of outputs.
       use_bias, name: As for `Conv`.
       initializer: Of the kernel; `default_initializer` if None.
+      spectral: As for `Conv`.
     """
 
-    def __init__(self, units: int, use_bias: bool, name: str, initializer=None):
-        super().__init__(use_bias, name, initializer)
+    def __init__(
+        self, units: int, use_bias: bool, name: str, initializer=None, spectral: bool = False
+    ):
+        super().__init__(use_bias, name, initializer, spectral=spectral)
         self.units = units
 
     def build(self, input_shape):
         self._add_weights((input_shape[-1], self.units))
 
-    def call(self, x):
-        return self._add_bias(tf.matmul(x, tf.cast(self.kernel, x.dtype)))
+    def call(self, x, training=False):
+        return self._add_bias(tf.matmul(x, self._kernel_for(x, training)))
 
 
 def strided_convs(
@@ -142,8 +211,8 @@ def strided_convs(
     name: str,
     implementation: str,
     first_bias: bool = True,
-    norm: type[BatchNorm] = BatchNorm,
-) -> tuple[list[Conv], list[BatchNorm]]:
+    norm: type | None = BatchNorm,
+) -> tuple[list[Conv], list]:
     """Convolutions with stride 2, and the normalization after each but the first.
 
     Args:
@@ -151,31 +220,41 @@ def strided_convs(
       name: The layers are named `NAME_1`, `NAME_2`, `NAME_2_norm`, ...
       implementation: As for `Conv`.
       first_bias: Whether the first convolution, which has no normalization, has a bias.
-      norm: A class of `NORMALIZATIONS`.
+      norm: A class of `NORMALIZATIONS`. None: the kernels are normalized instead, spectrally, and
+        all convolutions have biases.
     """
+    spectral = norm is None
     convs = [
-        Conv(count, 2, first_bias and index == 0, f"{name}_{index + 1}", implementation)
+        Conv(
+            count, 2, spectral or (first_bias and index == 0), f"{name}_{index + 1}",
+            implementation, spectral=spectral,
+        )
         for index, count in enumerate(filters)
-    ]
-    return convs, [norm(f"{name}_{index + 1}_norm") for index in range(1, len(filters))]
+    ]  # fmt: skip
+    return convs, [] if spectral else [norm(f"{conv.name}_norm") for conv in convs[1:]]
 
 
 def run_strided_convs(
-    x: tf.Tensor, convs: list[Conv], norms: list[BatchNorm], **mode: bool
+    x: tf.Tensor, convs: list[Conv], norms: list, training: bool, **mode: bool
 ) -> list[tf.Tensor]:
     """Convolution, normalization, leaky ReLU: the features after each of `strided_convs`.
 
     Args:
       x: [batch, h, w, c].
       convs, norms: The result of `strided_convs`.
-      mode: `training`, and `update_statistics` as for `BatchRenorm`.
+      training: Whether in training mode.
+      mode: `update_statistics` as for `BatchRenorm`.
 
     Returns:
       [batch, h/2, w/2, filters], [batch, h/4, w/4, filters], ...
     """
-    features = [tf.nn.leaky_relu(convs[0](x), 0.2)]
-    for conv, norm in zip(convs[1:], norms, strict=True):
-        features.append(tf.nn.leaky_relu(norm(conv(features[-1]), **mode), 0.2))
+    features = []
+    for index, conv in enumerate(convs):
+        x = conv(x, training=training)
+        if norms and index:
+            x = norms[index - 1](x, training=training, **mode)
+        x = tf.nn.leaky_relu(x, 0.2)
+        features.append(x)
     return features
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from discogan_tf.networks import ops
+from discogan_tf.networks import normalization_ops as ops
 
 # How much of the running statistics an update replaces: they average over about ten batches.
 _RATE = 0.1
@@ -136,5 +136,21 @@ class BatchRenorm(BatchNorm):
         return ops.renormalize(images, scale, offset, update, replica)
 
 
+class InstanceNorm(keras.layers.Layer):
+    """Instance normalization (Ulyanov et al. 2016, arXiv 1607.08022), without scale and offset.
+
+    Each image is normalized with its own statistics, in and outside training. There is nothing to
+    estimate, and nothing that the layer before it could take over.
+    """
+
+    def __init__(self, name: str):
+        super().__init__(name=name, autocast=False)
+
+    def call(self, x, training=False, update_statistics=False):
+        return ops.normalize_by_image(x)
+
+
 # By the value of --normalization.
-NORMALIZATIONS = {"batch_renorm": BatchRenorm, "batch": BatchNorm}
+NORMALIZATIONS = {"batch_renorm": BatchRenorm, "batch": BatchNorm, "instance": InstanceNorm}
+# By the value of --discriminator_normalization. None normalizes kernels (`normalize_spectrally`).
+DISCRIMINATOR_NORMALIZATIONS = {"spectral": None, "batch": BatchNorm, "instance": InstanceNorm}

@@ -10,7 +10,7 @@ from discogan_tf.networks.layers import (
     run_strided_convs,
     strided_convs,
 )
-from discogan_tf.networks.normalization import NORMALIZATIONS
+from discogan_tf.networks.normalization import DISCRIMINATOR_NORMALIZATIONS, NORMALIZATIONS
 
 
 def _filters(base_filters: int) -> tuple[int, ...]:
@@ -83,22 +83,32 @@ class PaperDiscriminator(keras.Model):
 
     Args:
       name, base_filters, conv_implementation: As for `PaperGenerator`.
+      normalization: A key of `DISCRIMINATOR_NORMALIZATIONS`; the authors' is "batch".
     """
 
     def __init__(
-        self, name: str = "discriminator", base_filters: int = 64, conv_implementation: str = "auto"
+        self,
+        name: str = "discriminator",
+        base_filters: int = 64,
+        conv_implementation: str = "auto",
+        normalization: str = "batch",
     ):
         super().__init__(name=name, autocast=False)
-        self._config = {"base_filters": base_filters, "conv_implementation": conv_implementation}
+        self._config = {
+            "base_filters": base_filters,
+            "conv_implementation": conv_implementation,
+            "normalization": normalization,
+        }
+        norm = DISCRIMINATOR_NORMALIZATIONS[normalization]
         self.convs, self.conv_norms = strided_convs(
-            _filters(base_filters), "conv", conv_implementation, first_bias=False
+            _filters(base_filters), "conv", conv_implementation, first_bias=False, norm=norm
         )
-        self.to_logit = Dense(1, use_bias=False, name="to_logit")
+        self.to_logit = Dense(1, use_bias=False, name="to_logit", spectral=norm is None)
 
     def get_config(self):
         return {"name": self.name} | self._config
 
     def call(self, images, training=False):
         features = run_strided_convs(images, self.convs, self.conv_norms, training=training)
-        logits = tf.squeeze(self.to_logit(flatten(features[-1])), axis=1)
+        logits = tf.squeeze(self.to_logit(flatten(features[-1]), training=training), axis=1)
         return tf.cast(logits, tf.float32), features[1:]

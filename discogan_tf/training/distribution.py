@@ -18,9 +18,9 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
     """The strategy of `--distribute`.
 
     Raises:
-      ConfigError: if the batch size is not a multiple of the number of replicas; if float16, XLA or
-        feature matching is used on several replicas; or if --device_cache_bytes is used on several
-        machines.
+      ConfigError: if the batch size is not a multiple of the number of replicas; if float16, XLA,
+        feature matching or a replay buffer is used on several replicas; or if
+        --device_cache_bytes is used on several machines.
     """
     if config.distribute == "mirrored":
         strategy = tf.distribute.MirroredStrategy(_local_devices())
@@ -43,6 +43,11 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
         raise ConfigError(
             "--feature_matching_weight works on one device only, because each replica would match "
             "the means of its own shard"
+        )
+    if config.replay_images and strategy.num_replicas_in_sync > 1:
+        raise ConfigError(
+            "--replay_images works on one device only, because each replica would store other "
+            "translations"
         )
     if config.batch_size % strategy.num_replicas_in_sync:
         raise ConfigError(

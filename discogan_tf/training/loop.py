@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from discogan_tf.config import Config
@@ -60,13 +59,13 @@ def train(config: Config) -> TrainResult:
     reproducibility.enforce(config)
     strategy = distribution.create_strategy(config)
     is_chief = distribution.is_chief(strategy)
-    training, validation = _load_domains(config)
+    sources, training, validation = _load_domains(config)
     with (
         WorkdirLock(Path(config.workdir)) if is_chief else contextlib.nullcontext(),
         distribution.worker_loss_errors(strategy),
     ):
         config = resolve_config(config)
-        return _Run(config, strategy, is_chief, training, validation).train()
+        return _Run(config, strategy, is_chief, sources, training, validation).train()
 
 
 class _Run:
@@ -76,11 +75,15 @@ class _Run:
       config: The run's settings, resolved.
       strategy: Distribution strategy of the run.
       is_chief: Whether this process writes to the workdir.
-      training: "a", "b" -> training images, uint8 [n, size, size, 3].
+      sources: "a", "b" -> the images that batches are made from, uint8 [n, size, size, 3].
+      training: "a", "b" -> training images of the size of a batch, likewise.
       validation: "a", "b" -> the `Domain` of its validation images.
     """
 
-    def __init__(self, config: Config, strategy, is_chief: bool, training: dict, validation: dict):
+    def __init__(
+        self, config: Config, strategy, is_chief: bool, sources: dict, training: dict,
+        validation: dict,
+    ):  # fmt: skip
         self._config, self._strategy, self._is_chief = config, strategy, is_chief
         self._training, self._workdir = training, Path(config.workdir)
         self._new = is_new(self._workdir)
@@ -102,7 +105,7 @@ class _Run:
             )
         updates = update_schedule(config)
         self._images_per_step = 2 * config.batch_size * len(updates)
-        self._input = DistributedInput(strategy, config, training, len(updates))
+        self._input = DistributedInput(strategy, config, sources, len(updates))
         step = create_step(
             self._model,
             optimizers,
@@ -340,15 +343,25 @@ class _Due:
         return min((self.step // every + 1) * every, self.config.num_steps)
 
 
-def _load_domains(config: Config) -> tuple[dict[str, np.ndarray], dict[str, Domain]]:
-    """The training images, uint8 [n, size, size, 3], and the validation domain of each stream."""
-    training, validation = {}, {}
-    loaded = load_training(config)
+def _load_domains(config: Config) -> tuple[dict, dict, dict[str, Domain]]:
+    """Of each stream: what batches are made from, training images, and the validation domain.
+
+    The former two are uint8 [n, size, size, 3]: the same, unless random crops are made from larger
+    images.
+    """
+    validation = {}
+    loaded = load_training(config, config.image_size)
     for stream, domain in config.domains.items():
-        training[stream] = cached(loaded[stream].images, config.cache_bytes)
         try:
             validation[stream] = load_domain(config.data_dir, domain, "val", config.image_size)
         except DataError as error:
             print(f"Note: {error}. Sample grids and metrics use training images instead.")
             validation[stream] = loaded[stream]
-    return training, validation
+
+    def in_memory(domains):
+        return {key: cached(domain.images, config.cache_bytes) for key, domain in domains.items()}
+
+    training = in_memory(loaded)
+    if not config.load_size:
+        return training, training, validation
+    return in_memory(load_training(config, config.load_size)), training, validation

@@ -98,15 +98,17 @@ def test_halves_of_one_archive_share_no_pair(data_dir):
         data_dir=str(data_dir), image_size=32,
         domain_a="sample_edges2shoes/edges", domain_b="sample_edges2shoes/photo",
     )  # fmt: skip
-    found = load_training(config)
+    found = load_training(config, config.image_size)
     assert [len(found[key].names) for key in "ab"] == [7, 7]
     assert not set(found["a"].names) & set(found["b"].names)
     whole = load_domain(str(data_dir), "sample_edges2shoes/edges", "train", 32)
     for name, image in zip(found["a"].names, found["a"].images[:], strict=True):
         np.testing.assert_array_equal(image, whole.images[whole.names.index(name)])
-    together = load_training(dataclasses.replace(config, split_pairs=False))
+    together = load_training(dataclasses.replace(config, split_pairs=False), config.image_size)
     assert [len(together[key].names) for key in "ab"] == [14, 14]
-    unrelated = load_training(dataclasses.replace(config, domain_a="sample_edges2handbags/edges"))
+    unrelated = load_training(
+        dataclasses.replace(config, domain_a="sample_edges2handbags/edges"), config.image_size
+    )
     assert [len(unrelated[key].names) for key in "ab"] == [14, 14]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from discogan_tf.networks import ops
+from discogan_tf.networks import normalization_ops, ops
 
 
 def _reference(x, kernel, upstream, stride):
@@ -121,16 +121,18 @@ def test_fused_normalization_is_the_plain_one(shape):
     x = rng.normal(3, 2, shape).astype(np.float32)
     scale, offset, mean = rng.normal(size=(3, shape[-1])).astype(np.float32)
     variance = rng.uniform(0.5, 2, shape[-1]).astype(np.float32)
-    fused = ops.normalize_fused(x, scale, offset, mean, variance)
+    fused = normalization_ops.normalize_fused(x, scale, offset, mean, variance)
     np.testing.assert_allclose(
-        fused, ops.normalize(x, scale, offset, mean, variance), rtol=1e-4, atol=1e-5
+        fused, normalization_ops.normalize(x, scale, offset, mean, variance), rtol=1e-4, atol=1e-5
     )
 
 
 def test_the_statistics_of_the_batch_are_those_of_its_values():
     x = np.random.default_rng(0).normal(3, 2, (6, 5, 4, 8)).astype(np.float32)
-    y, mean, variance = ops.normalize_by_batch(x, np.ones(8, np.float32), np.zeros(8, np.float32))
+    y, mean, variance = normalization_ops.normalize_by_batch(
+        x, np.ones(8, np.float32), np.zeros(8, np.float32)
+    )
     np.testing.assert_allclose(mean, x.mean((0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(variance, x.var((0, 1, 2)), rtol=1e-4)
-    plain = ops.normalize(x, 1.0, 0.0, mean, variance)
+    plain = normalization_ops.normalize(x, 1.0, 0.0, mean, variance)
     np.testing.assert_allclose(y, plain, atol=1e-5)

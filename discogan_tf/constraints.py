@@ -1,0 +1,57 @@
+"""What the settings of a run must satisfy together."""
+
+from discogan_tf.errors import ConfigError
+
+
+def require_consistent(config) -> None:
+    """Checks settings, each valid by itself, against each other.
+
+    Args:
+      config: A `Config`.
+
+    Raises:
+      ConfigError: if two exclude each other, or one has no effect.
+    """
+    if config.architecture == "paper" and config.image_size != 64:
+        raise ConfigError(
+            f"--architecture=paper is for 64 pixels, not --image_size={config.image_size}"
+        )
+    if config.architecture == "paper" and config.normalization == "instance":
+        raise ConfigError(
+            "--normalization=instance needs feature maps, and the bottleneck of "
+            "--architecture=paper is a single pixel"
+        )
+    if config.architecture != "resnet" and config.discriminator_normalization == "instance":
+        raise ConfigError(
+            "--discriminator_normalization=instance needs feature maps, and the last features of "
+            f"--architecture={config.architecture} are a single pixel"
+        )
+    if config.architecture == "resnet" and config.image_size >> config.patch_layers < 4:
+        raise ConfigError(
+            f"--patch_layers={config.patch_layers} leaves less than one patch of "
+            f"{config.image_size} pixels"
+        )
+    if 0 < config.load_size <= config.image_size:
+        raise ConfigError(
+            f"--load_size={config.load_size}: must be larger than "
+            f"--image_size={config.image_size}, or 0"
+        )
+    if 0 < config.replay_images < config.batch_size:
+        raise ConfigError(
+            f"--replay_images={config.replay_images}: must be at least "
+            f"--batch_size={config.batch_size}"
+        )
+    if config.early_steps and not config.reconstruction_rate:
+        raise ConfigError(
+            f"--early_steps={config.early_steps} has no effect while --reconstruction_rate is 0. "
+            "Set --reconstruction_rate, or omit --early_steps"
+        )
+    if config.stop_when_worse and config.distribute == "multi_worker":
+        raise ConfigError(
+            "--stop_when_worse: not with --distribute=multi_worker, where only one worker evaluates"
+        )
+    if config.learning_rate_decay_steps > config.num_steps:
+        raise ConfigError(
+            f"--learning_rate_decay_steps={config.learning_rate_decay_steps}: must be at most "
+            f"--num_steps={config.num_steps}"
+        )
