@@ -117,11 +117,19 @@ def _define_form(parser: argparse.ArgumentParser) -> None:
 
 def _define_folder(parser: argparse.ArgumentParser) -> None:
     from data_prep.folder import FITS
+    from data_prep.known_sets import UNPAIRED_SETS
 
-    parser.add_argument("--name", required=True, help="name of the domain")
+    parser.add_argument("--name", help="name of the domain (that of the download)")
     parser.add_argument(
-        "--images", type=Path, required=True, help="the folder, searched at any depth"
+        "--images",
+        type=Path,
+        help="the folder, searched at any depth. One with folders trainA, trainB, testA and testB, "
+        "as CycleGAN's data sets have, becomes two domains, NAME_a and NAME_b",
     )
+    parser.add_argument(
+        "--download", metavar="NAME", choices=UNPAIRED_SETS,
+        help=f"download one of CycleGAN's data sets instead: {', '.join(UNPAIRED_SETS)}",
+    )  # fmt: skip
     parser.add_argument("--val_images", type=Path, help="a second folder with validation images")
     parser.add_argument(
         "--val_share",
@@ -166,18 +174,24 @@ def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
 
 
 def _prepare_folder(arguments: argparse.Namespace) -> None:
-    from data_prep.prepare import prepare_images
+    from data_prep.download import download
+    from data_prep.prepare import prepare_images, prepare_unpaired
+    from data_prep.unpaired import is_unpaired_set, unpacked
 
-    prepare_images(
-        arguments.images,
-        arguments.val_images,
-        arguments.val_share,
-        arguments.data_dir,
-        arguments.name,
-        arguments.image_size,
-        arguments.fit,
-        _limits(arguments),
-    )
+    if bool(arguments.images) == bool(arguments.download):
+        raise PreparationError("give --images=DIR or --download=NAME")
+    name = arguments.name or arguments.download
+    if not name:
+        raise PreparationError("give --name=NAME: how training names the domain")
+    target = arguments.data_dir, name, arguments.image_size, arguments.fit, _limits(arguments)
+    if arguments.download:
+        archive = download(arguments.download, arguments.data_dir)
+        with unpacked(archive, _limits(arguments)) as folder:
+            prepare_unpaired(folder, arguments.val_share, *target)
+    elif is_unpaired_set(arguments.images) and not arguments.val_images:
+        prepare_unpaired(arguments.images, arguments.val_share, *target)
+    else:
+        prepare_images(arguments.images, arguments.val_images, arguments.val_share, *target)
 
 
 def _prepare_sample(arguments: argparse.Namespace) -> None:

@@ -12,12 +12,13 @@ import urllib3
 from tqdm import tqdm
 
 from data_prep.errors import PreparationError
-from data_prep.known_sets import ADDRESSES, KNOWN_SETS
+from data_prep.known_sets import ADDRESSES, KNOWN_SETS, UNPAIRED_ADDRESSES
 
 _TIMEOUT_SECS = 60
 # The most that a broken connection loses.
 _CHUNK = 1 << 16
-_GZIP_MAGIC = b"\x1f\x8b"
+# How the files of each kind begin.
+_MAGIC = {".gz": b"\x1f\x8b", ".zip": b"PK\x03\x04"}
 # Failures in a row without new data.
 _ATTEMPTS = 6
 _LONGEST_WAIT_SECS = 60
@@ -39,6 +40,11 @@ class _Part:
     def note(self) -> Path:
         return self.file.with_name(self.file.name + ".version")
 
+    @property
+    def magic(self) -> bytes:
+        """How the complete file begins."""
+        return next(magic for suffix, magic in _MAGIC.items() if f"{suffix}.part" in self.file.name)
+
     def size(self) -> int:
         return self.file.stat().st_size if self.file.is_file() and self.note.is_file() else 0
 
@@ -55,16 +61,19 @@ def download(
     name: str,
     data_dir: Path,
     sha256: str | None = None,
-    addresses: tuple[str, ...] = ADDRESSES,
+    addresses: tuple[str, ...] | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> Path:
-    """Downloads `NAME.tar.gz` into a folder, unless it is there; continues an earlier attempt.
+    """Downloads an archive into a folder, unless it is there; continues an earlier attempt.
+
+    It is `NAME.tar.gz` for the sets of pix2pix and `NAME.zip` for those of CycleGAN.
 
     Args:
-      name: A name of `KNOWN_SETS`.
+      name: A name of `KNOWN_SETS` or `UNPAIRED_SETS`.
       data_dir: The folder.
       sha256: The digest that the file must have, in hexadecimal digits; None if it is unknown.
-      addresses: Where to look, one after the other, with {name} in them.
+      addresses: Where to look, one after the other, with {name} in them; None for where the
+        archives are known to be.
       wait: Waits so many seconds.
 
     Returns:
@@ -73,7 +82,10 @@ def download(
     Raises:
       PreparationError: if no address has the file, or its digest is wrong.
     """
-    target = data_dir / f"{name}.tar.gz"
+    is_pairs = name in KNOWN_SETS
+    addresses = addresses or (ADDRESSES if is_pairs else UNPAIRED_ADDRESSES)
+    about = f" (about {KNOWN_SETS[name][2]})" if is_pairs else ""
+    target = data_dir / f"{name}{'.tar.gz' if is_pairs else '.zip'}"
     if target.is_file():
         print(f"{target} is there already.")
         if sha256:
@@ -90,7 +102,7 @@ def download(
         for part, address in zip(
             parts, (address.format(name=name) for address in addresses), strict=True
         ):
-            print(f"Fetching {address} (about {KNOWN_SETS[name][2]}).")
+            print(f"Fetching {address}{about}.")
             try:
                 _fetch(address, part, wait)
                 break
@@ -100,7 +112,7 @@ def download(
         else:
             raise PreparationError(
                 f"{name} could not be downloaded.\n  " + "\n  ".join(failures) + "\n"
-                f"Run the command again to continue. Or download {name}.tar.gz with a browser, put "
+                f"Run the command again to continue. Or download {target.name} with a browser, put "
                 f"it into {data_dir}/ and run it again: it is prepared from there."
             )
         digest = _require_digest(
@@ -204,8 +216,8 @@ def _write(answer: requests.Response, part: _Part, have: int, expected: int | No
     with bar, part.file.open("ab") as file:
         # As they are sent: a server may confuse the archive's compression with the transfer's.
         for chunk in answer.raw.stream(_CHUNK, decode_content=False):
-            if file.tell() == 0 and not chunk.startswith(_GZIP_MAGIC):
-                raise _PermanentError("a file that is not a gzip archive")
+            if file.tell() == 0 and not chunk.startswith(part.magic):
+                raise _PermanentError("a file that is not an archive of this kind")
             file.write(chunk)
             bar.update(len(chunk))
         file.flush()

@@ -1,4 +1,4 @@
-"""The pix2pix archives (Isola et al. 2017): where they are, and how their pairs are laid out."""
+"""Known archives: where they are, and how the pairs of those of pix2pix are laid out."""
 
 import dataclasses
 from pathlib import Path
@@ -8,7 +8,8 @@ from data_prep.errors import PreparationError
 from data_prep.pairs import PHOTO, PairForm
 from data_prep.prepared import require_name
 
-# Tried in turn. The second is the chapter's, which no longer works.
+# Of pairs (pix2pix, Isola et al. 2017). Tried in turn; the second is the chapter's, which no longer
+# works.
 ADDRESSES = (
     "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/{name}.tar.gz",
     "https://people.eecs.berkeley.edu/~tinghuiz/projects/pix2pix/datasets/{name}.tar.gz",
@@ -22,6 +23,13 @@ KNOWN_SETS = {
     "cityscapes": ("left", "labels", "99 MB"),
     "maps": ("left", "map", "239 MB"),
 }
+
+# Of unpaired images (CycleGAN, Zhu et al. 2017), in folders trainA, trainB, testA and testB.
+UNPAIRED_ADDRESSES = ("http://efrosgans.eecs.berkeley.edu/cyclegan/datasets/{name}.zip",)
+UNPAIRED_SETS = (
+    "ae_photos", "apple2orange", "cezanne2photo", "horse2zebra", "iphone2dslr_flower",
+    "monet2photo", "summer2winter_yosemite", "ukiyoe2photo", "vangogh2photo",
+)  # fmt: skip
 
 
 def pair_form(

@@ -98,6 +98,30 @@ def prepare_images(
         )
 
 
+def prepare_unpaired(
+    images: Path,
+    val_share: float,
+    data_dir: Path,
+    name: str,
+    image_size: int,
+    fit: str,
+    limits: Limits | None = None,
+) -> None:
+    """Prepares folders trainA, trainB, and testA, testB if there are, as NAME_a and NAME_b.
+
+    Without a test folder, some of the training images become validation images.
+
+    Raises:
+      PreparationError: as `prepare_images`.
+    """
+    for side in "AB":
+        test = images / f"test{side}"
+        prepare_images(
+            images / f"train{side}", test if test.is_dir() else None, val_share, data_dir,
+            f"{name}_{side.lower()}", image_size, fit, limits,
+        )  # fmt: skip
+
+
 def prepare_missing(data_dir: str, domains: tuple[str, ...], image_size: int) -> None:
     """Prepares each domain that is not prepared but whose archive is in `data_dir`.
 

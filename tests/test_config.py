@@ -36,6 +36,22 @@ def test_a_setting_out_of_range_is_named(setting, value):
         Config(**{setting: value})
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"architecture": "paper", "image_size": 32},
+        {"architecture": "paper", "normalization": "instance"},
+        {"discriminator_normalization": "instance"},
+        {"architecture": "resnet", "patch_layers": 4, "image_size": 32},
+        {"load_size": 64}, {"replay_images": 15}, {"early_steps": 3},
+        {"stop_when_worse": True, "distribute": "multi_worker"},
+    ],
+)  # fmt: skip
+def test_settings_that_exclude_each_other_are_named(settings):
+    with pytest.raises(ConfigError, match=f"--({'|'.join(settings)})\\b"):
+        Config(**settings)
+
+
 def test_two_domains_of_one_name_are_refused():
     with pytest.raises(ConfigError, match="--name_a"):
         Config(domain_a="boots", domain_b="boots")

@@ -51,8 +51,11 @@ class _Linear(keras.layers.Layer):
             constant = keras.initializers.Constant(self.initial_bias)
             self.bias = self.add_weight(name="bias", shape=kernel_shape[-1:], initializer=constant)
 
-    def _kernel_for(self, x, training: bool):
-        """The kernel to multiply x by, in its dtype. Training improves the estimate of its norm."""
+    def kernel_for(self, x, training: bool):
+        """The kernel that x is multiplied by, in the dtype of x.
+
+        Each call in training mode improves the estimate of its spectral norm.
+        """
         kernel = self.kernel
         if self._spectral:
             kernel, u = normalize_spectrally(
@@ -118,7 +121,7 @@ class Conv(_Linear):
         self._add_weights((4, 4, input_shape[-1], self.filters))
 
     def call(self, x, training=False):
-        return self._add_bias(self._conv2d(x, self._kernel_for(x, training), self.stride))
+        return self._add_bias(self._conv2d(x, self.kernel_for(x, training), self.stride))
 
 
 class PaddedConv(_Linear):
@@ -157,7 +160,7 @@ class PaddedConv(_Linear):
     def call(self, x, training=False):
         around = [self._padding, self._padding]
         x = tf.pad(x, [[0, 0], around, around, [0, 0]], self._mode)
-        kernel = self._kernel_for(x, training)
+        kernel = self.kernel_for(x, training)
         return self._add_bias(tf.nn.conv2d(x, kernel, self.stride, "VALID"))
 
 
@@ -203,7 +206,7 @@ class Dense(_Linear):
         self._add_weights((input_shape[-1], self.units))
 
     def call(self, x, training=False):
-        return self._add_bias(tf.matmul(x, self._kernel_for(x, training)))
+        return self._add_bias(tf.matmul(x, self.kernel_for(x, training)))
 
 
 def strided_convs(

@@ -39,6 +39,17 @@ _KINDS = {name: {"model": name} for name in MODELS} | {
         "discriminator_weight": 0.5,
         "reconstruction_loss": "mse",
         "identity_weight": 0.0,
+        "discriminator_normalization": "batch",
+    },
+    "cyclegan": {
+        "architecture": "resnet",
+        "residual_blocks": 1,
+        "normalization": "instance",
+        "discriminator_normalization": "instance",
+        "adversarial_loss": "least_squares",
+        "color_weight": 0.0,
+        "replay_images": 6,
+        "discriminator_weight": 0.5,
     },
     **{
         loss: {"adversarial_loss": loss, "identity_weight": 0.0}
@@ -47,7 +58,9 @@ _KINDS = {name: {"model": name} for name in MODELS} | {
     },
 }
 # Those that differ in networks, of which checkpoints consist.
-_of_each_network = pytest.mark.parametrize("config", [*MODELS, "authors"], indirect=True)
+_of_each_network = pytest.mark.parametrize(
+    "config", [*MODELS, "authors", "cyclegan"], indirect=True
+)
 
 
 @pytest.fixture(params=_KINDS)
@@ -128,10 +141,13 @@ def test_a_step_trains_the_function_that_is_shipped(model, config, batch):
             np.testing.assert_allclose(together, shipped, atol=1e-5)
 
 
-@_of_each_network
-def test_batch_norm_trains_other_functions(config, batch):
+@pytest.mark.parametrize("architecture", ["chapter", "resnet"])
+def test_batch_norm_trains_other_functions(architecture, batch):
     """Why it is not the default."""
-    config = dataclasses.replace(config, normalization="batch")
+    config = Config(
+        image_size=32, precision="float32", base_filters=4, normalization="batch",
+        architecture=architecture,
+    )  # fmt: skip
     model = create_model(config, tf.float32)
     generator = model.generators["a_to_b"]
     among = [
@@ -195,6 +211,8 @@ def test_a_checkpoint_of_other_networks_is_refused(model, config, tmp_path):
     Checkpoints(tmp_path / "checkpoints", model, create_optimizers(model, config), keep=1).save(1)
     if config.architecture == "paper":
         larger = dataclasses.replace(config, architecture="chapter")
+    elif config.architecture == "resnet":  # Its weights do not depend on the size.
+        larger = dataclasses.replace(config, residual_blocks=2)
     else:
         larger = dataclasses.replace(config, image_size=64)
     other = create_model(larger, tf.float32)

@@ -96,6 +96,31 @@ def test_flip_mirrors_about_half_and_only_when_asked():
     assert 0.35 < mirrored(True) < 0.65
 
 
+def test_crops_are_parts_of_images_at_any_place():
+    gradient = np.arange(36, dtype=np.uint8).reshape(6, 6, 1).repeat(3, 2)
+    images = np.stack([gradient] * 5)
+    plan = BatchPlan(batch_size=5, crop_size=4, seed=3)
+    places = set()
+    for (batch,) in training_batches({"a": images}, plan).take(40).as_numpy_iterator():
+        for crop in np.rint(batch["a"] * 255):
+            row, column = divmod(int(crop[0, 0, 0]), 6)
+            np.testing.assert_array_equal(crop, gradient[row : row + 4, column : column + 4])
+            places.add((row, column))
+    assert places == {(row, column) for row in range(3) for column in range(3)}
+
+
+def test_replicas_share_the_crops_of_the_global_batch():
+    images = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), np.uint8)
+
+    def take(**shares):
+        plan = BatchPlan(batch_size=4, crop_size=6, flip=True, **shares)
+        found = training_batches({"a": images}, plan, 3).take(shares.get("local_replicas", 1))
+        return [batch["a"] for (batch,) in found.as_numpy_iterator()]
+
+    (whole,) = take()
+    np.testing.assert_array_equal(whole, np.concatenate(take(num_replicas=2, local_replicas=2)))
+
+
 def test_images_on_the_disk_make_the_same_batches(data_dir):
     """Also from a later step on, where a resumed run starts."""
     stored = [

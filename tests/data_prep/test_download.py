@@ -203,7 +203,7 @@ def test_a_page_of_text_or_another_kind_of_file_is_not_taken(tmp_path, serve):
     part = tmp_path / "edges2shoes.tar.gz.part"
     left = part.read_bytes()
     page = serve(content=b"<html>Please log in</html>", version='"page"')
-    with pytest.raises(PreparationError, match="not a gzip archive"):
+    with pytest.raises(PreparationError, match="not an archive of this kind"):
         _download(tmp_path, serve([404]), page)
     assert part.read_bytes() == left
     assert _download(tmp_path, page, serve()).read_bytes() == _CONTENT and _only_the_archive(

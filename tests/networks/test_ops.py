@@ -136,3 +136,34 @@ def test_the_statistics_of_the_batch_are_those_of_its_values():
     np.testing.assert_allclose(variance, x.var((0, 1, 2)), rtol=1e-4)
     plain = normalization_ops.normalize(x, 1.0, 0.0, mean, variance)
     np.testing.assert_allclose(y, plain, atol=1e-5)
+
+
+def test_spectral_normalization_divides_by_the_largest_singular_value():
+    rng = np.random.default_rng(0)
+    kernel = tf.constant(rng.normal(size=(4, 4, 3, 8)), tf.float32)
+    u = tf.constant(rng.normal(size=8), tf.float32)
+    for _ in range(100):
+        normalized, u = normalization_ops.normalize_spectrally(kernel, u)
+    norm = np.linalg.norm(kernel.numpy().reshape(-1, 8), 2)
+    np.testing.assert_allclose(normalized, kernel / norm, rtol=1e-4)
+
+
+def test_the_gradient_of_spectral_normalization_has_constant_singular_vectors():
+    rng = np.random.default_rng(0)
+    kernel, upstream = (tf.constant(rng.normal(size=(4, 4, 3, 8)), tf.float32) for _ in range(2))
+    u = tf.constant(rng.normal(size=8), tf.float32)
+
+    def plain(kernel):
+        matrix = tf.reshape(kernel, [-1, 8])
+        v = tf.math.l2_normalize(tf.linalg.matvec(matrix, u))
+        next_u = tf.math.l2_normalize(tf.linalg.matvec(matrix, v, transpose_a=True))
+        v, next_u = tf.stop_gradient(v), tf.stop_gradient(next_u)
+        return kernel / tf.reduce_sum(v * tf.linalg.matvec(matrix, next_u))
+
+    gradients = []
+    for function in (lambda kernel: normalization_ops.normalize_spectrally(kernel, u)[0], plain):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            normalized = function(kernel)
+        gradients.append(tape.gradient(normalized, kernel, upstream))
+    np.testing.assert_allclose(*gradients, atol=1e-5)
