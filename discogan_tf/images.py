@@ -36,13 +36,16 @@ def to_uint8(images) -> np.ndarray:
     return quantize(tf.convert_to_tensor(np.asarray(images, np.float32))).numpy()
 
 
-def read_image(path: Path, size: int) -> np.ndarray:
-    """Reads an image file, upright, as uint8 [size, size, 3], as `fit_square` returns it.
+def read_image(path: Path, size: int | None = None) -> np.ndarray:
+    """Reads an image file, upright.
 
     Args:
       path: An image in any format that Pillow reads. Of an animation it is the first frame.
         Transparency becomes white.
-      size: Height and width of the result.
+      size: Height and width of the result; None leaves the image as large as it is.
+
+    Returns:
+      uint8 [size, size, 3], as `fit_square` returns it, or [height, width, 3].
 
     Raises:
       OSError: if the file is not an image, is corrupt, or declares an absurd number of pixels.
@@ -61,7 +64,8 @@ def read_image(path: Path, size: int) -> np.ndarray:
     except (ValueError, SyntaxError, EOFError) as error:
         # What Pillow's decoders raise beside OSError on corrupt files.
         raise OSError(str(error)) from error
-    return fit_square(on_white(tf.constant(np.asarray(image))), size).numpy()
+    image = on_white(tf.constant(np.asarray(image)))
+    return (fit_square(image, size) if size else image).numpy()
 
 
 def on_white(image: tf.Tensor) -> tf.Tensor:
@@ -109,6 +113,23 @@ def fit_square(image: tf.Tensor, size: int) -> tf.Tensor:
     before = (size - fitting) // 2
     margins = tf.concat([tf.stack([before, size - fitting - before], axis=1), [[0, 0]]], axis=0)
     return tf.ensure_shape(tf.pad(scaled, margins, constant_values=255), (size, size, 3))
+
+
+def unfit_square(square: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Undoes `fit_square` up to sharpness: cuts off the margins and scales, bicubic.
+
+    Args:
+      square: uint8 [size, size, 3].
+      height, width: Of the image before, and of the result.
+
+    Returns:
+      uint8 [height, width, 3].
+    """
+    size, longer = len(square), max(height, width)
+    inner_height, inner_width = (max(1, round(side * size / longer)) for side in (height, width))
+    top, left = (size - inner_height) // 2, (size - inner_width) // 2
+    inner = square[top : top + inner_height, left : left + inner_width]
+    return np.asarray(Image.fromarray(inner).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def write_png(path: Path, image: np.ndarray) -> None:

@@ -4,7 +4,8 @@
         --images=DIR --output_dir=DIR
 
 Every image under --images becomes one PNG in --output_dir, and a contact sheet shows the first
-hundred beside their originals. Exit status: 0 when every file was translated, 1 when some could
+hundred beside their originals. Translations are as large as the training images, or, with
+--keep_size, as their originals. Exit status: 0 when every file was translated, 1 when some could
 not be read or on an error that the message explains.
 """
 
@@ -23,7 +24,12 @@ _SHEET_COLUMNS, _SHEET_IMAGES = 10, 100
 
 
 def translate(
-    workdir: Path, direction: str, images: Path, output_dir: Path, checkpoint: str = "last"
+    workdir: Path,
+    direction: str,
+    images: Path,
+    output_dir: Path,
+    checkpoint: str = "last",
+    keep_size: bool = False,
 ) -> list[str]:
     """Translates every image under `images`.
 
@@ -35,6 +41,9 @@ def translate(
       output_dir: Folder for the translations, `STEM.png` in the same subfolders, and for the
         contact sheet.
       checkpoint: As for `restore_generators`.
+      keep_size: Whether translations get the size of their originals. Generators of
+        `--architecture=resnet` translate at that size. Those of other architectures translate at
+        theirs, and the result is enlarged.
 
     Returns:
       A line for each file that could not be read.
@@ -50,7 +59,7 @@ def translate(
 
     from discogan_tf import images as pixels
     from discogan_tf.models import create_inference_model
-    from discogan_tf.models.contract import IMAGES, SERVING_DEFAULT, TRANSLATED, by_display_name
+    from discogan_tf.models.contract import IMAGES, SERVING_DEFAULT, by_display_name
     from discogan_tf.runs.checkpoints import restore_generators
     from discogan_tf.runs.workdir import read_config
 
@@ -69,31 +78,71 @@ def translate(
     targets = _targets(images, output_dir)
     step = restore_generators(workdir, model, checkpoint)
     print(f"Translating {len(targets)} file(s) with {workdir}, step {step}.")
-    run = tf.function(function, input_signature=list(inputs.values()))
+    if keep_size and not model.size_multiple:
+        print(
+            f"The generators of --architecture={config.architecture} translate at "
+            f"{config.image_size} pixels. The translations are enlarged."
+        )
+    run = _translator(function, config.image_size, model.size_multiple, keep_size)
+    batch_size = 1 if keep_size else _BATCH_SIZE
 
     unreadable, shown, written = [], [], 0
     sources = list(targets)
-    for start in tqdm(range(0, len(sources), _BATCH_SIZE), unit="batch", delay=1):
+    for start in tqdm(range(0, len(sources), batch_size), unit="batch", delay=1):
         batch = []
-        for source in sources[start : start + _BATCH_SIZE]:
+        for source in sources[start : start + batch_size]:
             try:
-                batch.append((source, pixels.read_image(source, config.image_size)))
+                size = None if keep_size else config.image_size
+                batch.append((source, pixels.read_image(source, size)))
             except OSError as error:
                 unreadable.append(f"{source}: {error}")
         if not batch:
             continue
         originals = np.stack([image for _, image in batch])
-        outputs = pixels.to_uint8(run(pixels.to_float(originals))[TRANSLATED])
+        outputs = run(originals)
         for (source, _), image in zip(batch, outputs, strict=True):
             targets[source].parent.mkdir(parents=True, exist_ok=True)
             pixels.write_png(targets[source], image)
         written += len(batch)
-        shown += list(zip(originals, outputs, strict=True))[: _SHEET_IMAGES - len(shown)]
+        some = list(zip(originals, outputs, strict=True))[: _SHEET_IMAGES - len(shown)]
+        shown += [
+            tuple(pixels.fit_square(tf.constant(x), config.image_size).numpy() for x in pair)
+            for pair in some
+        ]
     if shown:
         sheet = pixels.draw_pairs(*map(list, zip(*shown, strict=True)), _SHEET_COLUMNS)
         pixels.write_png(output_dir / _CONTACT_SHEET, sheet)
         print(f"Wrote {written} image(s) and {output_dir / _CONTACT_SHEET}.")
     return unreadable
+
+
+def _translator(function, image_size: int, size_multiple: int | None, keep_size: bool):
+    """A function from originals to translations, uint8 [n, height, width, 3] both."""
+    import numpy as np
+    import tensorflow as tf
+
+    from discogan_tf import images as pixels
+    from discogan_tf.models.contract import TRANSLATED
+    from discogan_tf.tiling import translate_any_size
+
+    any_size = keep_size and size_multiple
+    side = None if any_size else image_size
+    spec = tf.TensorSpec((None, side, side, 3), tf.float32)
+    run = tf.function(lambda images: function(images)[TRANSLATED], input_signature=[spec])
+
+    def at_its_size(originals):
+        image = pixels.to_float(originals[0]).numpy()
+        translated = translate_any_size(lambda x: run(x).numpy(), image, size_multiple)
+        return pixels.to_uint8(translated)[np.newaxis]
+
+    def enlarged(originals):
+        square = pixels.fit_square(tf.constant(originals[0]), image_size)
+        translated = pixels.to_uint8(run(pixels.to_float(square)[tf.newaxis]))[0]
+        return pixels.unfit_square(translated, *originals[0].shape[:2])[np.newaxis]
+
+    if any_size:
+        return at_its_size
+    return enlarged if keep_size else lambda x: pixels.to_uint8(run(pixels.to_float(x)))
 
 
 def _targets(images: Path, output_dir: Path) -> dict[Path, Path]:
@@ -137,7 +186,7 @@ def main(argv: list[str]) -> None:
     try:
         unreadable = translate(
             Path(values.workdir), values.direction, Path(values.images), Path(values.output_dir),
-            values.checkpoint,
+            values.checkpoint, values.keep_size,
         )  # fmt: skip
     except (DiscoganError, OSError) as error:
         sys.exit(f"error: {error}")
@@ -152,4 +201,10 @@ if __name__ == "__main__":
     flags.DEFINE_string("images", None, "An image, or a folder of images.", required=True)
     flags.DEFINE_string("output_dir", "translated", "Folder for the translations.")
     flags.DEFINE_string("checkpoint", "last", CHECKPOINT_HELP)
+    flags.DEFINE_boolean(
+        "keep_size",
+        False,
+        "Translations as large as their originals, in tiles if need be. Networks other than those "
+        "of --architecture=resnet translate at their own size, and the result is enlarged.",
+    )
     app.run(main)

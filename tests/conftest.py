@@ -63,15 +63,16 @@ def tiny_config(data_dir, tmp_path) -> Config:
 def make_run(data_dir):
     """A function that makes a run without training: folder, steps of its checkpoints -> its config.
 
-    The networks are small. Weights and statistics are random, so that images differ and batch norm
-    does something.
+    It also takes settings. The networks are small. Weights and statistics are random, so that images
+    differ and batch norm does something.
     """
 
-    def make(folder, steps=(7,), model="discogan"):
+    def make(folder, steps=(7,), **settings):
         config = Config(
-            model=model, data_dir=str(data_dir), workdir=str(folder), image_size=32,
+            data_dir=str(data_dir), workdir=str(folder), image_size=32,
             precision="float32", ema_decay=0.0, base_filters=8,
             domain_a="sample_edges2handbags/photo", domain_b="sample_edges2shoes/photo",
+            **settings,
         )  # fmt: skip
         network = create_model(config, tf.float32)
         write_config(config)
@@ -141,6 +142,26 @@ def checkpoint_state():
         }
 
     return state
+
+
+# Settings of CycleGAN, small.
+CYCLEGAN = {
+    "architecture": "resnet",
+    "residual_blocks": 1,
+    "normalization": "instance",
+    "discriminator_normalization": "instance",
+    "adversarial_loss": "least_squares",
+    "color_weight": 0.0,
+    "replay_images": 16,
+    "discriminator_weight": 0.5,
+    "learning_rate_hold_steps": 0,
+}
+
+
+@pytest.fixture(scope="session")
+def cyclegan() -> dict:
+    """Settings of CycleGAN, with a single residual block."""
+    return CYCLEGAN
 
 
 def _randomize(generators, seed):

@@ -10,7 +10,7 @@ _ROOT = Path(__file__).parents[1]
 _LEVELS = (
     ("errors", "startup"),
     ("constraints",),
-    ("config", "images", "hardware"),
+    ("config", "images", "hardware", "tiling"),
     ("flagfile", "losses", "networks", "data"),
     ("models", "runs"),
     ("evaluation", "export"),

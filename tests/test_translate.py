@@ -42,6 +42,37 @@ def test_one_png_each_and_a_contact_sheet(workdir, images, tmp_path):
             assert np.asarray(Image.open(out / name)).shape == (32, 32, 3)
 
 
+def test_translations_can_be_as_large_as_their_originals(workdir, images, tmp_path, capsys):
+    """Enlarged, where the networks are for one size."""
+    translate(workdir, "handbags2shoes", images, tmp_path / "large", keep_size=True)
+    translate(workdir, "handbags2shoes", images, tmp_path / "small")
+    assert "enlarged" in capsys.readouterr().out
+    for name, shape in (
+        ("gray", (50, 90, 3)),
+        ("more/tall", (200, 10, 3)),
+        ("wide.png", (32, 32, 3)),
+    ):
+        assert np.asarray(Image.open(tmp_path / "large" / f"{name}.png")).shape == shape
+    # The part of the square that is not margin: 18 of 32 rows.
+    small = Image.open(tmp_path / "small" / "gray.png").crop((0, 7, 32, 25))
+    large = Image.open(tmp_path / "large" / "gray.png")
+    difference = np.asarray(small.resize((90, 50), Image.Resampling.BICUBIC), int) - large
+    assert np.abs(difference).max() <= 2
+
+
+def test_residual_generators_translate_at_any_size(make_run, cyclegan, images, tmp_path, capsys):
+    make_run(tmp_path / "run", **cyclegan)
+    translate(tmp_path / "run", "handbags2shoes", images, tmp_path / "out", keep_size=True)
+    assert "enlarged" not in capsys.readouterr().out
+    for name, shape in (
+        ("gray", (50, 90, 3)),
+        ("more/tall", (200, 10, 3)),
+        ("wide.png", (32, 32, 3)),
+    ):
+        assert np.asarray(Image.open(tmp_path / "out" / f"{name}.png")).shape == shape
+    assert (tmp_path / "out" / "contact_sheet.png").is_file()
+
+
 def test_an_image_translates_alike_alone_and_in_company(workdir, images, tmp_path):
     translate(workdir, "shoes2handbags", images, tmp_path / "all")
     translate(workdir, "shoes2handbags", images / "wide.jpg", tmp_path / "one")

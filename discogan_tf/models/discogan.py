@@ -45,7 +45,7 @@ class DiscoGAN:
     ):
         networks = architecture or ARCHITECTURES[config.architecture](config)
         self._config, self._compute_dtype = config, compute_dtype
-        self._input_shape = networks.input_shape
+        self._input_shape, self.size_multiple = networks.input_shape, networks.size_multiple
         self._adversarial_loss = losses.ADVERSARIAL[config.adversarial_loss]
         self._reconstruction_loss = losses.RECONSTRUCTION[config.reconstruction_loss]
         self._has_shape = config.shape_weight > 0

@@ -21,11 +21,14 @@ class Architecture(NamedTuple):
       discriminator: Creates an unbuilt discriminator from a name. It returns logits of any shape
         and a list of features.
       input_shape: Shape of one input example.
+      size_multiple: Generators translate images of any sides that are multiples of this number as
+        well as they translate those of `input_shape`; None if they are for that size only.
     """
 
     generator: Callable[[str], keras.Model]
     discriminator: Callable[[str], keras.Model]
     input_shape: tuple[int, ...]
+    size_multiple: int | None = None
 
 
 def _image_architecture(generator, discriminator, config: Config) -> Architecture:
@@ -55,6 +58,7 @@ def _residual_architecture(config: Config) -> Architecture:
             normalization=config.discriminator_normalization,
         ),
         (config.image_size, config.image_size, 3),
+        size_multiple=4,
     )
 
 
