@@ -63,8 +63,8 @@ def tiny_config(data_dir, tmp_path) -> Config:
 def make_run(data_dir):
     """A function that makes a run without training: folder, steps of its checkpoints -> its config.
 
-    It also takes settings. The networks are small. Weights and statistics are random, so that images
-    differ and batch norm does something.
+    It also takes settings. The networks are small. Weights and statistics are random, so that
+    images differ and batch norm does something.
     """
 
     def make(folder, steps=(7,), **settings):
