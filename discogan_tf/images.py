@@ -98,21 +98,42 @@ def fit_square(image: tf.Tensor, size: int) -> tf.Tensor:
     Returns:
       uint8 [size, size, 3].
     """
-    shape = tf.shape(image)[:2]
-    longer = tf.reduce_max(shape)
-    fitting = tf.cast(
-        tf.round(tf.cast(shape, tf.float64) * (size / tf.cast(longer, tf.float64))), tf.int32
-    )
-    fitting = tf.maximum(fitting, 1)
+    fitting, longer = _fitting(image, size), tf.reduce_max(tf.shape(image)[:2])
     scaled = tf.cond(
         longer > size,
         lambda: tf.image.resize(image, fitting, "area"),
         lambda: tf.image.resize(image, fitting, "bicubic"),
     )
-    scaled = tf.cast(tf.clip_by_value(tf.round(scaled), 0.0, 255.0), tf.uint8)
+    scaled = _rounded(scaled)
     before = (size - fitting) // 2
     margins = tf.concat([tf.stack([before, size - fitting - before], axis=1), [[0, 0]]], axis=0)
     return tf.ensure_shape(tf.pad(scaled, margins, constant_values=255), (size, size, 3))
+
+
+def shrink(image: tf.Tensor, size: int) -> tf.Tensor:
+    """Scales an image down, by the mean of areas, so that its longer side is at most `size`.
+
+    Args:
+      image: uint8 [height, width, 3] in 0 .. 255.
+      size: Longest side of the result.
+    """
+    return tf.cond(
+        tf.reduce_max(tf.shape(image)[:2]) > size,
+        lambda: _rounded(tf.image.resize(image, _fitting(image, size), "area")),
+        lambda: image,
+    )
+
+
+def _fitting(image: tf.Tensor, size: int) -> tf.Tensor:
+    """Height and width, int32 [2], that an image has when its longer side is `size`."""
+    shape = tf.shape(image)[:2]
+    scale = size / tf.cast(tf.reduce_max(shape), tf.float64)
+    return tf.maximum(tf.cast(tf.round(tf.cast(shape, tf.float64) * scale), tf.int32), 1)
+
+
+def _rounded(values: tf.Tensor) -> tf.Tensor:
+    """float32 in 0 .. 255 to uint8."""
+    return tf.cast(tf.clip_by_value(tf.round(values), 0.0, 255.0), tf.uint8)
 
 
 def unfit_square(square: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -23,8 +23,8 @@ def translate_any_size(
     Args:
       translate: From float32 [1, h, w, 3] in [0, 1] to the same, h and w multiples of `multiple`.
       image: float32 [height, width, 3] in [0, 1].
-      multiple: What sides the network needs. Images are padded with their mirror image, and the
-        padding is cut off again.
+      multiple: What sides the network needs. Images are padded with their last row and column,
+        and the padding is cut off again.
       tile: Longest side that is translated at once, a multiple of `multiple`.
       overlap: How many pixels neighboring tiles share at least.
 
@@ -33,7 +33,7 @@ def translate_any_size(
     """
     height, width = image.shape[:2]
     padding = [(0, _missing(side, multiple)) for side in (height, width)]
-    padded = np.pad(image, [*padding, (0, 0)], "symmetric")
+    padded = np.pad(image, [*padding, (0, 0)], "edge")
     rows, columns = (_starts(side, tile, overlap, multiple) for side in padded.shape[:2])
     total = np.zeros_like(padded)
     weights = np.zeros((*padded.shape[:2], 1), np.float32)

@@ -5,10 +5,10 @@
         --output_dir=runs/half_trained_discriminator
 
 The notebook of an article about CycleGAN calls `backward` on one term of the loss of its second
-discriminator, that of translations, instead of on the whole loss. Trains a small
-CycleGAN with and without this fault, on the same batches, and prints the discriminators' losses as the notebook does: half of
-the sum of the terms for real images and for translations. Writes `losses.md`, `losses.png`, and
-`translations.png`.
+discriminator, that of translations, instead of on the whole loss. Trains a small CycleGAN with and
+without this fault, on the same batches, and prints the discriminators' losses as the notebook does:
+half of the sum of the terms for real images and for translations. Writes `losses.md`, `losses.png`
+and `translations.png`.
 """
 
 import argparse

@@ -92,6 +92,7 @@ def export(
                 signatures[name],
                 inputs[name],
                 other_formats,
+                model.size_multiple,
             )
             print(f"\n{display_name}, largest differences in [0, 1]:")
             print(*card.parity_lines(findings[display_name]), sep="\n")
@@ -121,6 +122,7 @@ def _export_direction(
     signatures: dict[str, Signature],
     inputs: dict[str, np.ndarray],
     formats: list[str],
+    size_multiple: int | None,
 ) -> card.Direction:
     """Writes a version of one direction and checks it.
 
@@ -130,8 +132,9 @@ def _export_direction(
       signatures: Of the direction, with folded generators.
       inputs: Inputs of the generator, validation data.
       formats: Those to write beside the SavedModel.
+      size_multiple: Of the model.
     """
-    write_saved_model(folder, signatures)
+    write_saved_model(folder, signatures, size_multiple)
     loaded, default = Version(folder), signatures[SERVING_DEFAULT]
     differences = parity.check_parity(network, default, loaded, inputs)
     for name in formats:
@@ -193,8 +196,11 @@ def folded_signatures(model) -> dict[str, dict[str, Signature]]:
     the export once.
     """
     specifications = {
-        name: list(signatures[SERVING_DEFAULT].inputs.values())
-        for name, signatures in model.signatures().items()
+        name: [_any_size(spec) if model.size_multiple else spec for spec in inputs.values()]
+        for name, inputs in (
+            (name, signatures[SERVING_DEFAULT].inputs)
+            for name, signatures in model.signatures().items()
+        )
     }
     return model.signatures(
         {
@@ -204,15 +210,22 @@ def folded_signatures(model) -> dict[str, dict[str, Signature]]:
     )
 
 
-def write_saved_model(folder: Path, signatures: dict[str, Signature]) -> None:
+def _any_size(images: tf.TensorSpec) -> tf.TensorSpec:
+    return tf.TensorSpec((None, None, None, images.shape[-1]), images.dtype, images.name)
+
+
+def write_saved_model(
+    folder: Path, signatures: dict[str, Signature], size_multiple: int | None = None
+) -> None:
     """Writes a SavedModel of one direction.
 
     Args:
       folder: Where to.
       signatures: Those of the direction, as `Model.signatures` returns them for folded generators.
+      size_multiple: Of the model.
     """
     archive = keras.export.ExportArchive()
-    for name, (function, inputs) in export_signatures(signatures).items():
+    for name, (function, inputs) in export_signatures(signatures, size_multiple).items():
         archive.add_endpoint(name, function, input_signature=list(inputs.values()))
     archive.write_out(str(folder), verbose=False)
 
@@ -223,7 +236,8 @@ def _write_format(
     path = write_format(name, signature, folder)
     expected = signature.function(*inputs.values())[TRANSLATED].numpy()
     difference = float(np.abs(FORMATS[name].load(path)(inputs) - expected).max())
-    return parity.require_small({f"{name}, against the network in memory": difference})
+    found = {f"{name}, against the network in memory": difference}
+    return parity.require_small(found, parity.FORMAT_TOLERANCE)
 
 
 def _write_golden(

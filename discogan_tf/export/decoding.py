@@ -1,6 +1,7 @@
 """Image files to images and back, as TensorFlow operations within an export."""
 
 import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -11,6 +12,9 @@ from discogan_tf.export import headers
 # request together twice that, because they are decoded at once.
 MAX_PIXELS = 25_000_000
 MAX_PIXELS_OF_REQUEST = 2 * MAX_PIXELS
+# Of images that are translated at their own size; activations at the longest side take a gigabyte
+# with 64 base filters.
+LEAST_SIDE, LONGEST_SIDE = 16, 1024
 
 
 def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
@@ -31,6 +35,57 @@ def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
         `MAX_PIXELS` pixels, or all declare more than `MAX_PIXELS_OF_REQUEST`. All headers are read
         before anything is decoded.
     """
+    return tf.map_fn(
+        lambda file: pixels.to_float(pixels.fit_square(_decode(*file, size), size)),
+        _inspected(image_bytes),
+        fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32),
+    )
+
+
+def translate_files(image_bytes: tf.Tensor, translate: Callable, multiple: int) -> tf.Tensor:
+    """Translates image files, each at its own size and shape.
+
+    Images with a side above `LONGEST_SIDE` are scaled down to it: what a network needs for one
+    grows with its pixels, and a request must not exhaust a server.
+
+    Args:
+      image_bytes: Files, string [batch], as for `decode_images`.
+      translate: From float32 [1, h, w, 3] in [0, 1] to the same, h and w multiples of `multiple`.
+      multiple: What sides the network needs. Images are padded with their last row and column, and
+        the padding is cut off again.
+
+    Returns:
+      PNG files, string [batch].
+
+    Raises:
+      tf.errors.InvalidArgumentError: as `decode_images`.
+    """
+
+    def translate_one(file):
+        image = tf.ensure_shape(_decode(*file, LONGEST_SIDE), (None, None, 3))
+        image = pixels.shrink(image, LONGEST_SIDE)
+        height, width = tf.shape(image)[0], tf.shape(image)[1]
+        for axis, side in enumerate((height, width)):
+            target = -(-tf.maximum(side, LEAST_SIDE) // multiple) * multiple
+            image = tf.gather(image, tf.minimum(tf.range(target), side - 1), axis=axis)
+        translated = translate(pixels.to_float(image)[tf.newaxis])[0, :height, :width]
+        return tf.io.encode_png(pixels.quantize(translated))
+
+    return tf.map_fn(
+        translate_one,
+        _inspected(image_bytes),
+        fn_output_signature=tf.TensorSpec((), tf.string),
+        parallel_iterations=1,
+    )
+
+
+def encode_images(images: tf.Tensor) -> tf.Tensor:
+    """float32 [batch, height, width, 3] in [0, 1] to PNG files, string [batch]."""
+    return tf.io.encode_png(pixels.quantize(images))
+
+
+def _inspected(image_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """`_inspect` of each file, and a check of all together, before anything is decoded."""
     contents, indices, shapes = tf.map_fn(
         _inspect,
         image_bytes,
@@ -52,17 +107,7 @@ def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
         ],
     )
     with tf.control_dependencies([is_acceptable]):
-        contents = tf.identity(contents)
-    return tf.map_fn(
-        lambda file: pixels.to_float(pixels.fit_square(_decode(*file, size), size)),
-        (contents, indices, shapes),
-        fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32),
-    )
-
-
-def encode_images(images: tf.Tensor) -> tf.Tensor:
-    """float32 [batch, height, width, 3] in [0, 1] to PNG files, string [batch]."""
-    return tf.io.encode_png(pixels.quantize(images))
+        return tf.identity(contents), indices, shapes
 
 
 def _inspect(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from discogan_tf.export.decoding import decode_images, encode_images
+from discogan_tf.export.decoding import decode_images, encode_images, translate_files
 from discogan_tf.models.contract import IMAGES, SERVING_DEFAULT, TRANSLATED, Signature
 
 TRANSLATE_BYTES, IMAGE_BYTES = "translate_bytes", "image_bytes"
 
 
-def export_signatures(signatures: dict[str, Signature]) -> dict[str, Signature]:
+def export_signatures(
+    signatures: dict[str, Signature], size_multiple: int | None = None
+) -> dict[str, Signature]:
     """The signatures of one translation as they are exported.
 
     Images out of range are refused. If the translation takes images, there is also
@@ -19,6 +21,7 @@ def export_signatures(signatures: dict[str, Signature]) -> dict[str, Signature]:
 
     Args:
       signatures: Those of the translation, as `Model.signatures` returns them.
+      size_multiple: Of the model. If it is a number, files are translated at their own size.
     """
     exported = {
         name: signature._replace(function=_checked(signature))
@@ -28,12 +31,17 @@ def export_signatures(signatures: dict[str, Signature]) -> dict[str, Signature]:
     if not takes_images(signatures):
         return exported
 
+    def translate_at_own_size(image_bytes):
+        files = translate_files(image_bytes, lambda x: translate(x)[TRANSLATED], size_multiple)
+        return {IMAGE_BYTES: files}
+
     def translate_bytes(image_bytes):
         images = decode_images(image_bytes, inputs[IMAGES].shape[1])
         return {IMAGE_BYTES: encode_images(translate(images)[TRANSLATED])}
 
     files = {IMAGE_BYTES: tf.TensorSpec((None,), tf.string, name=IMAGE_BYTES)}
-    return exported | {TRANSLATE_BYTES: Signature(translate_bytes, files)}
+    function = translate_at_own_size if size_multiple else translate_bytes
+    return exported | {TRANSLATE_BYTES: Signature(function, files)}
 
 
 def takes_images(signatures: dict[str, Signature]) -> bool:

@@ -5,7 +5,7 @@ A model is any class that is made as `Model(config, compute_dtype)` and has
 - `translations`: tuple of `Translation`, the only definition of what each generator translates.
 - `generators`, `discriminators`: `dict[str, keras.Model]`, built. A translation and its generator
   have the same name. Logits may have any shape.
-- `size_multiple`: as in `Architecture`, for models whose generators take images.
+- `size_multiple`: as in `Architecture`; None if generators do not take images.
 - `state`: `dict[str, tf.Variable]`, whatever else the next step depends on, such as a replay
   buffer. Checkpoints hold it.
 - `forward(batch, step)`: all that the losses of one batch share, as named tensors, in training

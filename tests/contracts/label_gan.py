@@ -66,6 +66,7 @@ class LabelGAN:
     """A GAN conditioned on labels, whose discriminator sees the fakes of the step before."""
 
     separate_losses = frozenset()
+    size_multiple = None
     translations = (Translation("generate", source=None, target="b"),)
 
     def __init__(self, config, compute_dtype=tf.float32):

@@ -1,7 +1,10 @@
 """Contract of the exports of all models."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from discogan_tf.data.domains import load_domain
 from discogan_tf.export import c_api, parity
@@ -11,20 +14,25 @@ from discogan_tf.export.versions import Version
 from discogan_tf.models import MODELS, create_inference_model
 from discogan_tf.models.contract import by_display_name
 from discogan_tf.runs.checkpoints import restore_generators
+from discogan_tf.tiling import translate_any_size
 
 # With an inverse and without; the third model's generators are those of the first.
 _QUICK = {"discogan", "gan"}
 
 
 @pytest.fixture(
-    params=[pytest.param(m, marks=() if m in _QUICK else pytest.mark.slow) for m in MODELS],
+    params=[
+        *(pytest.param(m, marks=() if m in _QUICK else pytest.mark.slow) for m in MODELS),
+        "cyclegan",
+    ],
     scope="module",
 )
-def run_and_export(request, make_run, tmp_path_factory):
+def run_and_export(request, make_run, cyclegan, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
-    config = make_run(folder / "run", model=request.param)
+    settings = cyclegan if request.param == "cyclegan" else {"model": request.param}
+    config = make_run(folder / "run", **settings)
     # The other models have the same generators: their forms beside SavedModel would be the same.
-    forms = FORMATS if request.param == "discogan" else ()
+    forms = FORMATS if config.model == "discogan" else ()
     export(config, folder / "exported", formats=("saved_model", *forms))
     return config, folder / "exported"
 
@@ -51,7 +59,8 @@ def test_every_way_to_run_an_export_gives_what_the_network_gives(run_and_export)
             if config.model == "discogan":
                 answers[chosen] = form.load(folder / form.file_name)({"images": images})
         for way, answer in answers.items():
-            np.testing.assert_allclose(answer, expected, atol=1e-5, err_msg=way)
+            tolerance = parity.FORMAT_TOLERANCE if way in FORMATS else parity.TOLERANCE
+            np.testing.assert_allclose(answer, expected, atol=tolerance, err_msg=way)
         assert ("cycle" in version.signatures) == (inverse is not None)
         if inverse:
             cycle = version.run("cycle", {"images": images})
@@ -89,3 +98,32 @@ def test_the_c_api_says_what_is_wrong(run_and_export):
         c_api.run(
             next(exported.glob("*/1")), {"absent:0": np.zeros((1,), np.float32)}, ["absent:0"]
         )
+
+
+def _png(rng, height, width):
+    file = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_files_are_translated_at_the_size_that_networks_allow(run_and_export):
+    """At their own, as `translate --keep_size` does, or at that of the training images."""
+    config, exported = run_and_export
+    rng = np.random.default_rng(0)
+    sizes = [(50, 90), (3, 5), (32, 32)]
+    files = np.array([_png(rng, *size) for size in sizes], object)
+    model = create_inference_model(config)
+    restore_generators(exported.parent / "run", model)
+    version = Version(exported / "handbags2shoes" / "1")
+    answers = version.run("translate_bytes", {"image_bytes": files})["image_bytes"]
+    for size, file, answer in zip(sizes, files, answers, strict=True):
+        found = np.asarray(Image.open(io.BytesIO(answer)), int)
+        if not model.size_multiple:
+            assert found.shape == (32, 32, 3)
+            continue
+        image = np.asarray(Image.open(io.BytesIO(file)), np.float32) / 255
+        expected = translate_any_size(
+            lambda x: model.generators["a_to_b"](x).numpy(), image, model.size_multiple
+        )
+        assert found.shape == (*size, 3)
+        assert np.abs(found - 255 * expected).max() <= 1
