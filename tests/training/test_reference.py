@@ -65,14 +65,36 @@ def _generator(variables, x, statistics):
     return 1 / (1 + tf.exp(-x))
 
 
+def _unit(x):
+    return x / tf.norm(x)
+
+
+def _spectral(kernel, u):
+    """Divided by its norm, after a power iteration from u (Miyato et al. 2018, algorithm 1)."""
+    matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
+    v = _unit(tf.linalg.matvec(matrix, u))
+    u = _unit(tf.linalg.matvec(matrix, v, transpose_a=True))
+    v, u = tf.stop_gradient(v), tf.stop_gradient(u)
+    return kernel / tf.tensordot(v, tf.linalg.matvec(matrix, u), 1)
+
+
 def _discriminator(variables, x):
-    x = _leaky(_convolution(x, variables["conv_1/kernel"], 2) + variables["conv_1/bias"])
+    """With batch norm, or, where there are vectors u, with spectral norm and biases."""
+
+    def kernel(name):
+        found = variables[f"{name}/kernel"]
+        return _spectral(found, variables[f"{name}/u"]) if f"{name}/u" in variables else found
+
+    def after(x, name):
+        if f"{name}/u" in variables:
+            return _leaky(x + variables[f"{name}/bias"])
+        return _leaky(_normalized(x, variables, f"{name}_norm"))
+
+    x = _leaky(_convolution(x, kernel("conv_1"), 2) + variables["conv_1/bias"])
     for number in (2, 3, 4, 5):
-        x = _convolution(x, variables[f"conv_{number}/kernel"], 2)
-        x = _leaky(_normalized(x, variables, f"conv_{number}_norm"))
-    x = tf.matmul(tf.reshape(x, [x.shape[0], -1]), variables["features/kernel"])
-    x = _leaky(_normalized(x, variables, "features_norm"))
-    return (tf.matmul(x, variables["to_logit/kernel"]) + variables["to_logit/bias"])[:, 0]
+        x = after(_convolution(x, kernel(f"conv_{number}"), 2), f"conv_{number}")
+    x = after(tf.matmul(tf.reshape(x, [x.shape[0], -1]), kernel("features")), "features")
+    return (tf.matmul(x, kernel("to_logit")) + variables["to_logit/bias"])[:, 0]
 
 
 def _losses(networks, a, b, normalization):
@@ -106,11 +128,16 @@ def _losses(networks, a, b, normalization):
     return generators, discriminators
 
 
-@pytest.mark.parametrize("normalization", ["batch", "batch_renorm"])
-def test_gradients_are_those_of_the_equations(batch, gradient_descent, normalization):
+@pytest.mark.parametrize(
+    ("normalization", "of_discriminators"), [("batch", "batch"), ("batch_renorm", "spectral")]
+)
+def test_gradients_are_those_of_the_equations(
+    batch, gradient_descent, normalization, of_discriminators
+):
     config = Config(
         image_size=32, batch_size=4, precision="float32", reconstruction_weight=_WEIGHT,
         identity_weight=_IDENTITY_WEIGHT, normalization=normalization,
+        discriminator_normalization=of_discriminators,
     )  # fmt: skip
     keras.utils.set_random_seed(1)
     model = create_model(config, tf.float32)
@@ -125,7 +152,7 @@ def test_gradients_are_those_of_the_equations(batch, gradient_descent, normaliza
             variable.path.removeprefix(network.name + "/"): tf.Variable(
                 tf.cast(variable.value, tf.float64)
             )
-            for variable in network.trainable_variables
+            for variable in network.variables
         }
         for network in networks
     }
