@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 _PAPER = [
-    "--normalization=batch", "--identity_weight=0", "--color_weight=0",
-    "--learning_rate_hold_steps=0",
+    "--normalization=batch", "--discriminator_normalization=batch", "--identity_weight=0",
+    "--color_weight=0", "--learning_rate_hold_steps=0",
 ]  # fmt: skip
 _BATCH = ["--batch_size=16", "--learning_rate=4e-4"]
 # Name -> flags of train.py.
