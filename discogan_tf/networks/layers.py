@@ -66,7 +66,13 @@ class _Linear(keras.layers.Layer):
         return tf.cast(kernel, x.dtype)
 
     def _add_bias(self, x):
-        return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype)) if self.use_bias else x
+        if not self.use_bias:
+            return x
+        if self._spectral:
+            # Otherwise TensorFlow tries to fuse convolution, bias and leaky ReLU, fails, says so, and
+            # leaves out all other fusions of the step with it.
+            x = tf.ensure_shape(x, x.shape)
+        return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
 
     def fold(self, source: "_Linear", norm: "BatchNorm | None") -> None:
         """Sets constant weights equal to those of `source` with its batch norm folded in.

@@ -33,7 +33,9 @@ def unequal_data_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unequal")
     for number, count in enumerate((7, 5)):
         sample = tmp_path_factory.mktemp("sample")
-        prepare_archive(draw_archives(sample, count, num_val=4)[number], folder, image_size=32)
+        archive = draw_archives(sample, count, num_val=4)[number]
+        for size in (32, 36):  # The larger one for random crops.
+            prepare_archive(archive, folder, image_size=size)
     return folder
 
 
@@ -131,9 +133,20 @@ _AUTHORS = {
 }
 
 
+@pytest.mark.slow
 def test_the_same_in_bfloat16_with_the_authors_settings(config, tmp_path, checkpoint_state):
     config = dataclasses.replace(config, num_steps=3, precision="bfloat16", **_AUTHORS)
     _assert_resumes_exactly_everywhere(config, tmp_path, [1], checkpoint_state)
+
+
+def test_the_same_in_bfloat16_with_cyclegans_settings(config, cyclegan, tmp_path, checkpoint_state):
+    """Stopped when its replay buffers are full, and with crops and flips."""
+    settings = cyclegan | {"replay_images": 4, "load_size": 36, "identity_weight": 10.0}
+    config = dataclasses.replace(
+        config, num_steps=4, sample_every_steps=9, evaluate_every_steps=9,
+        learning_rate_decay_steps=2, precision="bfloat16", **settings,
+    )  # fmt: skip
+    _assert_resumes_exactly_everywhere(config, tmp_path, [3], checkpoint_state)
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_tensorboard_gets_curves_histograms_and_sample_grids(straight):
     assert tags["generator_a_to_b/to_image/kernel"] == [2, 4, 5]
     assert (
         len([tag for tag in tags if tag.startswith(("generator_", "discriminator_"))])
-        == 2 * 25 + 2 * 19
+        == 2 * 25 + 2 * 14
     )
 
 
