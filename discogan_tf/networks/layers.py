@@ -69,8 +69,8 @@ class _Linear(keras.layers.Layer):
         if not self.use_bias:
             return x
         if self._spectral:
-            # Otherwise TensorFlow tries to fuse convolution, bias and leaky ReLU, fails, says so, and
-            # leaves out all other fusions of the step with it.
+            # Otherwise TensorFlow tries to fuse convolution, bias and leaky ReLU, fails, and leaves
+            # out all other fusions of the step with it.
             x = tf.ensure_shape(x, x.shape)
         return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
 
