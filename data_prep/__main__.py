@@ -176,6 +176,7 @@ def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
 def _prepare_folder(arguments: argparse.Namespace) -> None:
     from data_prep.download import download
     from data_prep.prepare import prepare_images, prepare_unpaired
+    from data_prep.prepared import is_prepared
     from data_prep.unpaired import is_unpaired_set, unpacked
 
     if bool(arguments.images) == bool(arguments.download):
@@ -184,11 +185,18 @@ def _prepare_folder(arguments: argparse.Namespace) -> None:
     if not name:
         raise PreparationError("give --name=NAME: how training names the domain")
     target = arguments.data_dir, name, arguments.image_size, arguments.fit, _limits(arguments)
+    is_set = bool(arguments.download) or is_unpaired_set(arguments.images)
+    if is_set and arguments.val_images:
+        raise PreparationError("--val_images: a set of two domains has folders testA and testB")
     if arguments.download:
+        domains = [f"{name}_{side}" for side in "ab"]
+        if all(is_prepared(arguments.data_dir, d, arguments.image_size) for d in domains):
+            print(f"{' and '.join(domains)} are already prepared.")
+            return
         archive = download(arguments.download, arguments.data_dir)
         with unpacked(archive, _limits(arguments)) as folder:
             prepare_unpaired(folder, arguments.val_share, *target)
-    elif is_unpaired_set(arguments.images) and not arguments.val_images:
+    elif is_set:
         prepare_unpaired(arguments.images, arguments.val_share, *target)
     else:
         prepare_images(arguments.images, arguments.val_images, arguments.val_share, *target)
@@ -206,6 +214,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from data_prep.check.check import check_prepared, check_source
     from data_prep.known_sets import pair_form
     from data_prep.prepare import prepare_archive, prepare_images
+    from data_prep.unpaired import is_unpaired_set
 
     archive, images, size = arguments.archive, arguments.images, arguments.image_size
     shown = arguments.sheet, arguments.json
@@ -220,6 +229,10 @@ def _check(arguments: argparse.Namespace) -> int:
             str(archive), arguments.data_dir, size, *shown,
         )  # fmt: skip
     elif images:
+        if is_unpaired_set(images):
+            raise PreparationError(
+                f"{images} holds two domains. Check one at a time: --images={images / 'trainA'}"
+            )
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", images.resolve().name).lstrip("_.-") or "images"
         limits = _limits(arguments)
         worst = check_source(

@@ -1,13 +1,14 @@
 """CycleGAN's data sets: folders trainA, trainB, testA and testB, in a ZIP archive."""
 
 import contextlib
-import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.errors import PreparationError
 from data_prep.limits import Limits
+from data_prep.unfinished import unfinished_folder
 
 
 def is_unpaired_set(folder: Path) -> bool:
@@ -26,7 +27,8 @@ def unpacked(archive: Path, limits: Limits) -> Iterator[Path]:
       PreparationError: if it is not such an archive, is corrupt, exceeds a limit, or there is no
         space.
     """
-    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".unpacked-") as folder:
+    with unfinished_folder(archive.parent, archive.stem) as unfinished:
+        folder = unfinished / "unpacked"
         try:
             with zipfile.ZipFile(archive) as opened:
                 members = opened.infolist()
@@ -40,14 +42,16 @@ def unpacked(archive: Path, limits: Limits) -> Iterator[Path]:
                         f"{archive} unpacks to {total:,} bytes, more than {limits.max_bytes:,} "
                         "(--max_bytes)"
                     )
+                folder.mkdir()
                 opened.extractall(folder)  # Within the folder, whatever the names say.
-        except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
+            # RuntimeError: encrypted, or compressed in a way that Python does not know.
             raise PreparationError(
                 f"{archive} is corrupt ({error}). Remove it and download it again"
             ) from error
         except OSError as error:
             raise PreparationError(f"cannot unpack {archive}: {error}") from error
-        found = [path for path in (Path(folder), *Path(folder).iterdir()) if path.is_dir()]
+        found = [path for path in (folder, *folder.iterdir()) if path.is_dir()]
         for path in found:
             if is_unpaired_set(path):
                 yield path

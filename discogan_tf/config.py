@@ -265,7 +265,7 @@ class Config:
     )
     seed: int = _setting(
         0,
-        "Seed of the initial weights, the order of the images and the flips.",
+        "Seed of the initial weights, of the order of images, and of all that is random.",
         check=(lambda value: 0 <= value < 2**31, "must be in [0, 2**31)"),
     )
     precision: str = _setting(

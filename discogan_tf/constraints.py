@@ -10,7 +10,7 @@ def require_consistent(config) -> None:
       config: A `Config`.
 
     Raises:
-      ConfigError: if two exclude each other, or one has no effect.
+      ConfigError: if two exclude each other.
     """
     if config.architecture == "paper" and config.image_size != 64:
         raise ConfigError(
@@ -40,6 +40,16 @@ def require_consistent(config) -> None:
         raise ConfigError(
             f"--replay_images={config.replay_images}: must be at least "
             f"--batch_size={config.batch_size}"
+        )
+    if config.replay_images and config.xla:
+        raise ConfigError("--replay_images: not with --xla, which draws other random numbers")
+    if config.replay_images and (
+        config.generator_updates_per_step > 1 or config.separate_discriminator_batch
+    ):
+        raise ConfigError(
+            "--replay_images: not with batches for the generators alone, which would fill the "
+            "buffers with translations that discriminators never see. Give "
+            "--generator_updates_per_step=1 --noseparate_discriminator_batch"
         )
     if config.early_steps and not config.reconstruction_rate:
         raise ConfigError(

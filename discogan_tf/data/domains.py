@@ -206,6 +206,18 @@ def thinned(domain: Domain, count: int) -> Domain:
     return Domain(domain.images[indices], [domain.names[index] for index in indices])
 
 
+def without(domain: Domain, names: set[str]) -> Domain:
+    """A domain on disk without the images of some names.
+
+    Raises:
+      DataError: if none are left.
+    """
+    indices = [index for index, name in enumerate(domain.names) if name not in names]
+    if not indices:
+        raise DataError("all images to make crops from are validation images")
+    return Domain(domain.images.take(np.array(indices)), [domain.names[i] for i in indices])
+
+
 def _evenly_spaced(total: int, count: int) -> np.ndarray:
     return np.linspace(0, total - 1, min(count, total)).astype(int)
 
@@ -232,6 +244,11 @@ def _folder(data_dir: str, domain: str, image_size: int) -> Path:
         "  To prepare it from a folder:\n"
         f"    python -m data_prep folder --name={domain} --images=DIR {where}"
     )
+    if domain.endswith(("_a", "_b")):
+        images += (
+            "\n  Or from a data set with folders trainA and trainB:\n"
+            f"    python -m data_prep folder --name={domain[:-2]} --images=DIR {where}"
+        )
     if dataset.startswith("sample_"):
         remedy = f"  To generate it:\n    python -m data_prep sample {where}"
     else:

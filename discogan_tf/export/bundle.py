@@ -98,7 +98,7 @@ def export(
             print(*card.parity_lines(findings[display_name]), sep="\n")
         for display_name in directions:
             extra = golden.extra_folder(staging / display_name)
-            card.write_card(extra, config, step, version, findings, warnings)
+            card.write_card(extra, config, step, version, findings, warnings, model.size_multiple)
             (extra / _CONFIG).write_text(to_flagfile(config))
         server_files.write_server_files(staging, tuple(directions))
         _put_in_place(staging, export_dir, tuple(directions), version)

@@ -8,7 +8,7 @@ import numpy as np
 from discogan_tf import images as pixels
 from discogan_tf.config import Config
 from discogan_tf.data.domains import count_images
-from discogan_tf.export.decoding import MAX_PIXELS
+from discogan_tf.export.decoding import LONGEST_SIDE, MAX_PIXELS
 from discogan_tf.runs.metrics_log import METRICS, is_losses, read_metrics_log
 
 CARD, SAMPLE_GRID = "MODEL_CARD.md", "sample_grid.png"
@@ -29,7 +29,7 @@ class Direction:
     """
 
     differences: dict[str, float]
-    statistics_gap: float
+    statistics_gap: float | None
     num_compared: int
     reconstruction_error: float | None
     rows: dict[str, np.ndarray]
@@ -38,10 +38,11 @@ class Direction:
 def parity_lines(direction: Direction) -> list[str]:
     """What export prints of a direction."""
     lines = [f"  {value:.1e}  {name}" for name, value in direction.differences.items()]
-    lines.append(
-        f"  {direction.statistics_gap:.1e}  mean change if batch norm used the statistics of these "
-        f"{direction.num_compared} examples, as training does"
-    )
+    if direction.statistics_gap is not None:
+        lines.append(
+            f"  {direction.statistics_gap:.1e}  mean change if batch norm used the statistics of "
+            f"these {direction.num_compared} examples, as training does"
+        )
     return lines
 
 
@@ -52,6 +53,7 @@ def write_card(
     version: int,
     directions: dict[str, Direction],
     warnings: list[str],
+    size_multiple: int | None,
 ) -> None:
     """Writes `MODEL_CARD.md` and the sample grid that it shows.
 
@@ -62,12 +64,14 @@ def write_card(
       version: That of the export.
       directions: Display name -> what was measured.
       warnings: Those that hold at this checkpoint.
+      size_multiple: Of the model.
     """
     rows = {}
     for direction in directions.values():
         rows |= direction.rows
     pixels.write_png(folder / SAMPLE_GRID, pixels.draw_grid(rows))
-    (folder / CARD).write_text(_card(config, step, version, directions, warnings))
+    text = _card(config, step, version, directions, warnings, size_multiple)
+    (folder / CARD).write_text(text)
 
 
 def _task(directions: dict[str, Direction]) -> str:
@@ -85,6 +89,7 @@ def _card(
     version: int,
     directions: dict[str, Direction],
     warnings: list[str],
+    size_multiple: int | None,
 ) -> str:
     names = " and ".join(directions)
     size = f"{config.image_size} x {config.image_size} pixels"
@@ -105,9 +110,7 @@ settings are in `config.cfg`; `python train.py --flagfile=config.cfg --workdir=N
 {_domain_row(config, config.name_a, config.domain_a)}
 {_domain_row(config, config.name_b, config.domain_b)}
 
-The export holds the generators alone, in float32, with batch norm folded into the convolutions.
-Batch-norm statistics were estimated on training images, so that a translation does not depend on
-the other images of a request.
+The export holds the generators alone, in float32. {_normalization(config)}
 
 ## How it was measured
 
@@ -135,14 +138,38 @@ translation is a plausible image of the other domain, not an existing object.
 ## Limits
 
 - It is valid only for images like its training images. It translates others too, without a warning.
-- Translations are {size}, whatever the size of the input. Images that are not square are padded
-  with white.
+- {_sizes(size, size_multiple)}
 - `translate_bytes` takes JPEG, PNG, still WebP and GIF (the first frame, without transparency) of
   up to {MAX_PIXELS // 1_000_000} megapixels. It ignores EXIF orientation; this project's client
   does not.
 - The images in the sample grid and in `assets.extra/golden` are validation images. Do not
   distribute the export if you may not distribute them.
 """
+
+
+def _normalization(config: Config) -> str:
+    if config.normalization == "instance":
+        return (
+            "Instance norm normalizes each\nimage by itself, so that a translation does not depend "
+            "on the other images of a request."
+        )
+    return (
+        "Batch norm is folded into the\nconvolutions. Its statistics were estimated on training "
+        "images, so that a translation does not\ndepend on the other images of a request."
+    )
+
+
+def _sizes(size: str, size_multiple: int | None) -> str:
+    if not size_multiple:
+        return (
+            f"Translations are {size}, whatever the size of the input. Images that are not square "
+            "are padded\n  with white."
+        )
+    return (
+        f"`translate_bytes` translates images at their own size, longer sides than {LONGEST_SIDE:,}"
+        f" pixels scaled down\n  to that. The other signatures take {size}. Things should be about "
+        "as large as in the training\n  images."
+    )
 
 
 def _domain_row(config: Config, name: str, domain: str) -> str:
@@ -190,9 +217,11 @@ def _measurements(directions: dict[str, Direction]) -> str:
         "" if direction.reconstruction_error is None else f"{direction.reconstruction_error:.4f}"
         for direction in directions.values()
     ]
-    rows["mean change if batch norm used the statistics of these examples"] = [
-        f"{direction.statistics_gap:.4f}" for direction in directions.values()
-    ]
+    gaps = [direction.statistics_gap for direction in directions.values()]
+    if None not in gaps:
+        rows["mean change if batch norm used the statistics of these examples"] = [
+            f"{gap:.4f}" for gap in gaps
+        ]
     for name in next(iter(directions.values())).differences:
         rows[f"largest difference: {name}"] = [
             f"{direction.differences[name]:.1e}" for direction in directions.values()

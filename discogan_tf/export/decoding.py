@@ -15,6 +15,8 @@ MAX_PIXELS_OF_REQUEST = 2 * MAX_PIXELS
 # Of images that are translated at their own size; activations at the longest side take a gigabyte
 # with 64 base filters.
 LEAST_SIDE, LONGEST_SIDE = 16, 1024
+# Of all images of a request at the size at which they are translated: some minutes on two cores.
+MAX_TRANSLATED_PIXELS = 4 * LONGEST_SIDE**2
 
 
 def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
@@ -58,7 +60,8 @@ def translate_files(image_bytes: tf.Tensor, translate: Callable, multiple: int) 
       PNG files, string [batch].
 
     Raises:
-      tf.errors.InvalidArgumentError: as `decode_images`.
+      tf.errors.InvalidArgumentError: as `decode_images`; or if the images have more than
+        `MAX_TRANSLATED_PIXELS` pixels together.
     """
 
     def translate_one(file):
@@ -71,9 +74,22 @@ def translate_files(image_bytes: tf.Tensor, translate: Callable, multiple: int) 
         translated = translate(pixels.to_float(image)[tf.newaxis])[0, :height, :width]
         return tf.io.encode_png(pixels.quantize(translated))
 
+    contents, indices, shapes = _inspected(image_bytes)
+    longest = tf.reduce_max(shapes, axis=1, keepdims=True)
+    scale = tf.minimum(1.0, LONGEST_SIDE / longest)
+    total = tf.reduce_sum(tf.reduce_prod(tf.cast(shapes, tf.float64) * scale, axis=1))
+    is_acceptable = tf.debugging.Assert(
+        total <= MAX_TRANSLATED_PIXELS,
+        [
+            f"image_bytes: at their own size at most {MAX_TRANSLATED_PIXELS} pixels are translated "
+            "in one request: send fewer images at once"
+        ],
+    )
+    with tf.control_dependencies([is_acceptable]):
+        contents = tf.identity(contents)
     return tf.map_fn(
         translate_one,
-        _inspected(image_bytes),
+        (contents, indices, shapes),
         fn_output_signature=tf.TensorSpec((), tf.string),
         parallel_iterations=1,
     )

@@ -11,6 +11,7 @@ from discogan_tf.errors import ExportError
 from discogan_tf.export import c_api
 from discogan_tf.export.versions import Version
 from discogan_tf.models.contract import SERVING_DEFAULT, TRANSLATED, Signature
+from discogan_tf.networks.statistics import has_statistics
 
 # The same float32 arithmetic, perhaps in another order; a step of 8 bits is 400 times that.
 TOLERANCE = 1e-5
@@ -103,12 +104,15 @@ def require_small(differences: dict[str, float], tolerance: float = TOLERANCE) -
     return differences
 
 
-def statistics_gap(network: keras.Model, inputs: Inputs) -> float:
+def statistics_gap(network: keras.Model, inputs: Inputs) -> float | None:
     """How much translations change if batch norm uses the statistics of this batch.
 
     Returns:
-      Mean absolute difference, in [0, 1], from translations with the re-estimated statistics.
+      Mean absolute difference, in [0, 1], from translations with the re-estimated statistics. None
+      if the network has none.
     """
+    if not has_statistics(network):
+        return None
     in_training = network(*inputs.values(), training=True).numpy()
     return float(np.abs(in_training - network(*inputs.values()).numpy()).mean())
 

@@ -72,7 +72,7 @@ class DiscoGAN:
         self._replay = {}
         if config.replay_images:
             self._replay = {
-                domain: ReplayBuffer(config.replay_images, self._input_shape, 2 * config.seed + n)
+                domain: ReplayBuffer(config.replay_images, self._input_shape, config.seed, n)
                 for n, domain in enumerate(self.discriminators)
             }
         self.state = {

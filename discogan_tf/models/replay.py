@@ -2,29 +2,33 @@
 
 import tensorflow as tf
 
+_FIRST_KEY = 1 << 40
+
 
 class ReplayBuffer:
     """Stores translations, and returns some stored ones in place of new ones.
 
     Shrivastava et al. 2017 (arXiv 1612.07828), section 2.3, with the rule of CycleGAN's code: until
     the buffer is full, translations are stored and returned. Then each is, with probability 1/2,
-    exchanged for a random stored one. The discriminator cannot forget what generators drew some
-    hundred steps ago, which damps their oscillation. Differs from that code in one thing: the
-    images of one batch never meet each other in the buffer.
+    exchanged for a random stored one. The discriminator cannot forget what was generated some
+    hundred steps ago, which damps oscillation. Differs from that code in one thing: the images of
+    one batch never meet each other in the buffer.
 
     What is drawn is a pure function of the seed and the step, so that a resumed run draws the same.
 
     Args:
       size: How many images it stores, at least the batch size.
       image_shape: Their shape.
-      seed: Of the draws, int. Different buffers of a run need different ones.
+      seed: Of the run.
+      number: Of the buffer in the run. Each draws other numbers.
 
     Attributes:
       variables: Name -> variable, which checkpoints must hold.
     """
 
-    def __init__(self, size: int, image_shape: tuple[int, ...], seed: int):
-        self._size, self._seed = size, seed
+    def __init__(self, size: int, image_shape: tuple[int, ...], seed: int, number: int = 0):
+        # Beyond the keys of flips and crops (`data/order.py`): they must not depend on each other.
+        self._size, self._key = size, _FIRST_KEY + 2 * seed + number
         self._images = tf.Variable(tf.zeros((size, *image_shape)), trainable=False)
         self._count = tf.Variable(0, trainable=False, dtype=tf.int64)
         self.variables = {"images": self._images, "count": self._count}
@@ -41,7 +45,7 @@ class ReplayBuffer:
         """
         images, batch = tf.stop_gradient(images), images.shape[0]
         count = tf.convert_to_tensor(self._count)
-        seed = tf.stack([tf.constant(self._seed, tf.int64), tf.cast(step, tf.int64)])
+        seed = tf.stack([tf.constant(self._key, tf.int64), tf.cast(step, tf.int64)])
         numbers = tf.random.stateless_uniform([2, self._size], seed)
         is_free = tf.range(self._size, dtype=tf.int64) >= count
         # Slots in use, in random order, before the free ones.

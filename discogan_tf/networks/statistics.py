@@ -32,6 +32,11 @@ def statistics_function(network: keras.Model):
     return measure
 
 
+def has_statistics(network: keras.Model) -> bool:
+    """Whether `network` normalizes with statistics of training images outside training mode."""
+    return bool(_norms(network))
+
+
 def has_running_statistics(network: keras.Model) -> bool:
     """Whether training maintains the statistics that `network` has outside training mode."""
     return any(isinstance(norm, BatchRenorm) for norm in _norms(network).values())

@@ -40,6 +40,13 @@ def record(config: Config, first_step: int, num_replicas: int) -> tuple[dict | N
         name: fingerprints(config.data_dir, name, config.image_size)
         for name in config.domains.values()
     }
+    if config.load_size:
+        data |= {
+            f"{name}, {config.load_size} pixels": fingerprints(
+                config.data_dir, name, config.load_size
+            )
+            for name in config.domains.values()
+        }
     starts = _read(path)
     before = starts[-1] if starts and first_step else None
     if before and not config.allow_changed_data:

@@ -19,8 +19,8 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
 
     Raises:
       ConfigError: if the batch size is not a multiple of the number of replicas; if float16, XLA,
-        feature matching or a replay buffer is used on several replicas; or if
-        --device_cache_bytes is used on several machines.
+        or feature matching is used on several replicas; if a replay buffer is used with a
+        distribution strategy; or if --device_cache_bytes is used on several machines.
     """
     if config.distribute == "mirrored":
         strategy = tf.distribute.MirroredStrategy(_local_devices())
@@ -44,10 +44,10 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
             "--feature_matching_weight works on one device only, because each replica would match "
             "the means of its own shard"
         )
-    if config.replay_images and strategy.num_replicas_in_sync > 1:
+    if config.replay_images and config.distribute != "none":
         raise ConfigError(
             "--replay_images works on one device only, because each replica would store other "
-            "translations"
+            f"translations. Omit it with --distribute={config.distribute}"
         )
     if config.batch_size % strategy.num_replicas_in_sync:
         raise ConfigError(

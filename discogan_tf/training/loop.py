@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from discogan_tf.config import Config
 from discogan_tf.data.distributed import DistributedInput
-from discogan_tf.data.domains import Domain, cached, load_domain, load_training
-from discogan_tf.errors import CheckpointError, DataError, NonFiniteLossError
+from discogan_tf.data.run_images import RunImages, load_run_images
+from discogan_tf.errors import CheckpointError, NonFiniteLossError
 from discogan_tf.models import create_model
 from discogan_tf.models.contract import by_display_name
 from discogan_tf.runs import console, provenance, reproducibility
@@ -59,13 +59,13 @@ def train(config: Config) -> TrainResult:
     reproducibility.enforce(config)
     strategy = distribution.create_strategy(config)
     is_chief = distribution.is_chief(strategy)
-    sources, training, validation = _load_domains(config)
+    images = load_run_images(config)
     with (
         WorkdirLock(Path(config.workdir)) if is_chief else contextlib.nullcontext(),
         distribution.worker_loss_errors(strategy),
     ):
         config = resolve_config(config)
-        return _Run(config, strategy, is_chief, sources, training, validation).train()
+        return _Run(config, strategy, is_chief, images).train()
 
 
 class _Run:
@@ -75,17 +75,12 @@ class _Run:
       config: The run's settings, resolved.
       strategy: Distribution strategy of the run.
       is_chief: Whether this process writes to the workdir.
-      sources: "a", "b" -> the images that batches are made from, uint8 [n, size, size, 3].
-      training: "a", "b" -> training images of the size of a batch, likewise.
-      validation: "a", "b" -> the `Domain` of its validation images.
+      images: What it trains on and is shown.
     """
 
-    def __init__(
-        self, config: Config, strategy, is_chief: bool, sources: dict, training: dict,
-        validation: dict,
-    ):  # fmt: skip
+    def __init__(self, config: Config, strategy, is_chief: bool, images: RunImages):
         self._config, self._strategy, self._is_chief = config, strategy, is_chief
-        self._training, self._workdir = training, Path(config.workdir)
+        self._training, self._workdir = images.training, Path(config.workdir)
         self._new = is_new(self._workdir)
         with strategy.scope():
             # Seeds the initial weights, the only thing here that depends on global state.
@@ -105,7 +100,7 @@ class _Run:
             )
         updates = update_schedule(config)
         self._images_per_step = 2 * config.batch_size * len(updates)
-        self._input = DistributedInput(strategy, config, sources, len(updates))
+        self._input = DistributedInput(strategy, config, images.sources, len(updates))
         step = create_step(
             self._model,
             optimizers,
@@ -115,9 +110,11 @@ class _Run:
         )
         self._train_loop = create_train_loop(step, strategy, ema)
         shown = ema_model or self._model
-        images = {key: domain.images for key, domain in validation.items()}
-        self._samples = SampleGrids(shown, config, training, images, bool(ema_model))
-        self._evaluator = Evaluator(shown, config, validation, training) if is_chief else None
+        held_out = {key: domain.images for key, domain in images.validation.items()}
+        self._samples = SampleGrids(shown, config, images.training, held_out, bool(ema_model))
+        self._evaluator = None
+        if is_chief:
+            self._evaluator = Evaluator(shown, config, images.validation, images.training)
         self._networks = [*self._model.generators.values(), *self._model.discriminators.values()]
         directions = by_display_name(self._model, config.display_names).items()
         self._directions = [name for name, translation in directions if translation.source]
@@ -341,27 +338,3 @@ class _Due:
         """The step of the next checkpoint after this one."""
         every = self.config.save_every_steps
         return min((self.step // every + 1) * every, self.config.num_steps)
-
-
-def _load_domains(config: Config) -> tuple[dict, dict, dict[str, Domain]]:
-    """Of each stream: what batches are made from, training images, and the validation domain.
-
-    The former two are uint8 [n, size, size, 3]: the same, unless random crops are made from larger
-    images.
-    """
-    validation = {}
-    loaded = load_training(config, config.image_size)
-    for stream, domain in config.domains.items():
-        try:
-            validation[stream] = load_domain(config.data_dir, domain, "val", config.image_size)
-        except DataError as error:
-            print(f"Note: {error}. Sample grids and metrics use training images instead.")
-            validation[stream] = loaded[stream]
-
-    def in_memory(domains):
-        return {key: cached(domain.images, config.cache_bytes) for key, domain in domains.items()}
-
-    training = in_memory(loaded)
-    if not config.load_size:
-        return training, training, validation
-    return in_memory(load_training(config, config.load_size)), training, validation

@@ -1,5 +1,6 @@
 """Data sets of two domains, in folders trainA, trainB, testA and testB."""
 
+import io
 import subprocess
 import sys
 import zipfile
@@ -73,7 +74,21 @@ def test_an_archive_that_was_downloaded_by_hand_is_used(images, tmp_path):
     result = _data_prep("--download=horse2zebra", f"--data_dir={data_dir}", "--image_size=32")
     assert result.returncode == 0, result.stderr
     assert _gray_values(data_dir, "horse2zebra_b", "train") == [100, 101, 102, 103]
-    assert not list(data_dir.glob(".unpacked*"))
+    assert not [path for path in data_dir.iterdir() if "incomplete" in path.name.lower()]
+    # A second time nothing is unpacked, nor downloaded though the archive is gone.
+    (data_dir / "horse2zebra.zip").unlink()
+    again = _data_prep("--download=horse2zebra", f"--data_dir={data_dir}", "--image_size=32")
+    assert again.returncode == 0 and "already prepared" in again.stdout
+
+
+def test_a_set_of_two_domains_is_not_mixed_into_one(images, tmp_path):
+    result = _data_prep("--name=x", f"--images={images}", f"--val_images={images / 'testA'}")
+    assert result.returncode == 1 and "--val_images" in result.stderr
+    check = subprocess.run(
+        [sys.executable, "-m", "data_prep", "check", f"--images={images}"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert check.returncode == 1 and "trainA" in check.stderr
 
 
 def test_without_a_name_or_source_it_says_what_to_give(images):
@@ -93,9 +108,18 @@ def test_an_archive_beyond_a_limit_is_refused(images, tmp_path, limits, words):
         pass
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04 and no more", b"no archive"])
+def _with_a_flipped_byte():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("trainA/text.png", b"compressible " * 1000)
+    content = bytearray(file.getvalue())
+    content[60] ^= 0xFF
+    return bytes(content)
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 and no more", b"no archive", None])
 def test_a_corrupt_archive_is_refused(tmp_path, content):
-    (tmp_path / "set.zip").write_bytes(content)
+    (tmp_path / "set.zip").write_bytes(content or _with_a_flipped_byte())
     with (
         pytest.raises(PreparationError, match="corrupt"),
         unpacked(tmp_path / "set.zip", Limits()),

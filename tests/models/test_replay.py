@@ -41,7 +41,7 @@ def test_until_it_is_full_it_returns_what_it_is_given(size):
 
 def test_then_half_are_exchanged_for_stored_ones():
     buffer = ReplayBuffer(10, (2, 2, 3), seed=0)
-    returned = _run(buffer, range(200))
+    returned = _run(buffer, range(600))
     new = [number >= 4 * step for step, batch in enumerate(returned) for number in batch]
     assert 0.45 < np.mean(new[12:]) < 0.55
     # Nothing is lost or seen twice: an image is returned or stored, and returned when exchanged.
@@ -52,10 +52,12 @@ def test_then_half_are_exchanged_for_stored_ones():
 
 
 def test_it_is_a_function_of_seed_and_step():
-    one, same, other = (ReplayBuffer(6, (2, 2, 3), seed) for seed in (1, 1, 2))
+    one, same, of_the_other_domain, other = (
+        ReplayBuffer(6, (2, 2, 3), *numbers) for numbers in ((1,), (1, 0), (1, 1), (2, 0))
+    )
     returned = _run(one, range(30))
     assert _run(same, range(12)) == returned[:12]
-    assert _run(other, range(30)) != returned
+    assert _run(other, range(30)) != returned != _run(of_the_other_domain, range(30))
     resumed = ReplayBuffer(6, (2, 2, 3), seed=1)
     for name, variable in same.variables.items():
         resumed.variables[name].assign(variable)

@@ -81,6 +81,17 @@ def test_any_number_of_workers_trains_the_same_and_takes_over(train, tmp_path):
                     assert theirs[loss] == pytest.approx(ours[loss], rel=0.02), (name, loss)
 
 
+def test_two_workers_train_cyclegan_as_one_does(train, cyclegan, tmp_path):
+    settings = cyclegan | {"replay_images": 0}
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    for workers in (1, 2):
+        train(workers, str(workers), "--num_steps=3", *flags)
+    for ours, theirs in zip(_losses(tmp_path / "1"), _losses(tmp_path / "2"), strict=True):
+        for loss in ours:
+            if not loss.startswith("gradient_norm"):
+                assert theirs[loss] == pytest.approx(ours[loss], rel=0.02), loss
+
+
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_killed_worker_ends_the_run_and_it_goes_on_exactly(
     start, train, tmp_path, checkpoint_state, index

@@ -280,6 +280,12 @@ def test_feature_matching_is_for_one_device():
         distribution.create_strategy(config)
 
 
+def test_replay_buffers_are_for_one_device():
+    config = dataclasses.replace(_ONE_UPDATE, distribute="mirrored", replay_images=8)
+    with pytest.raises(ConfigError, match="one device only"):
+        distribution.create_strategy(config)
+
+
 def test_xla_is_for_one_device():
     with pytest.raises(ConfigError, match="one device only"):
         distribution.create_strategy(dataclasses.replace(_CONFIG, xla=True, distribute="mirrored"))

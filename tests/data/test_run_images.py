@@ -1,0 +1,45 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep.prepare import prepare_images
+from discogan_tf.config import Config
+from discogan_tf.data.domains import load_domain
+from discogan_tf.data.run_images import load_run_images
+from discogan_tf.errors import DataError
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Two domains of noise, each prepared at two sizes, split by its prepared pixels."""
+    rng = np.random.default_rng(0)
+    for name in ("boots", "clogs"):
+        (tmp_path / name).mkdir()
+        for number in range(20):
+            pixels = rng.integers(0, 256, (40, 40, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+        for size in (32, 36):
+            prepare_images(tmp_path / name, None, 0.3, tmp_path / "data", name, size, "crop")
+    return Config(
+        data_dir=str(tmp_path / "data"), domain_a="boots", domain_b="clogs", image_size=32,
+        load_size=36,
+    )  # fmt: skip
+
+
+def test_crops_are_never_made_of_validation_images(config):
+    """The larger images are split in another way, because their pixels differ."""
+    images = load_run_images(config)
+    for stream, domain in config.domains.items():
+        larger = load_domain(config.data_dir, domain, "train", 36)
+        held_out = set(images.validation[stream].names)
+        assert held_out & set(larger.names)  # Or the test would show nothing.
+        kept = [name not in held_out for name in larger.names]
+        np.testing.assert_array_equal(images.sources[stream], larger.images[:][kept])
+        assert images.training[stream].shape[1:] == (32, 32, 3)
+
+
+def test_a_size_that_is_not_prepared_is_named(config):
+    with pytest.raises(DataError, match="not prepared at 40 pixels"):
+        load_run_images(dataclasses.replace(config, load_size=40))
