@@ -90,6 +90,10 @@ def test_the_card_describes_the_model(run_and_export):
     card = (exported / "MODEL_CARD.md").read_text()
     assert "Image translation, handbags2shoes" in card
     assert ("reconstruction must equal" in card) == (config.model != "gan")
+    is_residual = config.architecture == "resnet"
+    assert ("whatever the size of the input" in card) != is_residual
+    assert ("at their own size" in card) == is_residual
+    assert ("Batch norm is folded" in card) != is_residual
 
 
 def test_the_c_api_says_what_is_wrong(run_and_export):
