@@ -76,7 +76,7 @@ def translate_files(image_bytes: tf.Tensor, translate: Callable, multiple: int) 
 
     contents, indices, shapes = _inspected(image_bytes)
     longest = tf.reduce_max(shapes, axis=1, keepdims=True)
-    scale = tf.minimum(1.0, LONGEST_SIDE / longest)
+    scale = tf.minimum(tf.constant(1.0, tf.float64), LONGEST_SIDE / longest)
     total = tf.reduce_sum(tf.reduce_prod(tf.cast(shapes, tf.float64) * scale, axis=1))
     is_acceptable = tf.debugging.Assert(
         total <= MAX_TRANSLATED_PIXELS,

@@ -131,3 +131,16 @@ def test_files_are_translated_at_the_size_that_networks_allow(run_and_export):
         )
         assert found.shape == (*size, 3)
         assert np.abs(found - 255 * expected).max() <= 1
+
+
+def test_a_request_of_too_many_pixels_is_refused(run_and_export):
+    """Before anything is decoded; images that are scaled down count as large as they become."""
+    config, exported = run_and_export
+    if config.architecture != "resnet":
+        pytest.skip("translates at the size of the training images")
+    version = Version(exported / "handbags2shoes" / "1")
+    large = io.BytesIO()
+    Image.new("L", (2000, 1000), 255).save(large, "PNG")
+    files = np.array([large.getvalue()] * 9, object)
+    with pytest.raises(Exception, match="send fewer images at once"):
+        version.run("translate_bytes", {"image_bytes": files})
