@@ -129,7 +129,8 @@ def _losses(networks, a, b, normalization):
 
 
 @pytest.mark.parametrize(
-    ("normalization", "of_discriminators"), [("batch", "batch"), ("batch_renorm", "spectral")]
+    ("normalization", "of_discriminators"),
+    [("batch_renorm", "spectral"), pytest.param("batch", "batch", marks=pytest.mark.slow)],
 )
 def test_gradients_are_those_of_the_equations(
     batch, gradient_descent, normalization, of_discriminators
