@@ -4,18 +4,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-# Longest side of a tile: activations of one take about a gigabyte with 64 base filters.
-_TILE = 1024
+# Longest side of a tile. With 64 base filters and 6 blocks one takes 1.6 GiB, and 7 s on two cores.
+TILE = 1024
 # Neighboring tiles share at least so many pixels, over which one fades into the other.
 _OVERLAP = 128
-_LEAST_SIDE = 16
+# Reflection padding needs some pixels at a quarter of the size.
+LEAST_SIDE = 16
 
 
 def translate_any_size(
     translate: Callable[[np.ndarray], np.ndarray],
     image: np.ndarray,
     multiple: int,
-    tile: int = _TILE,
+    tile: int = TILE,
     overlap: int = _OVERLAP,
 ) -> np.ndarray:
     """Translates an image at its own size.
@@ -51,7 +52,7 @@ def translate_any_size(
 
 def _missing(side: int, multiple: int) -> int:
     """How many pixels to add to a side."""
-    target = max(side, _LEAST_SIDE)
+    target = max(side, LEAST_SIDE)
     return -(-target // multiple) * multiple - side
 
 

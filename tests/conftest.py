@@ -22,6 +22,7 @@ from discogan_tf.networks.statistics import reestimate_statistics, statistics_fu
 from discogan_tf.runs.checkpoints import Checkpoints
 from discogan_tf.runs.workdir import write_config
 from discogan_tf.training.step import create_optimizers
+from tests.cyclegan import CYCLEGAN
 
 # Two devices, so that what runs on several replicas can be tested on one processor.
 tf.config.set_logical_device_configuration(
@@ -142,20 +143,6 @@ def checkpoint_state():
         }
 
     return state
-
-
-# Settings of CycleGAN, small.
-CYCLEGAN = {
-    "architecture": "resnet",
-    "residual_blocks": 1,
-    "normalization": "instance",
-    "discriminator_normalization": "instance",
-    "adversarial_loss": "least_squares",
-    "color_weight": 0.0,
-    "replay_images": 16,
-    "discriminator_weight": 0.5,
-    "learning_rate_hold_steps": 0,
-}
 
 
 @pytest.fixture(scope="session")

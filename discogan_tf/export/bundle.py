@@ -196,12 +196,13 @@ def folded_signatures(model) -> dict[str, dict[str, Signature]]:
     the export once.
     """
     specifications = {
-        name: [_any_size(spec) if model.size_multiple else spec for spec in inputs.values()]
-        for name, inputs in (
-            (name, signatures[SERVING_DEFAULT].inputs)
-            for name, signatures in model.signatures().items()
-        )
+        name: list(signatures[SERVING_DEFAULT].inputs.values())
+        for name, signatures in model.signatures().items()
     }
+    if model.size_multiple:
+        specifications = {
+            name: [_any_size(spec) for spec in inputs] for name, inputs in specifications.items()
+        }
     return model.signatures(
         {
             name: tf.function(fold(model.generators[name]), input_signature=specification)

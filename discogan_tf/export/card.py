@@ -8,8 +8,9 @@ import numpy as np
 from discogan_tf import images as pixels
 from discogan_tf.config import Config
 from discogan_tf.data.domains import count_images
-from discogan_tf.export.decoding import LONGEST_SIDE, MAX_PIXELS
+from discogan_tf.export.decoding import MAX_PIXELS
 from discogan_tf.runs.metrics_log import METRICS, is_losses, read_metrics_log
+from discogan_tf.tiling import TILE
 
 CARD, SAMPLE_GRID = "MODEL_CARD.md", "sample_grid.png"
 _NOTHING_LOGGED = "(The run's metrics log has none.)"
@@ -166,7 +167,7 @@ def _sizes(size: str, size_multiple: int | None) -> str:
             "are padded\n  with white."
         )
     return (
-        f"`translate_bytes` translates images at their own size, longer sides than {LONGEST_SIDE:,}"
+        f"`translate_bytes` translates images at their own size, longer sides than {TILE:,}"
         f" pixels scaled down\n  to that. The other signatures take {size}. Things should be about "
         "as large as in the training\n  images."
     )

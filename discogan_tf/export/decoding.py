@@ -7,16 +7,14 @@ import tensorflow as tf
 
 from discogan_tf import images as pixels
 from discogan_tf.export import headers
+from discogan_tf.tiling import LEAST_SIDE, TILE
 
 # Of one image: enough for the photos of any phone, and 100 MB with transparency. Of all images of a
 # request together twice that, because they are decoded at once.
 MAX_PIXELS = 25_000_000
 MAX_PIXELS_OF_REQUEST = 2 * MAX_PIXELS
-# Of images that are translated at their own size; activations at the longest side take a gigabyte
-# with 64 base filters.
-LEAST_SIDE, LONGEST_SIDE = 16, 1024
-# Of all images of a request at the size at which they are translated: some minutes on two cores.
-MAX_TRANSLATED_PIXELS = 4 * LONGEST_SIDE**2
+# Of all images of a request at their own size: four tiles, which take half a minute on two cores.
+MAX_TRANSLATED_PIXELS = 4 * TILE**2
 
 
 def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
@@ -47,7 +45,7 @@ def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
 def translate_files(image_bytes: tf.Tensor, translate: Callable, multiple: int) -> tf.Tensor:
     """Translates image files, each at its own size and shape.
 
-    Images with a side above `LONGEST_SIDE` are scaled down to it: what a network needs for one
+    Images with a side above `TILE` are scaled down to it: what a network needs for one
     grows with its pixels, and a request must not exhaust a server.
 
     Args:
@@ -65,8 +63,8 @@ def translate_files(image_bytes: tf.Tensor, translate: Callable, multiple: int) 
     """
 
     def translate_one(file):
-        image = tf.ensure_shape(_decode(*file, LONGEST_SIDE), (None, None, 3))
-        image = pixels.shrink(image, LONGEST_SIDE)
+        image = tf.ensure_shape(_decode(*file, TILE), (None, None, 3))
+        image = pixels.shrink(image, TILE)
         height, width = tf.shape(image)[0], tf.shape(image)[1]
         for axis, side in enumerate((height, width)):
             target = -(-tf.maximum(side, LEAST_SIDE) // multiple) * multiple
@@ -76,7 +74,7 @@ def translate_files(image_bytes: tf.Tensor, translate: Callable, multiple: int) 
 
     contents, indices, shapes = _inspected(image_bytes)
     longest = tf.reduce_max(shapes, axis=1, keepdims=True)
-    scale = tf.minimum(tf.constant(1.0, tf.float64), LONGEST_SIDE / longest)
+    scale = tf.minimum(tf.constant(1.0, tf.float64), TILE / longest)
     total = tf.reduce_sum(tf.reduce_prod(tf.cast(shapes, tf.float64) * scale, axis=1))
     is_acceptable = tf.debugging.Assert(
         total <= MAX_TRANSLATED_PIXELS,

@@ -1,4 +1,4 @@
-"""The networks of CycleGAN (Zhu et al. 2017, arXiv 1703.10593, section 7.2), for any even sizes."""
+"""The networks of CycleGAN (Zhu et al. 2017, arXiv 1703.10593, section 7.2)."""
 
 import keras
 import tensorflow as tf

@@ -20,6 +20,7 @@ from discogan_tf.training.schedules import (
     update_schedule,
 )
 from discogan_tf.training.step import create_optimizers, create_step
+from tests.cyclegan import CYCLEGAN
 
 _STRATEGY = tf.distribute.get_strategy()
 
@@ -41,16 +42,7 @@ _KINDS = {name: {"model": name} for name in MODELS} | {
         "identity_weight": 0.0,
         "discriminator_normalization": "batch",
     },
-    "cyclegan": {
-        "architecture": "resnet",
-        "residual_blocks": 1,
-        "normalization": "instance",
-        "discriminator_normalization": "instance",
-        "adversarial_loss": "least_squares",
-        "color_weight": 0.0,
-        "replay_images": 6,
-        "discriminator_weight": 0.5,
-    },
+    "cyclegan": CYCLEGAN | {"replay_images": 6},
     **{
         loss: {"adversarial_loss": loss, "identity_weight": 0.0}
         for loss in losses.ADVERSARIAL
