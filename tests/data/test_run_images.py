@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from discogan_tf.config import Config
 from discogan_tf.data.domains import load_domain
 from discogan_tf.data.run_images import load_run_images
 from discogan_tf.errors import DataError
+from discogan_tf.runs import provenance
 
 
 @pytest.fixture
@@ -43,3 +45,14 @@ def test_crops_are_never_made_of_validation_images(config):
 def test_a_size_that_is_not_prepared_is_named(config):
     with pytest.raises(DataError, match="not prepared at 40 pixels"):
         load_run_images(dataclasses.replace(config, load_size=40))
+
+
+def test_a_resume_compares_the_larger_images_too(config, tmp_path):
+    config = dataclasses.replace(config, workdir=str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    provenance.record(config, 0, 1)
+    shutil.rmtree(tmp_path / "data" / "boots" / "36px")
+    (tmp_path / "boots" / "0.png").unlink()
+    prepare_images(tmp_path / "boots", None, 0.3, tmp_path / "data", "boots", 36, "crop")
+    with pytest.raises(DataError, match="boots, 36 pixels"):
+        provenance.record(config, 1, 1)
