@@ -1,4 +1,4 @@
-"""Prepares images for training: `python -m data_prep pix2pix|folder|sample|check`."""
+"""Prepares images for training: `python -m data_prep pix2pix|folder|captions|sample|check`."""
 
 import argparse
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from data_prep.errors import PreparationError
 from data_prep.limits import Limits
 
-_SMALLEST, _LARGEST = 32, 1024
+_SMALLEST, _LARGEST = 16, 1024
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,6 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     _define_pix2pix(pix2pix)
     folder = commands.add_parser("folder", parents=[common, sources], help="a folder of images")
     _define_folder(folder)
+    captions = commands.add_parser(
+        "captions", parents=[common, sources], help="images with captions, named in a table"
+    )
+    _define_captions(captions)
     sample = commands.add_parser(
         "sample",
         parents=[common],
@@ -49,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
         "--num_train", type=int, default=1000, help="training pairs of each kind (1000)"
     )
     sample.add_argument("--num_val", type=int, default=100, help="validation pairs of each (100)")
+    sample.add_argument(
+        "--captions",
+        action="store_true",
+        help="generate captioned images, the domain sample_captions, instead of pairs",
+    )
     check = commands.add_parser(
         "check", parents=[common, sources],
         help="examine prepared domains, or a source: what is wrong and what to do. Exit status: 0 "
@@ -142,6 +151,61 @@ def _define_folder(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _define_captions(parser: argparse.ArgumentParser) -> None:
+    from data_prep.folder import FITS
+
+    parser.add_argument("--name", required=True, help="name of the domain")
+    parser.add_argument("--table", type=Path, help="the table: .tsv, .csv or .jsonl")
+    parser.add_argument("--images", type=Path, help="the folder of the images (that of the table)")
+    parser.add_argument(
+        "--archive", type=Path, help="a tar archive of the images and, without --table, the table"
+    )
+    for name, words in (
+        ("image", "paths of the images (image)"),
+        ("caption", "captions, several separated by commas (caption, captions or title)"),
+        ("type", "what images show; with the color it is their class (type)"),
+        ("color", "colors (color or colour)"),
+    ):
+        flag = "--caption_columns" if name == "caption" else f"--{name}_column"
+        default = "image" if name == "image" else ""
+        parser.add_argument(flag, default=default, metavar="NAME", help=f"column: {words}")
+    parser.add_argument(
+        "--template", default=[], action="append",
+        help='a caption made from columns, such as "{color} {type}"; repeat for several',
+    )  # fmt: skip
+    parser.add_argument(
+        "--val_share", type=float, default=0.1, help="fraction of the images for validation (0.1)"
+    )
+    parser.add_argument(
+        "--held_out_combinations", type=float, default=0.0, metavar="SHARE",
+        help="fraction of the combinations of type and color that training never sees (0)",
+    )  # fmt: skip
+    parser.add_argument("--fit", choices=FITS, default="pad", help="how images become square (pad)")
+
+
+def _prepare_captions(arguments: argparse.Namespace) -> None:
+    from data_prep.captions.domain import CaptionSource
+    from data_prep.captions.table import Columns
+    from data_prep.prepare import prepare_captioned
+
+    if not arguments.table and not arguments.archive:
+        raise PreparationError("give --table=FILE or --archive=FILE")
+    if arguments.images and arguments.archive:
+        raise PreparationError("--images and --archive: give only one")
+    captions = tuple(filter(None, map(str.strip, arguments.caption_columns.split(","))))
+    columns = Columns(
+        arguments.image_column, captions, arguments.type_column, arguments.color_column,
+        tuple(arguments.template),
+    )  # fmt: skip
+    source = CaptionSource(
+        arguments.table, arguments.images, arguments.archive, columns, arguments.val_share,
+        arguments.held_out_combinations, arguments.fit,
+    )  # fmt: skip
+    prepare_captioned(
+        source, arguments.data_dir, arguments.name, arguments.image_size, _limits(arguments)
+    )
+
+
 def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
     from data_prep.download import download
     from data_prep.known_sets import pair_form
@@ -206,8 +270,25 @@ def _prepare_sample(arguments: argparse.Namespace) -> None:
     from data_prep.prepare import prepare_archive
     from data_prep.sample.archive import draw_archives
 
+    if arguments.captions:
+        _prepare_captioned_sample(arguments)
+        return
     for archive in draw_archives(arguments.data_dir, arguments.num_train, arguments.num_val):
         prepare_archive(archive, arguments.data_dir, arguments.image_size)
+
+
+def _prepare_captioned_sample(arguments: argparse.Namespace) -> None:
+    from data_prep.captions.domain import CaptionSource
+    from data_prep.captions.table import Columns
+    from data_prep.prepare import prepare_captioned
+    from data_prep.sample.captions import NAME, draw_captioned
+
+    count = arguments.num_train + arguments.num_val
+    archive = draw_captioned(arguments.data_dir, count)
+    source = CaptionSource(
+        None, None, archive, Columns(), val_share=arguments.num_val / count, held_out_share=0.1
+    )
+    prepare_captioned(source, arguments.data_dir, NAME, arguments.image_size)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -253,6 +334,7 @@ def _limits(arguments: argparse.Namespace) -> Limits:
 _COMMANDS = {
     "pix2pix": _prepare_pix2pix,
     "folder": _prepare_folder,
+    "captions": _prepare_captions,
     "sample": _prepare_sample,
     "check": _check,
 }

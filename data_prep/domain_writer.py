@@ -17,6 +17,8 @@ from data_prep.records import FEATURE, checksum, encode_record
 from data_prep.unfinished import finish, unfinished_folder
 
 _SIZES_NOTED = 1000
+# Files that people read.
+_INDENTED = ("preparation.json", "dataset_info.json", "features.json")
 
 
 class DomainWriter:
@@ -38,6 +40,7 @@ class DomainWriter:
         self._files: dict = {}
         self.names: dict[str, list[str]] = {}
         self._digests: dict[str, hashlib._Hash] = {}
+        self._more_files: dict[str, dict] = {}
 
     def __enter__(self):
         self._data_dir.mkdir(parents=True, exist_ok=True)
@@ -54,6 +57,10 @@ class DomainWriter:
         self._files[split].write(record)
         self.names[split].append(name)
         self._digests[split].update(checksum(record).to_bytes(4, "little"))
+
+    def add_file(self, name: str, content: dict) -> None:
+        """Adds a JSON file to the folder. Its digest is one of the domain's fingerprints."""
+        self._more_files[name] = content
 
     @property
     def counts(self) -> dict[str, int]:
@@ -75,13 +82,18 @@ class DomainWriter:
             raise PreparationError(f"no usable training images for {self._domain}")
         for file in self._files.values():
             _flush(file)
+        fingerprints = {split: digest.hexdigest() for split, digest in self._digests.items()}
+        fingerprints |= {
+            name: hashlib.sha256(json.dumps(content).encode()).hexdigest()
+            for name, content in self._more_files.items()
+        }
         preparation = {
             "domain": self._domain,
             "image_size": self._size,
             "prepared": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             **description,
             "counts": self.counts,
-            "fingerprints": {split: digest.hexdigest() for split, digest in self._digests.items()},
+            "fingerprints": fingerprints,
             "left_out": left_out.lines,
         }
         for name, content in (
@@ -89,9 +101,10 @@ class DomainWriter:
             ("names.json", self.names),
             ("dataset_info.json", self._dataset_info()),
             ("features.json", self._features()),
+            *self._more_files.items(),
         ):
             with (self._folder / name).open("wb") as file:
-                file.write(json.dumps(content, indent=None if name == "names.json" else 1).encode())
+                file.write(json.dumps(content, indent=1 if name in _INDENTED else None).encode())
                 _flush(file)
         self._target.parent.mkdir(parents=True, exist_ok=True)
         _flush_folder(self._folder)

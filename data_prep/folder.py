@@ -16,7 +16,7 @@ from data_prep.limits import LeftOut, Limits, printable
 from data_prep.parallel import in_order
 from data_prep.scaling import scale
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _WHITE = np.iinfo(np.uint8).max
 FITS = ("crop", "pad", "stretch")
@@ -74,7 +74,7 @@ def prepare_folder(
             raise PreparationError(
                 "; ".join(
                     [
-                        f"{images} holds no usable images ({', '.join(_SUFFIXES)})",
+                        f"{images} holds no usable images ({', '.join(IMAGE_SUFFIXES)})",
                         *left_out.lines[:3],
                     ]
                 )
@@ -178,8 +178,8 @@ def _files(folder: Path, limits: Limits, left_out: LeftOut) -> list[Path]:
         for file in sorted(files):
             path = Path(parent, file)
             label = str(path.relative_to(folder))
-            if not file.lower().endswith(_SUFFIXES):
-                left_out.add(label, f"not an image ({', '.join(_SUFFIXES)})")
+            if not file.lower().endswith(IMAGE_SUFFIXES):
+                left_out.add(label, f"not an image ({', '.join(IMAGE_SUFFIXES)})")
             elif not _is_file(path):  # Reading a pipe would never end.
                 left_out.add(label, "not a file, a broken link, or in a folder without access")
             else:

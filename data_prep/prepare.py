@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.archives import dataset_name
+from data_prep.captions.domain import CaptionSource
 from data_prep.errors import PreparationError
 from data_prep.known_sets import pair_form
 from data_prep.limits import LeftOut, Limits, printable
@@ -120,6 +121,29 @@ def prepare_unpaired(
             images / f"train{side}", test if test.is_dir() else None, val_share, data_dir,
             f"{name}_{side.lower()}", image_size, fit, limits,
         )  # fmt: skip
+
+
+def prepare_captioned(
+    source: CaptionSource, data_dir: Path, name: str, image_size: int, limits: Limits | None = None
+) -> None:
+    """Prepares captioned images as a domain, and reports on it. See `prepare_captions`.
+
+    Raises:
+      PreparationError: as `prepare_images`.
+    """
+    from data_prep.captions.domain import prepare_captions
+
+    require_name(name, f"--name={name}")
+    if not 0 <= source.val_share < 1:
+        raise PreparationError(
+            f"--val_share={source.val_share}: must be at least 0 and less than 1"
+        )
+    if is_prepared(data_dir, name, image_size):
+        _say_prepared(data_dir, name, image_size)
+        return
+    shown = str(source.table or source.archive)
+    with _reported(shown, (name,), data_dir, image_size) as (left_out, report):
+        report(prepare_captions(source, data_dir, name, image_size, limits or Limits(), left_out))
 
 
 def prepare_missing(data_dir: str, domains: tuple[str, ...], image_size: int) -> None:

@@ -23,16 +23,22 @@ def groups_of_identical(digests: list[bytes]) -> list[list[int]]:
 
 
 def near_pairs(
-    one: np.ndarray, other: np.ndarray | None, image_of_one: Callable, image_of_other: Callable
+    one: np.ndarray,
+    other: np.ndarray | None,
+    image_of_one: Callable,
+    image_of_other: Callable,
+    all_of_them: bool = False,
 ) -> list[tuple[int, int]]:
     """Pairs of images that are nearly, but not exactly, identical.
 
     Args:
       one, other: float32 [n, d], small copies; None for `other` compares within `one`.
       image_of_one, image_of_other: Functions that map an index to the image, uint8 [size, size, 3].
+      all_of_them: Whether to return every pair.
 
     Returns:
-      Indices in `one` and in `other`: each image of `one` once, with the first that it resembles.
+      Indices in `one` and in `other`: each image of `one` once, with the first that it resembles,
+      unless `all_of_them`.
     """
     within = other is None
     other = one if within else other
@@ -52,7 +58,8 @@ def near_pairs(
                 difference = _difference(image_of_one(start + row), image_of_other(index))
                 if 0 < difference < _DIFFERENCE:
                     found.append((int(start + row), int(index)))
-                    break
+                    if not all_of_them:
+                        break
     return found
 
 

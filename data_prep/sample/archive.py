@@ -18,7 +18,7 @@ from data_prep.sample.edges import draw_edges
 from data_prep.sample.style import draw_style
 
 # Name of the data set -> the function that draws it.
-_ARCHIVES = {"sample_edges2handbags": bags.KINDS, "sample_edges2shoes": shoes.KINDS}
+ARCHIVES = {"sample_edges2handbags": bags.KINDS, "sample_edges2shoes": shoes.KINDS}
 _JPEG_QUALITY = 92
 
 
@@ -45,7 +45,7 @@ def draw_archives(data_dir: Path, num_train: int, num_val: int) -> list[Path]:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
-            for name in _ARCHIVES:
+            for name in ARCHIVES:
                 members = [
                     f"{name}/{split}/{number}_AB.jpg"
                     for split, count in (("train", num_train), ("val", num_val))
@@ -60,17 +60,21 @@ def draw_archives(data_dir: Path, num_train: int, num_val: int) -> list[Path]:
 
 def draw_pair(member: str) -> tuple[bytes, dict]:
     """The pair of a member's name: a JPEG of 512x256 pixels, and its true attributes."""
-    name = member.partition("/")[0]
-    rng = np.random.default_rng(list(member.encode()))
-    kinds = _ARCHIVES[name]
-    kind = list(kinds)[int(rng.integers(len(kinds)))]
-    style, canvas = draw_style(rng), Canvas(rng)
-    kinds[kind](canvas, style, rng)
-    photo = np.asarray(canvas.image())
+    photo, attributes = draw_photo(member)
     pair = Image.fromarray(np.concatenate([draw_edges(photo), photo], axis=1))
     file = io.BytesIO()
     pair.save(file, "JPEG", quality=_JPEG_QUALITY)
-    return file.getvalue(), {"kind": kind} | style.attributes()
+    return file.getvalue(), attributes
+
+
+def draw_photo(member: str) -> tuple[np.ndarray, dict]:
+    """The photo of a pair, uint8 [256, 256, 3], and its true attributes."""
+    rng = np.random.default_rng(list(member.encode()))
+    kinds = ARCHIVES[member.partition("/")[0]]
+    kind = list(kinds)[int(rng.integers(len(kinds)))]
+    style, canvas = draw_style(rng), Canvas(rng)
+    kinds[kind](canvas, style, rng)
+    return np.asarray(canvas.image()), {"kind": kind} | style.attributes()
 
 
 def _draw_archive(path: Path, members: list[str], pool: concurrent.futures.Executor) -> None:

@@ -1,0 +1,182 @@
+"""Prepares captioned images as a domain."""
+
+import collections
+import dataclasses
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from data_prep.archives import read_images
+from data_prep.captions.split import held_out_combinations, split_images
+from data_prep.captions.table import SUFFIXES, CaptionedImage, Columns, read_table
+from data_prep.domain_writer import DomainWriter, most_common_sizes
+from data_prep.errors import ImageError, PreparationError
+from data_prep.folder import IMAGE_SUFFIXES, read_image
+from data_prep.limits import LeftOut, Limits, printable
+from data_prep.parallel import in_order
+
+# File of a prepared domain: split -> for each image {"captions", "type", "color", "held_out",
+# "attributes"}, in the order of `names.json`.
+CAPTIONS = "captions.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionSource:
+    """Where captioned images come from, and what becomes of them.
+
+    Attributes:
+      table: The table; None if it is in the archive.
+      images: The folder that paths in the table start from; None for that of the table.
+      archive: A tar archive that holds images and, perhaps, the table, in place of `images`.
+      columns: Of the table.
+      val_share: Fraction of the images for validation.
+      held_out_share: Fraction of the combinations of type and color that training never sees.
+      fit: How images become square, as for `prepare_folder`.
+    """
+
+    table: Path | None
+    images: Path | None
+    archive: Path | None
+    columns: Columns
+    val_share: float = 0.1
+    held_out_share: float = 0.0
+    fit: str = "pad"
+
+
+def prepare_captions(
+    source: CaptionSource, data_dir: Path, name: str, size: int, limits: Limits, left_out: LeftOut
+) -> dict[str, int]:
+    """Prepares the images that a table names, with their captions, as the domain `name`.
+
+    Args:
+      source: Table and images.
+      data_dir: Where the domain goes.
+      name: Name of the domain.
+      size: Height and width of the prepared images.
+      limits: Bounds on the source.
+      left_out: Collects rows and images that were not used.
+
+    Returns:
+      Split -> number of its images.
+
+    Raises:
+      PreparationError: if the table or the images are missing, or nothing in them is usable.
+      OSError: if the result cannot be written.
+    """
+    table_name, content = _table(source, limits)
+    rows = read_table(content, table_name, source.columns, left_out)
+    source_sizes: collections.Counter = collections.Counter()
+    with DomainWriter(data_dir, name, size) as writer, tempfile.TemporaryFile(dir=data_dir) as file:
+        # On disk: the split needs all images before the first can be written.
+        used = []
+        for row, image, source_size in _decoded(source, table_name, rows, size, limits, left_out):
+            used.append(row)
+            file.write(image.tobytes())
+            source_sizes[source_size] += 1
+        if not used:
+            raise PreparationError(
+                "; ".join([f"none of the images in {table_name} is usable", *left_out.lines[:3]])
+            )
+        file.flush()
+        images = np.memmap(file, np.uint8, "r", shape=(len(used), size, size, 3))
+        held_out = held_out_combinations(used, source.held_out_share)
+        captions: dict[str, list[dict]] = {}
+        splits = split_images(images, used, source.val_share, held_out)
+        for row, image, split in zip(used, images, splits, strict=True):
+            writer.add(split, printable(row.image), image)
+            entry = dataclasses.asdict(row) | {"held_out": (row.type, row.color) in held_out}
+            del entry["image"]
+            captions.setdefault(split, []).append(entry)
+        if "train" not in captions:
+            raise PreparationError("all images were assigned to validation: lower --val_share")
+        writer.add_file(CAPTIONS, captions)
+        writer.finish(
+            {
+                "source": {"table": table_name},
+                "method": f"fit: {source.fit}; scaled by the area mean (bicubic where images grow)",
+                "val_share": source.val_share,
+                "held_out_combinations": sorted(" ".join(pair) for pair in held_out),
+                "source_sizes": most_common_sizes(source_sizes),
+            },
+            left_out,
+        )
+        return writer.counts
+
+
+def _table(source: CaptionSource, limits: Limits) -> tuple[str, bytes]:
+    """Name and content of the table; in an archive, the name is that of the member."""
+    if source.table:
+        if not source.table.name.endswith(SUFFIXES):
+            raise PreparationError(f"--table={source.table}: must end in {', '.join(SUFFIXES)}")
+        try:
+            return source.table.name, source.table.read_bytes()
+        except OSError as error:
+            raise PreparationError(f"cannot read {source.table}: {error.strerror}") from error
+    found = list(read_images(source.archive, SUFFIXES, limits, LeftOut()))
+    if len(found) != 1:
+        raise PreparationError(
+            f"{source.archive} holds {len(found)} tables ({', '.join(SUFFIXES)}), not one: give "
+            "--table=FILE"
+        )
+    return found[0]
+
+
+def _decoded(
+    source: CaptionSource,
+    table_name: str,
+    rows: dict[str, CaptionedImage],
+    size: int,
+    limits: Limits,
+    left_out: LeftOut,
+) -> Iterator[tuple[CaptionedImage, np.ndarray, tuple[int, int]]]:
+    """Each usable row with its image, uint8 [size, size, 3], and the image's size before."""
+
+    def decode(item):
+        image, read = item
+        try:
+            return image, *read_image(read(), size, source.fit, limits.max_pixels)
+        except (ImageError, OSError) as error:
+            return image, error, None
+
+    files = _in_archive if source.archive else _in_folder
+    missing = set(rows)
+    for image, pixels, source_size in in_order(
+        decode, files(source, table_name, rows, limits, left_out)
+    ):
+        missing.discard(image)
+        if isinstance(pixels, Exception):
+            left_out.add(image, str(pixels))
+        else:
+            yield rows[image], pixels, source_size
+    for image in sorted(missing):
+        left_out.add(image, "named in the table, but there is no such image")
+
+
+def _in_folder(source: CaptionSource, table_name, rows, limits: Limits, left_out) -> Iterator:
+    """Path of each image of the table that exists, and a function that reads it."""
+    folder = (source.images or source.table.parent).resolve()
+    if not folder.is_dir():
+        raise PreparationError(f"no folder at {folder}")
+    for image in tqdm(rows, desc="Reading images", unit=" files", delay=1):
+        path = (folder / image).resolve()
+        if not path.is_relative_to(folder):
+            left_out.add(image, f"outside of {folder.name}")
+        elif path.is_file() and path.stat().st_size > limits.max_image_bytes:
+            left_out.add(image, f"more than {limits.max_image_bytes:,} bytes (--max_image_bytes)")
+        elif path.is_file():
+            yield image, path.read_bytes
+
+
+def _in_archive(source: CaptionSource, table_name: str, rows, limits: Limits, left_out) -> Iterator:
+    """The same from an archive, whose paths in the table start from the folder of the table."""
+    folder = table_name.rpartition("/")[0] if source.table is None else ""
+    by_member = {f"{folder}/{image}".lstrip("/"): image for image in rows}
+    if source.table is not None:
+        by_member = dict(zip(rows, rows, strict=True))
+    for member, content in read_images(source.archive, IMAGE_SUFFIXES, limits, LeftOut()):
+        image = by_member.get(member.removeprefix("./"))
+        if image is not None:
+            yield image, lambda content=content: content
