@@ -12,6 +12,17 @@ def require_consistent(config) -> None:
     Raises:
       ConfigError: if two exclude each other.
     """
+    if config.image_size < 32 and not config.domain:
+        raise ConfigError(f"--image_size={config.image_size} is for models with --domain")
+    if config.stage_1_size >= config.image_size:
+        raise ConfigError(
+            f"--stage_1_size={config.stage_1_size}: must be less than "
+            f"--image_size={config.image_size}"
+        )
+    if config.domain and (config.flip or config.load_size):
+        raise ConfigError(
+            "--domain: not with --flip or --load_size: captions may say what is where"
+        )
     if config.architecture == "paper" and config.image_size != 64:
         raise ConfigError(
             f"--architecture=paper is for 64 pixels, not --image_size={config.image_size}"

@@ -229,3 +229,42 @@ def feature_matching(real_features: list[tf.Tensor], fake_features: list[tf.Tens
     ]
     means = [tf.reduce_mean(tf.square(difference)) for difference in differences]
     return tf.reduce_sum(tf.stack(means))  # Always in the order of the layers.
+
+
+def kl_from_standard_normal(mean: tf.Tensor, log_deviation: tf.Tensor) -> tf.Tensor:
+    """Kullback-Leibler divergence of N(mean, deviation^2) from N(0, 1).
+
+    Zhang et al. 2017 (arXiv 1612.03242), equation 2: the sum over dimensions of
+    (deviation^2 + mean^2 - 1) / 2 - log deviation, and the mean over the batch. The authors' code
+    takes the mean over dimensions, too, and a weight of 2: for 128 dimensions that is a weight of
+    1/64 here.
+
+    Args:
+      mean: float32 [batch, dimensions].
+      log_deviation: Natural logarithm of the standard deviation, likewise.
+    """
+    terms = (tf.exp(2.0 * log_deviation) + tf.square(mean) - 1.0) / 2.0 - log_deviation
+    return tf.reduce_mean(tf.reduce_sum(terms, axis=1))
+
+
+def structured_joint_embedding(
+    images: tf.Tensor, texts: tf.Tensor, classes: tf.Tensor
+) -> tf.Tensor:
+    """Margin loss between images and texts (Reed et al. 2016, arXiv 1605.05395, equations 3, 4).
+
+    With s_ij the scalar product of image i and text j, the mean of max(0, 1 + s_ij - s_ii), each
+    image with the texts of others, and of max(0, 1 + s_ij - s_jj), each text with other images. In
+    the paper a batch has one image of each class. Here pairs i, j of one class are left out.
+
+    Args:
+      images: Embeddings, float32 [batch, features].
+      texts: Embeddings of a text of each image, likewise.
+      classes: int32 [batch].
+    """
+    scores = tf.matmul(images, texts, transpose_b=True)
+    matching = tf.reduce_sum(images * texts, axis=1)
+    others = tf.cast(classes[:, tf.newaxis] != classes[tf.newaxis, :], tf.float32)
+    of_images = tf.nn.relu(1.0 + scores - matching[:, tf.newaxis])
+    of_texts = tf.nn.relu(1.0 + scores - matching[tf.newaxis, :])
+    count = tf.maximum(tf.reduce_sum(others), 1.0)
+    return tf.reduce_sum(others * (of_images + of_texts)) / count

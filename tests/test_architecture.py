@@ -8,9 +8,9 @@ import pytest
 _ROOT = Path(__file__).parents[1]
 # From the bottom up: a module may import its own package and those before it.
 _LEVELS = (
-    ("errors", "startup"),
-    ("constraints",),
-    ("config", "images", "hardware", "tiling"),
+    ("errors", "startup", "settings"),
+    ("constraints", "text_settings"),
+    ("config", "images", "hardware", "tiling", "text"),
     ("flagfile", "losses", "networks", "data"),
     ("models", "runs"),
     ("evaluation", "export"),

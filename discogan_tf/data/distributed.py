@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from discogan_tf.config import Config
+from discogan_tf.data.captions import Captions
 from discogan_tf.data.pipeline import BatchPlan, shard_function, shard_numbers, training_batches
 
 # 350,000 images of 64 pixels. Networks of this size need less than what remains of a GPU's memory.
@@ -17,6 +18,8 @@ class DistributedInput:
       config: The run's settings.
       training: "a", "b" -> the images to make batches from, uint8 [n, size, size, 3].
       updates_per_step: How many batches a step takes.
+      captions: Of the images of the only stream, if they have captions.
+      noise_size: Random numbers for each image (see `BatchPlan`).
 
     Attributes:
       make_batches: Function for `create_step` that makes batches on each replica from an element of
@@ -29,8 +32,11 @@ class DistributedInput:
         config: Config,
         training: dict,
         updates_per_step: int,
+        captions: Captions | None = None,
+        noise_size: int = 0,
     ):
         self._strategy, self._config, self._training = strategy, config, training
+        self._captions, self._noise_size = captions, noise_size
         self._updates_per_step = updates_per_step
         self.make_batches = None
         if _fits_on_devices(config, training):
@@ -40,7 +46,7 @@ class DistributedInput:
                     for domain, images in training.items()
                 }
             plan = self._plan(strategy.num_replicas_in_sync)
-            self.make_batches = shard_function(on_devices, plan, tf.gather)
+            self.make_batches = shard_function(on_devices, plan, tf.gather, captions)
 
     def elements(self, first_step: int = 0):
         """An endless iterator over the input of each step, distributed to the replicas.
@@ -57,7 +63,7 @@ class DistributedInput:
             )
             if self.make_batches:
                 return shard_numbers(plan, first_step)
-            return training_batches(self._training, plan, first_step)
+            return training_batches(self._training, plan, first_step, self._captions)
 
         # Shard numbers stay on the CPU.
         options = tf.distribute.InputOptions(experimental_fetch_to_device=self.make_batches is None)
@@ -69,6 +75,7 @@ class DistributedInput:
             updates_per_step=self._updates_per_step,
             flip=self._config.flip,
             crop_size=self._config.image_size if self._config.load_size else 0,
+            noise_size=self._noise_size,
             seed=self._config.seed,
             num_replicas=num_replicas,
             **local,

@@ -13,8 +13,11 @@ import os
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
+from discogan_tf import images as pixels
 from discogan_tf.config import Config
+from discogan_tf.data.captions import Captions, load_captions
 from discogan_tf.errors import DataError
 
 # The format of prepared domains that this version reads.
@@ -77,11 +80,17 @@ class StoredImages:
 class Domain:
     """A split of a domain: images, and the name of each in its archive or folder.
 
-    `images` is uint8 [n, size, size, 3] in 0 .. 255, an array or `StoredImages`.
+    `images` is uint8 [n, size, size, 3] in 0 .. 255, an array or `StoredImages`. Captions are a
+    domain, too, aligned with that of their images: int32 [n, 99], as `text.encode` returns them.
     """
 
     images: np.ndarray | StoredImages
     names: list[str]
+
+
+def to_input(values: np.ndarray | StoredImages) -> tf.Tensor:
+    """What a network takes of a domain: images as float32 in [0, 1], captions as they are."""
+    return pixels.to_float(values) if values.dtype == np.uint8 else tf.convert_to_tensor(values)
 
 
 def load_domain(data_dir: str, domain: str, split: str, image_size: int) -> Domain:
@@ -108,6 +117,17 @@ def load_domain(data_dir: str, domain: str, split: str, image_size: int) -> Doma
             f"the prepared domain {domain} is corrupt ({error}). Remove {folder} and prepare it "
             "again"
         ) from error
+
+
+def load_domain_captions(
+    data_dir: str, domain: str, split: str, image_size: int
+) -> Captions | None:
+    """The captions of one split of a domain, in the order of its images; None if it has none.
+
+    Raises:
+      DataError: as `load_domain`.
+    """
+    return load_captions(_folder(data_dir, domain, image_size), split)
 
 
 def load_training(config: Config, image_size: int) -> dict[str, Domain]:

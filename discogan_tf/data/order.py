@@ -1,4 +1,4 @@
-"""The order of images, crops and flips: pure functions of the seed and the position.
+"""The order of images, crops, flips and noise: pure functions of the seed and the position.
 
 Every domain is a stream of positions 0, 1, 2, ... Positions [e * n, (e + 1) * n) are epoch e of a
 domain of n images, and each epoch is a permutation of all of them. There is no state from one batch
@@ -63,6 +63,22 @@ def corners(
     return tf.random.stateless_uniform(
         [count, 2], tf.stack([key, first_position]), 0, places, tf.int64
     )
+
+
+def random_numbers(
+    first_position: tf.Tensor, count: int, width: int, seed: int, normal: bool = False
+) -> tf.Tensor:
+    """Numbers for the images at `count` positions from `first_position` on: float32 [count, width].
+
+    Args:
+      first_position, count, seed: As for `flips`.
+      width: How many for each image.
+      normal: Whether their distribution is standard normal. Otherwise it is uniform on [0, 1).
+    """
+    # Other seeds than those of flips and crops.
+    key = _hash(_hash(tf.constant(seed, tf.int64)) + (2 if normal else 1)) + (1 << 33)
+    draw = tf.random.stateless_normal if normal else tf.random.stateless_uniform
+    return draw([count, width], seed=tf.stack([key, first_position]))
 
 
 def _hash(x: tf.Tensor) -> tf.Tensor:

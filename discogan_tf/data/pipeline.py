@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from discogan_tf import images as pixels
 from discogan_tf.data import order
+from discogan_tf.data.captions import Captions, Mismatches
 from discogan_tf.data.domains import StoredImages
 
 # Elements prepared ahead of those in training.
@@ -20,13 +21,15 @@ class BatchPlan:
 
     A step takes `updates_per_step` batches, one after another. Each is divided into one shard per
     replica, of equal size; replicas are numbered across all workers. With a `crop_size` other than
-    0, images are random crops of that size.
+    0, images are random crops of that size. With a `noise_size`, there are so many random numbers
+    for each image.
     """
 
     batch_size: int
     updates_per_step: int = 1
     flip: bool = False
     crop_size: int = 0
+    noise_size: int = 0
     seed: int = 0
     num_replicas: int = 1
     first_replica: int = 0
@@ -34,7 +37,10 @@ class BatchPlan:
 
 
 def training_batches(
-    domains: dict[str, np.ndarray | StoredImages], plan: BatchPlan, first_step: int = 0
+    domains: dict[str, np.ndarray | StoredImages],
+    plan: BatchPlan,
+    first_step: int = 0,
+    captions: Captions | None = None,
 ) -> tf.data.Dataset:
     """Endless training data from `first_step` on.
 
@@ -43,13 +49,14 @@ def training_batches(
         disk. The streams may have different lengths and never align.
       plan: How the batches are made.
       first_step: Step of the first element.
+      captions: As for `shard_function`.
 
     Returns:
       A data set with one element per step and local replica, the replicas of a step in turn. An
       element is what a function of `shard_function` returns.
     """
     batches = shard_numbers(plan, first_step).map(
-        shard_function(domains, plan, _look_up), num_parallel_calls=2, deterministic=True
+        shard_function(domains, plan, _look_up, captions), num_parallel_calls=2, deterministic=True
     )
     return batches.prefetch(_PREFETCH)
 
@@ -64,7 +71,9 @@ def shard_numbers(plan: BatchPlan, first_step: int = 0) -> tf.data.Dataset:
     return tf.data.Dataset.range(first_step * plan.local_replicas, tf.int64.max).map(number)
 
 
-def shard_function(domains: dict, plan: BatchPlan, look_up: Callable):
+def shard_function(
+    domains: dict, plan: BatchPlan, look_up: Callable, captions: Captions | None = None
+):
     """A function that makes a shard of the global batches from its number.
 
     Args:
@@ -72,23 +81,33 @@ def shard_function(domains: dict, plan: BatchPlan, look_up: Callable):
       plan: How the batches are made.
       look_up: Function that maps images, as `domains` has them, and indices, int64 [m], to
         uint8 [m, size, size, 3].
+      captions: Of the images of the only stream, if they have captions.
 
     Returns:
       A function that maps a number of `shard_numbers` to a tuple of `plan.updates_per_step`
-      batches: stream -> float32 [batch_size / num_replicas, size, size, 3] in [0, 1].
+      batches of n = batch_size / num_replicas: stream -> float32 [n, size, size, 3] in [0, 1]. With
+      `captions`, also what `_look_up_captions` returns; with a `noise_size`, `noise`, float32
+      [n, noise_size], standard normal.
     """
     shard_size = plan.batch_size // plan.num_replicas
+    look_up_captions = _caption_function(captions) if captions else None
+
+    def place(number, update):
+        """Position of the first image of a batch, and the place of a shard in it."""
+        step, replica = number // plan.num_replicas, number % plan.num_replicas
+        return (step * plan.updates_per_step + update) * plan.batch_size, replica * shard_size
+
+    def indices_of(first, stream, images):
+        positions = first + tf.range(shard_size, dtype=tf.int64)
+        return order.image_indices(positions, images.shape[0], plan.seed, stream)
 
     def choose(number, update, stream, images):
         """Of one shard: indices of the images, corners of the crops, and variants to take.
 
         Corners and variants, which are mirrored or not, are None if there are none.
         """
-        step, replica = number // plan.num_replicas, number % plan.num_replicas
-        first = (step * plan.updates_per_step + update) * plan.batch_size
-        start = replica * shard_size
-        positions = first + start + tf.range(shard_size, dtype=tf.int64)
-        indices = order.image_indices(positions, images.shape[0], plan.seed, stream)
+        first, start = place(number, update)
+        indices = indices_of(first + start, stream, images)
         corners = variants = None
         # Drawn for the whole batch, so that they do not depend on the number of replicas.
         if plan.crop_size:
@@ -113,14 +132,31 @@ def shard_function(domains: dict, plan: BatchPlan, look_up: Callable):
             found = tf.gather(tf.concat([found, tf.reverse(found, axis=[2])], axis=0), variants)
         return found
 
+    def of_captions(number, update):
+        """What belongs to the images of the only stream."""
+        with tf.device("CPU:0"):
+            first, start = place(number, update)
+            (images,) = domains.values()
+            numbers = order.random_numbers(first, plan.batch_size, 4, plan.seed)
+            found = look_up_captions(
+                indices_of(first + start, 0, images), numbers[start : start + shard_size]
+            )
+            if plan.noise_size:
+                noise = order.random_numbers(
+                    first, plan.batch_size, plan.noise_size, plan.seed, normal=True
+                )
+                found["noise"] = noise[start : start + shard_size]
+        return found
+
+    def batch(number, update):
+        found = {
+            key: shard(number, update, stream, images)
+            for stream, (key, images) in enumerate(domains.items())
+        }
+        return found | of_captions(number, update) if captions else found
+
     def shards(number):
-        return tuple(
-            {
-                key: shard(number, update, stream, images)
-                for stream, (key, images) in enumerate(domains.items())
-            }
-            for update in range(plan.updates_per_step)
-        )
+        return tuple(batch(number, update) for update in range(plan.updates_per_step))
 
     return shards
 
@@ -137,3 +173,38 @@ def _look_up(images: np.ndarray | StoredImages, indices: tf.Tensor) -> tf.Tensor
     """By NumPy, from memory or from the disk: a tensor would be a second copy of everything."""
     found = tf.numpy_function(images.__getitem__, [indices], tf.uint8, stateful=False)
     return tf.ensure_shape(found, (indices.shape[0], *images.shape[1:]))
+
+
+def _caption_function(captions: Captions) -> Callable:
+    """A function that maps indices of images to their captions.
+
+    It takes indices, int64 [m], and numbers, float32 [m, 4] in [0, 1), which decide what is chosen.
+    It returns
+
+      text: int32 [m, 99], a caption of each image, as `text.encode` returns it.
+      wrong_text: Likewise, of an image of another class (see `Mismatches`).
+      class: int32 [m], the class of each image.
+    """
+    mismatches, most = Mismatches(captions), captions.characters.shape[1]
+
+    def choose(indices, numbers):
+        others = mismatches.of(indices, numbers[:, :2])
+        which = np.minimum((numbers[:, 2:] * most).astype(np.int64), most - 1)
+        return (
+            captions.characters[indices, which[:, 0]],
+            captions.characters[others, which[:, 1]],
+            captions.classes[indices],
+        )
+
+    def look_up(indices, numbers):
+        text, wrong_text, classes = tf.numpy_function(
+            choose, [indices, numbers], (tf.int32,) * 3, stateful=False
+        )
+        shape = (indices.shape[0], captions.characters.shape[2])
+        return {
+            "text": tf.ensure_shape(text, shape),
+            "wrong_text": tf.ensure_shape(wrong_text, shape),
+            "class": tf.ensure_shape(classes, shape[:1]),
+        }
+
+    return look_up

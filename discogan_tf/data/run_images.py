@@ -5,11 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from discogan_tf.config import Config
+from discogan_tf.data.captions import Captions
 from discogan_tf.data.domains import (
     Domain,
     StoredImages,
     cached,
     load_domain,
+    load_domain_captions,
     load_training,
     without,
 )
@@ -24,13 +26,45 @@ class RunImages(NamedTuple):
 
     Attributes:
       sources: What batches are made from: `training`, or larger images for random crops.
-      training: Training images of the size of a batch.
-      validation: Stream -> the domain of its validation images, of that size.
+      training: Training images of the size of a batch, and `text` if they have captions: the first
+        of each.
+      validation: Stream -> the domain of its validation images, of that size, and `text` likewise.
+      captions: All captions of the training images, if they have any.
     """
 
     sources: Images
     training: Images
     validation: dict[str, Domain]
+    captions: Captions | None = None
+
+
+def load_split(config: Config, split: str) -> dict[str, Domain]:
+    """One split of each domain of a run, and its captions, if it has any, as the stream `text`.
+
+    Raises:
+      DataError: as `load_domain`; or if the run needs captions and there are none.
+    """
+    found = {
+        stream: load_domain(config.data_dir, name, split, config.image_size)
+        for stream, name in config.domains.items()
+    }
+    if config.domain:
+        found["text"] = _first_captions(_load_captions(config, split), found["image"])
+    return found
+
+
+def _load_captions(config: Config, split: str) -> Captions:
+    found = load_domain_captions(config.data_dir, config.domain, split, config.image_size)
+    if found is None:
+        raise DataError(
+            f"the domain {config.domain} has no captions. Prepare it with `python -m data_prep "
+            "captions`, or name its images by --domain_a and --domain_b"
+        )
+    return found
+
+
+def _first_captions(captions: Captions, images: Domain) -> Domain:
+    return Domain(captions.characters[:, 0], images.names)
 
 
 def load_run_images(config: Config) -> RunImages:
@@ -52,6 +86,12 @@ def load_run_images(config: Config) -> RunImages:
         return {key: cached(domain.images, config.cache_bytes) for key, domain in domains.items()}
 
     training = in_memory(loaded)
+    if config.domain:
+        captions, held_out = _load_captions(config, "train"), validation["image"]
+        known = captions if held_out is loaded["image"] else _load_captions(config, "val")
+        validation["text"] = _first_captions(known, held_out)
+        with_text = training | {"text": _first_captions(captions, loaded["image"]).images}
+        return RunImages(training, with_text, validation, captions)
     if not config.load_size:
         return RunImages(training, training, validation)
     larger = load_training(config, config.load_size)

@@ -7,9 +7,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from discogan_tf.config import Config
-from discogan_tf.data.domains import evenly_spaced, load_domain, load_training, thinned
+from discogan_tf.data.domains import evenly_spaced, load_training, thinned
+from discogan_tf.data.run_images import load_split
 from discogan_tf.errors import DataError
 from discogan_tf.evaluation import content, efficientnet_lite, features, metrics
+from discogan_tf.evaluation.text_retrieval import TEXT_TO_IMAGE, TextRetrieval, load_retrieval
 from discogan_tf.evaluation.translations import EvalBatch, TranslationEvaluator
 from discogan_tf.models import create_inference_model
 from discogan_tf.runs.checkpoints import restore_generators
@@ -20,12 +22,16 @@ _TRAINING = 10_000
 
 @dataclasses.dataclass(frozen=True)
 class EvaluatedRun:
-    """The settings of a run, step and split of the evaluation, and the images of each direction."""
+    """The settings of a run, step and split of the evaluation, and the images of each direction.
+
+    Of a text encoder, which makes no images, there is `retrieval` instead.
+    """
 
     config: Config
     step: int
     split: str
     batches: dict[str, EvalBatch]
+    retrieval: TextRetrieval | None = None
 
 
 def load_evaluated_run(
@@ -50,13 +56,16 @@ def load_evaluated_run(
         for stream, domain in load_training(config, config.image_size).items()
     }
     held_out = {}
-    for stream, name in config.domains.items():
-        domain = load_domain(config.data_dir, name, split, config.image_size)
+    for stream, domain in load_split(config, split).items():
         held_out[stream] = thinned(domain, num_images)
         if len(held_out[stream].names) < 2:
-            raise DataError(f"{name} has fewer than two {split} images: nothing can be measured")
+            raise DataError(
+                f"{config.domains[stream]} has fewer than two {split} images: nothing can be "
+                "measured"
+            )
     batches = TranslationEvaluator(model, config, held_out, training).batches()
-    return EvaluatedRun(config, step, split, batches)
+    retrieval = load_retrieval(model, config, split, num_images)
+    return EvaluatedRun(config, step, split, batches, retrieval)
 
 
 def measure(run: EvaluatedRun, resamples: int, extract: Callable | None = None) -> dict:
@@ -80,6 +89,9 @@ def measure(run: EvaluatedRun, resamples: int, extract: Callable | None = None) 
         if extract:
             found |= features.measure(batch, resamples, extract)
         directions[name] = {metric: dataclasses.asdict(value) for metric, value in found.items()}
+    if run.retrieval:
+        found = run.retrieval.measure(resamples)
+        directions[TEXT_TO_IMAGE] = {key: dataclasses.asdict(value) for key, value in found.items()}
     return {
         "step": run.step,
         "split": run.split,

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from discogan_tf import images as pixels
 from discogan_tf.config import Config
-from discogan_tf.data.domains import Domain, are_halves_of_one
+from discogan_tf.data.domains import Domain, are_halves_of_one, to_input
 from discogan_tf.models.contract import (
     SERVING_DEFAULT,
     TRANSLATED,
@@ -62,8 +62,8 @@ class TranslationEvaluator:
         self, model, config: Config, held_out: dict[str, Domain], training: dict[str, np.ndarray]
     ):
         self._directions = by_display_name(model, config.display_names)
-        self._held_out = {k: pixels.to_float(d.images).numpy() for k, d in held_out.items()}
-        self._training = {k: pixels.to_float(images).numpy() for k, images in training.items()}
+        self._held_out = {k: to_input(d.images).numpy() for k, d in held_out.items()}
+        self._training = {k: to_input(images).numpy() for k, images in training.items()}
         self._inputs = {
             name: [np.asarray(value) for value in inputs.values()]
             for name, inputs in model.generator_inputs(self._held_out).items()

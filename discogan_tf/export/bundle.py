@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from discogan_tf import images as pixels
 from discogan_tf.config import Config
-from discogan_tf.data.domains import evenly_spaced, load_domain
+from discogan_tf.data.domains import evenly_spaced, to_input
+from discogan_tf.data.run_images import load_split
 from discogan_tf.errors import ConfigError, ExportError
 from discogan_tf.export import card, golden, parity, server_files
 from discogan_tf.export.decoding import encode_images
@@ -165,10 +165,10 @@ def _other_formats(formats: tuple[str, ...]) -> list[str]:
 
 def _validation_inputs(model, config: Config) -> dict[str, dict[str, np.ndarray]]:
     """Inputs of each generator for validation data: generator -> name -> value."""
-    batch = {}
-    for stream, name in config.domains.items():
-        images = load_domain(config.data_dir, name, "val", config.image_size).images
-        batch[stream] = pixels.to_float(evenly_spaced(images, _COMPARED)).numpy()
+    batch = {
+        stream: to_input(evenly_spaced(domain.images, _COMPARED)).numpy()
+        for stream, domain in load_split(config, "val").items()
+    }
     return {
         generator: {name: np.asarray(value) for name, value in inputs.items()}
         for generator, inputs in model.generator_inputs(batch).items()

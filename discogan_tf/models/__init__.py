@@ -2,6 +2,8 @@
 
 A model is any class that is made as `Model(config, compute_dtype)` and has
 
+- `streams`: names of the streams of a batch that it learns from.
+- `noise_size`: how many normal random numbers per image a batch has as the stream `noise`.
 - `translations`: tuple of `Translation`, the only definition of what each generator translates.
 - `generators`, `discriminators`: `dict[str, keras.Model]`, built. A translation and its generator
   have the same name. Logits may have any shape.
@@ -20,6 +22,8 @@ A model is any class that is made as `Model(config, compute_dtype)` and has
   data, of all generators whose streams the batch has. They serve to estimate statistics, to
   evaluate and to test exports.
 - `sample(batch)`: named image batches, in the order in which a sample grid shows them.
+- `initialize(trained)`: optional; takes what it does not train itself from the trained model of the
+  run that `--init_from` names. A model with it cannot start without.
 - `signatures(generators)`: translation -> name -> `Signature`, with the model's own generators or
   with others in their place, such as folded copies.
 """
@@ -29,8 +33,16 @@ import dataclasses
 from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
 from discogan_tf.models.discogan import GAN, DiscoGAN, ReconGAN
+from discogan_tf.models.stackgan import StackGAN
+from discogan_tf.models.text_encoder import TextEncoderModel
 
-MODELS = {"discogan": DiscoGAN, "recon_gan": ReconGAN, "gan": GAN}
+MODELS = {
+    "discogan": DiscoGAN,
+    "recon_gan": ReconGAN,
+    "gan": GAN,
+    "text_encoder": TextEncoderModel,
+    "stackgan": StackGAN,
+}
 
 
 def create_model(config: Config, compute_dtype):
@@ -45,7 +57,13 @@ def create_model(config: Config, compute_dtype):
     """
     if config.model not in MODELS:
         raise ConfigError(f"--model={config.model}: must be one of {', '.join(MODELS)}")
-    return MODELS[config.model](config, compute_dtype)
+    model = MODELS[config.model]
+    if ("text" in model.streams) != bool(config.domain):
+        needs = "needs --domain, a domain of images with captions"
+        raise ConfigError(
+            f"--model={config.model} {needs if config.domain == '' else 'has no use for --domain'}"
+        )
+    return model(config, compute_dtype)
 
 
 def create_inference_model(config: Config):

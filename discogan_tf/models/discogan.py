@@ -31,6 +31,8 @@ class DiscoGAN:
       architecture: The networks, if they are not those of `config`.
     """
 
+    streams = ("a", "b")
+    noise_size = 0
     translations = (_A_TO_B, _B_TO_A)
     # Names of the translations that a discriminator classifies, and of those that their inverse
     # must undo.

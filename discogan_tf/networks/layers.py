@@ -19,7 +19,7 @@ def default_initializer() -> keras.initializers.Initializer:
     return keras.initializers.TruncatedNormal(stddev=0.02)
 
 
-class _Linear(keras.layers.Layer):
+class Linear(keras.layers.Layer):
     """A kernel and, perhaps, a bias; with spectral normalization, the kernel over its norm."""
 
     def __init__(
@@ -74,7 +74,7 @@ class _Linear(keras.layers.Layer):
             x = tf.ensure_shape(x, x.shape)
         return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
 
-    def fold(self, source: "_Linear", norm: "BatchNorm | None") -> None:
+    def fold(self, source: "Linear", norm: "BatchNorm | None") -> None:
         """Sets constant weights equal to those of `source` with its batch norm folded in.
 
         Outside training, batch norm multiplies by factor = scale / sqrt(variance + epsilon) and
@@ -95,7 +95,7 @@ class _Linear(keras.layers.Layer):
         self.built = True  # Otherwise Keras would make variables in their place.
 
 
-class Conv(_Linear):
+class Conv(Linear):
     """4x4 convolution with SAME padding: [batch, h, w, c] -> [batch, h/stride, w/stride, filters].
 
     Args:
@@ -130,7 +130,7 @@ class Conv(_Linear):
         return self._add_bias(self._conv2d(x, self.kernel_for(x, training), self.stride))
 
 
-class PaddedConv(_Linear):
+class PaddedConv(Linear):
     """Convolution after explicit padding: [batch, h, w, c] -> [batch, h', w', filters].
 
     h' = (h + 2 * padding - kernel_size) // stride + 1.
@@ -170,7 +170,7 @@ class PaddedConv(_Linear):
         return self._add_bias(tf.nn.conv2d(x, kernel, self.stride, "VALID"))
 
 
-class ConvTranspose(_Linear):
+class ConvTranspose(Linear):
     """Transposed 4x4 convolution: [batch, h, w, c] -> [batch, h * stride, w * stride, filters].
 
     Args:
@@ -192,7 +192,7 @@ class ConvTranspose(_Linear):
         return self._add_bias(tf.nn.conv2d_transpose(x, kernel, shape, self.stride, "SAME"))
 
 
-class Dense(_Linear):
+class Dense(Linear):
     """Fully connected layer: [batch, features] -> [batch, units].
 
     Args:

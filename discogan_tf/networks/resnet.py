@@ -77,7 +77,7 @@ class ResidualGenerator(keras.Model):
         for block in self.blocks:
             x = block(x, **mode)
         for conv, norm in zip(self.decoder, self.decoder_norms, strict=True):
-            x = tf.nn.relu(norm(conv(_enlarged(x)), **mode))
+            x = tf.nn.relu(norm(conv(enlarged(x)), **mode))
         # The paper's tanh, for images in [0, 1].
         return tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
 
@@ -146,6 +146,6 @@ def _conv(
     )
 
 
-def _enlarged(x):
+def enlarged(x):
     """[batch, h, w, c] -> [batch, 2h, 2w, c]: every pixel becomes four."""
     return tf.nn.depth_to_space(tf.tile(x, [1, 1, 1, 4]), 2)

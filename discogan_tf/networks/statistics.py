@@ -67,5 +67,9 @@ def reestimate_statistics(network: keras.Model, measure, batches) -> None:
 
 
 def _norms(network: keras.Model) -> dict[str, BatchNorm]:
-    layers = named_layers(network)
-    return {path: layer for path, layer in layers.items() if isinstance(layer, BatchNorm)}
+    """By path, of the layers that learn: a frozen network within this one keeps its statistics."""
+    return {
+        path: layer
+        for path, layer in named_layers(network).items()
+        if isinstance(layer, BatchNorm) and layer.trainable
+    }

@@ -49,11 +49,12 @@ class Progress:
             return
         rate = self._bar.format_dict["rate"]
         speed = f"{rate * self._images_per_step:.0f} images/s, " if rate else ""
-        self._bar.set_postfix_str(
-            f"{speed}generators {losses['generator_total']:.3f}, "
-            f"discriminators {losses['discriminator_total']:.3f}",
-            refresh=False,
-        )
+        totals = [
+            f"{side}s {losses[f'{side}_total']:.3f}"
+            for side in ("generator", "discriminator")
+            if f"{side}_total" in losses
+        ]
+        self._bar.set_postfix_str(speed + ", ".join(totals), refresh=False)
         if step % _PRINT_EVERY_STEPS == 0:
             tqdm.write(f"step {step}: " + ", ".join(f"{k} {v:.4f}" for k, v in losses.items()))
 
@@ -80,17 +81,19 @@ def print_start(
 
     Args:
       config: The run's settings.
-      training: "a", "b" -> training images.
+      training: Name of each stream -> its training images.
       strategy: Where it is computed.
       resumed_from: The step that it resumes from; None for a new run.
       reproducibility_warnings: Why a resumed run may differ in its last bits from one that never
         stopped.
     """
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    domains = [
+        f"{config.display_names[stream]}: {len(training[stream])} images of {domain}; "
+        for stream, domain in config.domains.items()
+    ]
     print(
-        f"{config.name_a}: {len(training['a'])} images of {config.domain_a}; "
-        f"{config.name_b}: {len(training['b'])} images of {config.domain_b}; "
-        f"{config.image_size} pixels, {config.precision}, "
+        f"{''.join(domains)}{config.image_size} pixels, {config.precision}, "
         f"{strategy.num_replicas_in_sync} replica(s) on {device}."
     )
     if resumed_from is None:

@@ -33,14 +33,14 @@ _CORRELATIONS = ("relation_lightness", "relation_red", "relation_yellow")
 
 OF_DIRECTIONS = {
     "collapse": Diagnostic(
-        lambda m: m["diversity"] < 0.3,
+        lambda m: m.get("diversity", 1.0) < 0.3,
         2,
         "{name}: mode collapse, the translations look alike (diversity {diversity:.2f} of that "
         "of real images). Likely cause: the adversarial loss outweighs cycle consistency. Try a "
         "larger --reconstruction_weight, or --reconstruction_loss=l1, in a new --workdir.",
     ),
     "saturated": Diagnostic(
-        lambda m: m["saturated"] > 0.3,
+        lambda m: m.get("saturated", 0.0) > 0.3,
         2,
         "{name}: the translations are saturated (pure black or white values exceed those of real "
         "images by {saturated:.0%} of all values). Likely cause: a learning rate that was too high "

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from discogan_tf import images as pixels
 from discogan_tf.config import Config
-from discogan_tf.data.domains import evenly_spaced, thinned
+from discogan_tf.data.domains import evenly_spaced, thinned, to_input
 from discogan_tf.evaluation import consistency, metrics
+from discogan_tf.evaluation.text_retrieval import TEXT_TO_IMAGE, load_retrieval
 from discogan_tf.evaluation.translations import TranslationEvaluator
 from discogan_tf.models.contract import display_name
 from discogan_tf.runs.checkpoints import BestCheckpoints
@@ -16,6 +16,8 @@ from discogan_tf.runs.metrics_log import METRICS, MetricsLog
 # Validation and training images of an evaluation. Fewer training images than in `evaluate.py` keep
 # evaluations short.
 _HELD_OUT, _TRAINING = 200, 2000
+# Validation images among which captions must find theirs.
+_RETRIEVED = 1000
 # Validation images that are translated in training mode.
 _COMPARED = 64
 
@@ -37,10 +39,11 @@ class Evaluator:
         held_out = {key: thinned(domain, _HELD_OUT) for key, domain in validation.items()}
         some = {key: evenly_spaced(images, _TRAINING) for key, images in training.items()}
         self._translations = TranslationEvaluator(model, config, held_out, some)
+        self._retrieval = load_retrieval(model, config, "val", _RETRIEVED)
         self._best = BestCheckpoints(Path(config.workdir), model)
         self._model, self._config = model, config
         self._compared = {
-            key: pixels.to_float(evenly_spaced(domain.images, _COMPARED))
+            key: to_input(evenly_spaced(domain.images, _COMPARED))
             for key, domain in validation.items()
         }
         self.restore([])
@@ -93,14 +96,21 @@ class Evaluator:
             found[name] = {key: entry.value for key, entry in metrics.measure(batch).items()}
             found[name]["saturated"] = _saturation(batch.outputs) - _saturation(batch.targets)
             found[name]["training_gap"] = gaps[name]
+        if self._retrieval:
+            measured = self._retrieval.measure()
+            found[TEXT_TO_IMAGE] = {key: entry.value for key, entry in measured.items()}
         return found
 
 
 _SUMMARY = {
-    "score": "score {:.0f}",
+    "score": "score {:.3g}",
     "sliced_wasserstein": "sliced Wasserstein {:.0f}",
     "relation": "color correlation {:.2f}",
     "diversity": "diversity {:.2f}",
+    "recall_10": "recall at 10 {:.2f}",
+    "class_accuracy": "class {:.2f}",
+    "color_follows": "color follows {:.2f}",
+    "order_matters": "order matters {:.2f}",
 }
 
 

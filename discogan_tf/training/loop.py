@@ -23,6 +23,7 @@ from discogan_tf.runs.workdir import is_new, resolve_config, settings_changed, w
 from discogan_tf.training import distribution, finite
 from discogan_tf.training.ema import ExponentialMovingAverage
 from discogan_tf.training.evaluator import Evaluator, was_evaluated
+from discogan_tf.training.initialization import initialize
 from discogan_tf.training.samples import SampleGrids
 from discogan_tf.training.schedules import step_policies, update_schedule
 from discogan_tf.training.signals import StopSignals
@@ -90,6 +91,9 @@ class _Run:
             ema_model = ema = None
             if config.ema_decay:
                 ema_model = create_model(config, tf.float32)
+            if self._new and hasattr(self._model, "initialize"):
+                initialize(config, [self._model] + [ema_model] * bool(ema_model))
+            if config.ema_decay:
                 ema = ExponentialMovingAverage(self._model, ema_model, config.ema_decay)
             self._checkpoints = Checkpoints(
                 self._workdir / "checkpoints",
@@ -99,8 +103,10 @@ class _Run:
                 ema_model,
             )
         updates = update_schedule(config)
-        self._images_per_step = 2 * config.batch_size * len(updates)
-        self._input = DistributedInput(strategy, config, images.sources, len(updates))
+        self._images_per_step = len(config.domains) * config.batch_size * len(updates)
+        self._input = DistributedInput(
+            strategy, config, images.sources, len(updates), images.captions, self._model.noise_size
+        )
         step = create_step(
             self._model,
             optimizers,

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from discogan_tf import images as pixels
 from discogan_tf.config import Config
-from discogan_tf.data.domains import evenly_spaced
+from discogan_tf.data.domains import evenly_spaced, to_input
 from discogan_tf.networks.statistics import (
     has_running_statistics,
     reestimate_statistics,
@@ -37,7 +37,7 @@ class SampleGrids:
     ):
         self._model, self._names = model, config.display_names
         self._inputs = {
-            stream: pixels.to_float(evenly_spaced(images, _COLUMNS))
+            stream: to_input(evenly_spaced(images, _COLUMNS))
             for stream, images in validation.items()
         }
         self._sample = tf.function(model.sample)
@@ -59,8 +59,8 @@ class SampleGrids:
     def _inputs_of(self, name: str) -> Iterator[tuple[tf.Tensor, ...]]:
         """The inputs of one generator, for each batch that has its streams."""
         for batch in self._statistics_batches:
-            floats = {stream: pixels.to_float(images) for stream, images in batch.items()}
-            inputs = self._model.generator_inputs(floats)
+            some = {stream: to_input(values) for stream, values in batch.items()}
+            inputs = self._model.generator_inputs(some)
             if name in inputs:
                 yield tuple(inputs[name].values())
 

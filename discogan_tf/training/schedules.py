@@ -30,9 +30,11 @@ def learning_rate_schedule(config: Config) -> Callable[[tf.Tensor], tf.Tensor]:
     With `learning_rate_hold_steps` it is full for that many steps and then falls as 1 / step, which
     is the same for runs of every length (Robbins and Monro 1951). With `learning_rate_decay_steps`
     it also falls linearly to 0 over the last steps of the run, as in CycleGAN (Zhu et al. 2017,
-    section 4). The last step has the smallest rate above 0.
+    section 4). The last step has the smallest rate above 0. With `learning_rate_halving_steps` it
+    is halved again and again, as in StackGAN (Zhang et al. 2017, arXiv 1612.03242, section 4.3).
     """
     hold_steps, decay_steps = config.learning_rate_hold_steps, config.learning_rate_decay_steps
+    halving_steps = config.learning_rate_halving_steps
 
     def learning_rate(step):
         rate = tf.constant(config.learning_rate, tf.float32)
@@ -41,6 +43,9 @@ def learning_rate_schedule(config: Config) -> Callable[[tf.Tensor], tf.Tensor]:
         if decay_steps:
             remaining = tf.cast(config.num_steps - tf.cast(step, tf.int64) + 1, tf.float32)
             rate *= tf.minimum(1.0, remaining / (decay_steps + 1))
+        if halving_steps:
+            times = (tf.cast(step, tf.int64) - 1) // halving_steps
+            rate *= tf.pow(0.5, tf.cast(times, tf.float32))
         return rate
 
     return learning_rate

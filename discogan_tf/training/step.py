@@ -20,7 +20,7 @@ def create_optimizers(model, config: Config) -> dict[str, keras.optimizers.Optim
     Differs from the chapter, which leaves beta_1 at 0.9: 0.5 by default, as in the paper's code.
     """
     optimizers = {}
-    for side, variables in _trainable_variables(model).items():
+    for side, variables in trainable_variables(model).items():
         optimizer = Adam(
             config.learning_rate, config.beta_1, name=f"adam_{side}", l2_weight=config.weight_decay
         )
@@ -65,7 +65,7 @@ def create_step(
     Raises:
       ConfigError: when called, if the model gives a loss no weight.
     """
-    variables = _trainable_variables(model)
+    variables = trainable_variables(model)
     losses_of = {
         GENERATOR: model.generator_losses,
         DISCRIMINATOR: model.discriminator_losses,
@@ -112,7 +112,8 @@ def create_step(
     def replica_step(batches, number) -> dict[str, tf.Tensor]:
         batches = make_batches(batches) if make_batches else batches
         metrics = [
-            update(batch, number, sides) for batch, sides in zip(batches, updates, strict=True)
+            update(batch, number, [side for side in sides if side in variables])
+            for batch, sides in zip(batches, updates, strict=True)
         ]
         first = {name: value for update in reversed(metrics) for name, value in update.items()}
         norms = {name for name in first if name.startswith(GRADIENT_NORM)}
@@ -186,9 +187,10 @@ def _gradient_norms(model, variables: dict, gradients: dict) -> dict[str, tf.Ten
     }
 
 
-def _trainable_variables(model) -> dict[str, list]:
-    """The trainable variables of each side."""
+def trainable_variables(model) -> dict[str, list]:
+    """The trainable variables of each side that has networks."""
     return {
         side: [v for network in networks.values() for v in network.trainable_variables]
         for side, networks in ((GENERATOR, model.generators), (DISCRIMINATOR, model.discriminators))
+        if networks
     }

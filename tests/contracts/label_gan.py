@@ -66,6 +66,8 @@ class LabelGAN:
     """A GAN conditioned on labels, whose discriminator sees the fakes of the step before."""
 
     separate_losses = frozenset()
+    streams = ("a", "b")
+    noise_size = 0
     size_multiple = None
     translations = (Translation("generate", source=None, target="b"),)
 

@@ -1,0 +1,318 @@
+"""The networks of StackGAN (Zhang et al. 2017, arXiv 1612.03242)."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from discogan_tf.networks.layers import Dense, PaddedConv, run_strided_convs
+from discogan_tf.networks.normalization import DISCRIMINATOR_NORMALIZATIONS, NORMALIZATIONS
+from discogan_tf.networks.resnet import ResidualBlock, enlarged
+from discogan_tf.networks.text import TextEncoder
+
+# Height and width of the features that Stage I starts from, of those that discriminators join with
+# text, and of those that Stage II joins with it.
+_START, _JOINED, _REFINED = 4, 4, 16
+# Size of the discriminators' own view of a text embedding.
+_TEXT_CHANNELS = 128
+
+
+class Generated(NamedTuple):
+    """What a generator makes of texts.
+
+    Attributes:
+      images: float32 [batch, size, size, 3] in [0, 1].
+      embedding: Of the texts, float32 [batch, text features]. No gradient leaves it.
+      mean, log_deviation: Of the distribution of the conditioning variable, float32
+        [batch, condition size].
+    """
+
+    images: tf.Tensor
+    embedding: tf.Tensor
+    mean: tf.Tensor
+    log_deviation: tf.Tensor
+
+
+class ConditioningAugmentation(keras.layers.Layer):
+    """Draws the conditioning variable c of a text embedding: c = mean + deviation * noise.
+
+    Zhang et al. 2017, section 3.2. A text thus means many images, and texts between those of the
+    training set mean something, too. Mean and logarithm of the deviation are linear in the
+    embedding. Differs from the authors' code, where leaky ReLUs follow, which compress negative
+    logarithms.
+
+    Args:
+      size: Of c.
+      name: Of the layer.
+    """
+
+    def __init__(self, size: int, name: str):
+        super().__init__(name=name, autocast=False)
+        self.to_moments = Dense(2 * size, True, "to_moments", keras.initializers.GlorotUniform())
+
+    def call(self, embedding, noise):
+        """c, mean and logarithm of the deviation of it; noise [batch, size], standard normal."""
+        mean, log_deviation = tf.split(self.to_moments(embedding), 2, axis=1)
+        return mean + tf.exp(log_deviation) * noise, mean, log_deviation
+
+
+class StageIGenerator(keras.Model):
+    """Draws small images from texts: shape and colors.
+
+    Args:
+      name: Of the network.
+      size: Height and width of its images.
+      base_filters: Channels of the last features; the first have eight times as many.
+      text_features: Size of a text embedding.
+      condition_size: Size of c.
+      noise_size: Size of z.
+      normalization: A key of `NORMALIZATIONS`; the paper's is "batch".
+
+    Attributes:
+      num_noise: How many random numbers it takes for an image: those for c, then z.
+    """
+
+    def __init__(
+        self,
+        name: str = "generator",
+        size: int = 64,
+        base_filters: int = 128,
+        text_features: int = 256,
+        condition_size: int = 128,
+        noise_size: int = 100,
+        normalization: str = "batch_renorm",
+    ):
+        super().__init__(name=name, autocast=False)
+        self._config = {
+            "size": size,
+            "base_filters": base_filters,
+            "text_features": text_features,
+            "condition_size": condition_size,
+            "noise_size": noise_size,
+            "normalization": normalization,
+        }
+        self.size, self.num_noise = size, condition_size + noise_size
+        norm, first = NORMALIZATIONS[normalization], 8 * base_filters
+        self.encoder = _frozen(TextEncoder("text_encoder", text_features))
+        self.augmentation = ConditioningAugmentation(condition_size, "augmentation")
+        self._condition_size, self._first = condition_size, first
+        self.start = Dense(_START * _START * first, False, "start")
+        self.start_norm = norm("start_norm")
+        count = (size // _START).bit_length() - 1
+        self.blocks = [
+            ResidualBlock(first >> index, norm, f"block_{index + 1}")
+            for index in range(min(2, count))
+        ]
+        self.ups = [_conv(first >> (index + 1), 3, f"up_{index + 1}") for index in range(count - 1)]
+        self.up_norms = [norm(f"{conv.name}_norm") for conv in self.ups]
+        self.to_image = _conv(3, 3, "to_image", use_bias=True)
+
+    def get_config(self):
+        return {"name": self.name} | self._config
+
+    def call(self, characters, noise, training=False, update_statistics=False):
+        """Images of texts, int32 [batch, 99], and noise [batch, num_noise], in its dtype."""
+        return self.generate(characters, noise, training, update_statistics).images
+
+    def generate(self, characters, noise, training=False, update_statistics=False) -> Generated:
+        """`call` with all that losses need."""
+        mode = {"training": training, "update_statistics": update_statistics}
+        embedding = tf.stop_gradient(self.encoder(characters))
+        for_c, z = noise[:, : self._condition_size], noise[:, self._condition_size :]
+        c, mean, log_deviation = self.augmentation(embedding, tf.cast(for_c, tf.float32))
+        x = self.start(tf.concat([tf.cast(c, noise.dtype), z], axis=1))
+        x = tf.nn.relu(self.start_norm(x, **mode))
+        x = tf.reshape(x, [-1, _START, _START, self._first])
+        for index in range(len(self.ups) + 1):
+            if index < len(self.blocks):
+                x = tf.nn.relu(self.blocks[index](x, **mode))
+            x = enlarged(x)
+            if index < len(self.ups):
+                x = tf.nn.relu(self.up_norms[index](self.ups[index](x), **mode))
+        images = tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
+        return Generated(images, embedding, mean, log_deviation)
+
+
+class StageIIGenerator(keras.Model):
+    """Refines the images of Stage I, with the text again: details, and what Stage I got wrong.
+
+    Stage I, within it, does not learn.
+
+    Args:
+      name, size, base_filters, text_features, condition_size, noise_size, normalization: As for
+        `StageIGenerator`; `base_filters` are the channels of the first features.
+      stage_1_size: Height and width of the images of Stage I, 16 or more.
+      blocks: Number of residual blocks; the paper's are 4 for images of 256 pixels, 2 for 128.
+
+    Attributes:
+      num_noise: How many random numbers it takes for an image: those for c, then Stage I's.
+    """
+
+    def __init__(
+        self,
+        name: str = "generator",
+        size: int = 256,
+        stage_1_size: int = 64,
+        base_filters: int = 128,
+        blocks: int = 4,
+        text_features: int = 256,
+        condition_size: int = 128,
+        noise_size: int = 100,
+        normalization: str = "batch_renorm",
+    ):
+        super().__init__(name=name, autocast=False)
+        self._config = {
+            "size": size,
+            "stage_1_size": stage_1_size,
+            "base_filters": base_filters,
+            "blocks": blocks,
+            "text_features": text_features,
+            "condition_size": condition_size,
+            "noise_size": noise_size,
+            "normalization": normalization,
+        }
+        self.size, norm = size, NORMALIZATIONS[normalization]
+        self.stage_1 = _frozen(
+            StageIGenerator(
+                "stage_1", stage_1_size, base_filters, text_features, condition_size, noise_size,
+                normalization,
+            )
+        )  # fmt: skip
+        self.num_noise, self._condition_size = (
+            condition_size + self.stage_1.num_noise,
+            condition_size,
+        )
+        self.augmentation = ConditioningAugmentation(condition_size, "augmentation")
+        strides = (stage_1_size // _REFINED).bit_length() - 1
+        widest = base_filters << 2
+        self.down = [_conv(base_filters if strides else widest, 3, "down_1")] + [
+            _conv(widest >> (strides - 1 - index), 4, f"down_{index + 2}", stride=2)
+            for index in range(strides)
+        ]
+        self.down_norms = [norm(f"{conv.name}_norm") for conv in self.down]
+        self.join = _conv(widest, 3, "join")
+        self.join_norm = norm("join_norm")
+        self.blocks = [ResidualBlock(widest, norm, f"block_{n + 1}") for n in range(blocks)]
+        self.ups = [
+            _conv(max(16, widest >> (index + 1)), 3, f"up_{index + 1}")
+            for index in range((size // _REFINED).bit_length() - 1)
+        ]
+        self.up_norms = [norm(f"{conv.name}_norm") for conv in self.ups]
+        self.to_image = _conv(3, 3, "to_image", use_bias=True)
+
+    def get_config(self):
+        return {"name": self.name} | self._config
+
+    @property
+    def encoder(self) -> TextEncoder:
+        """The text encoder of Stage I, which both stages use."""
+        return self.stage_1.encoder
+
+    def call(self, characters, noise, training=False, update_statistics=False):
+        """Images of texts, int32 [batch, 99], and noise [batch, num_noise], in its dtype."""
+        return self.generate(characters, noise, training, update_statistics).images
+
+    def generate(self, characters, noise, training=False, update_statistics=False) -> Generated:
+        """`call` with all that losses need."""
+        mode = {"training": training, "update_statistics": update_statistics}
+        for_c, for_stage_1 = noise[:, : self._condition_size], noise[:, self._condition_size :]
+        # Outside training mode: Stage II learns from the images that Stage I is shown with.
+        sketch = self.stage_1.generate(characters, for_stage_1)
+        embedding = sketch.embedding
+        c, mean, log_deviation = self.augmentation(embedding, tf.cast(for_c, tf.float32))
+        x = tf.cast(tf.stop_gradient(sketch.images), noise.dtype)
+        for conv, norm in zip(self.down, self.down_norms, strict=True):
+            x = tf.nn.relu(norm(conv(x), **mode))
+        x = tf.concat([x, _tiled(tf.cast(c, noise.dtype), _REFINED)], axis=3)
+        x = tf.nn.relu(self.join_norm(self.join(x), **mode))
+        for block in self.blocks:
+            x = tf.nn.relu(block(x, **mode))
+        for conv, norm in zip(self.ups, self.up_norms, strict=True):
+            x = tf.nn.relu(norm(conv(enlarged(x)), **mode))
+        images = tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
+        return Generated(images, embedding, mean, log_deviation)
+
+
+class TextDiscriminator(keras.Model):
+    """Classifies pairs of an image and a text: a real image that the text describes, or not.
+
+    Images [batch, size, size, 3] in [0, 1], in the dtype to compute in, and text embeddings,
+    float32 [batch, text features], to logits, float32 [batch, 1, 1, 1].
+
+    Args:
+      name: Of the network.
+      size: Height and width of the images.
+      base_filters: Channels of the first convolution; each doubles them, at most to eight times as
+        many. Differs from the paper's for 256 pixels, which go on to 32 times.
+      normalization: A key of `DISCRIMINATOR_NORMALIZATIONS`; the paper's is "batch".
+    """
+
+    def __init__(
+        self,
+        name: str = "discriminator",
+        size: int = 64,
+        base_filters: int = 64,
+        normalization: str = "spectral",
+    ):
+        super().__init__(name=name, autocast=False)
+        self._config = {"size": size, "base_filters": base_filters, "normalization": normalization}
+        norm = DISCRIMINATOR_NORMALIZATIONS[normalization]
+        spectral = norm is None
+
+        def conv(filters, kernel_size, name, stride=1, use_bias=spectral):
+            return _conv(filters, kernel_size, name, stride, use_bias, spectral)
+
+        count = (size // _JOINED).bit_length() - 1
+        self.convs = [
+            conv(base_filters << min(index, 3), 4, f"conv_{index + 1}", 2, spectral or not index)
+            for index in range(count)
+        ]
+        self.norms = [] if spectral else [norm(f"{layer.name}_norm") for layer in self.convs[1:]]
+        self.to_text = Dense(_TEXT_CHANNELS, True, "to_text", spectral=spectral)
+        self.join = conv(self.convs[-1].filters, 1, "join")
+        self.join_norm = None if spectral else norm("join_norm")
+        self.to_logits = PaddedConv(
+            1, _JOINED, 1, 0, True, "to_logits", initializer=_normal(), spectral=spectral
+        )
+
+    def get_config(self):
+        return {"name": self.name} | self._config
+
+    def call(self, images, embedding, training=False):
+        return self.classify(self.features(images, training), embedding, training)
+
+    def features(self, images, training=False):
+        """What it sees in images: [batch, 4, 4, channels]."""
+        return run_strided_convs(images, self.convs, self.norms, training=training)[-1]
+
+    def classify(self, features, embedding, training=False):
+        """Logits of pairs of `features` and texts."""
+        text = tf.nn.leaky_relu(self.to_text(embedding, training=training), 0.2)
+        x = tf.concat([features, _tiled(tf.cast(text, features.dtype), _JOINED)], axis=3)
+        x = self.join(x, training=training)
+        if self.join_norm:
+            x = self.join_norm(x, training=training)
+        return tf.cast(self.to_logits(tf.nn.leaky_relu(x, 0.2), training=training), tf.float32)
+
+
+def _frozen(network: keras.Model) -> keras.Model:
+    """A network within another that does not learn."""
+    network.trainable = False
+    return network
+
+
+def _tiled(x, side: int):
+    """[batch, c] -> [batch, side, side, c]."""
+    return tf.tile(x[:, tf.newaxis, tf.newaxis, :], [1, side, side, 1])
+
+
+def _normal() -> keras.initializers.Initializer:
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def _conv(filters, kernel_size, name, stride=1, use_bias=False, spectral=False) -> PaddedConv:
+    padding = (kernel_size - 1) // 2
+    return PaddedConv(
+        filters, kernel_size, stride, padding, use_bias, name,
+        initializer=_normal(), spectral=spectral,
+    )  # fmt: skip
