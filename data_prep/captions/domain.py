@@ -21,6 +21,8 @@ from data_prep.parallel import in_order
 # File of a prepared domain: split -> for each image {"captions", "type", "color", "held_out",
 # "attributes"}, in the order of `names.json`.
 CAPTIONS = "captions.json"
+# Height and width of the copies by which images are split.
+_THUMBNAIL = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,9 +73,12 @@ def prepare_captions(
     source_sizes: collections.Counter = collections.Counter()
     with DomainWriter(data_dir, name, size) as writer, tempfile.TemporaryFile(dir=data_dir) as file:
         # On disk: the split needs all images before the first can be written.
-        used = []
-        for row, image, source_size in _decoded(source, table_name, rows, size, limits, left_out):
+        used, thumbnails = [], []
+        for row, image, thumbnail, source_size in _decoded(
+            source, table_name, rows, size, limits, left_out
+        ):
             used.append(row)
+            thumbnails.append(thumbnail)
             file.write(image.tobytes())
             source_sizes[source_size] += 1
         if not used:
@@ -84,7 +89,7 @@ def prepare_captions(
         images = np.memmap(file, np.uint8, "r", shape=(len(used), size, size, 3))
         held_out = held_out_combinations(used, source.held_out_share)
         captions: dict[str, list[dict]] = {}
-        splits = split_images(images, used, source.val_share, held_out)
+        splits = split_images(np.stack(thumbnails), used, source.val_share, held_out)
         for row, image, split in zip(used, images, splits, strict=True):
             writer.add(split, printable(row.image), image)
             entry = dataclasses.asdict(row) | {"held_out": (row.type, row.color) in held_out}
@@ -131,26 +136,29 @@ def _decoded(
     size: int,
     limits: Limits,
     left_out: LeftOut,
-) -> Iterator[tuple[CaptionedImage, np.ndarray, tuple[int, int]]]:
-    """Each usable row with its image, uint8 [size, size, 3], and the image's size before."""
+) -> Iterator[tuple[CaptionedImage, np.ndarray, np.ndarray, tuple[int, int]]]:
+    """Each usable row with its image, uint8 [size, size, 3], a thumbnail, and its size before."""
 
     def decode(item):
         image, read = item
         try:
-            return image, *read_image(read(), size, source.fit, limits.max_pixels)
+            content = read()
+            # Of the same pixels whatever `size` is, so that the split is, too.
+            thumbnail, _ = read_image(content, _THUMBNAIL, source.fit, limits.max_pixels)
+            return image, thumbnail, *read_image(content, size, source.fit, limits.max_pixels)
         except (ImageError, OSError) as error:
-            return image, error, None
+            return image, error, None, None
 
     files = _in_archive if source.archive else _in_folder
     missing = set(rows)
-    for image, pixels, source_size in in_order(
+    for image, thumbnail, pixels, source_size in in_order(
         decode, files(source, table_name, rows, limits, left_out)
     ):
         missing.discard(image)
-        if isinstance(pixels, Exception):
-            left_out.add(image, str(pixels))
+        if isinstance(thumbnail, Exception):
+            left_out.add(image, str(thumbnail))
         else:
-            yield rows[image], pixels, source_size
+            yield rows[image], pixels, thumbnail, source_size
     for image in sorted(missing):
         left_out.add(image, "named in the table, but there is no such image")
 

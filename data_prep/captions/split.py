@@ -75,7 +75,7 @@ def split_images(
     any of them is of a combination held out.
 
     Args:
-      images: uint8 [n, size, size, 3].
+      images: Copies of them of one size, uint8 [n, size, size, 3].
       rows: What the table says about each.
       val_share: Fraction of the groups for validation.
       held_out: Of `held_out_combinations`.

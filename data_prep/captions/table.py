@@ -127,7 +127,7 @@ def _rows(content: bytes, name: str, left_out: LeftOut) -> Iterator[tuple[int, d
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", **dialect)
     try:
         for number, row in enumerate(reader, 1):
-            if "" in row and row[""]:
+            if row.get(""):
                 left_out.add(f"{name}, row {number}", "more cells than columns")
             elif None in row.values():
                 left_out.add(f"{name}, row {number}", "fewer cells than columns")

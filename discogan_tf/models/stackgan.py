@@ -104,7 +104,7 @@ class StackGAN:
         """
         generator, discriminator = self.generators["generate"], self.discriminators["image"]
         noise = tf.cast(batch["noise"], self._compute_dtype)
-        made = generator.generate(batch["text"], noise, training=True, update_statistics=True)
+        made = generator(batch["text"], noise, training=True, update_statistics=True, details=True)
         wrong = tf.stop_gradient(generator.encoder(batch["wrong_text"]))
         if self._config.discriminator_normalization == "batch":
             # Each kind in a pass of its own, normalized among its kind.

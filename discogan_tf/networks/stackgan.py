@@ -110,12 +110,11 @@ class StageIGenerator(keras.Model):
     def get_config(self):
         return {"name": self.name} | self._config
 
-    def call(self, characters, noise, training=False, update_statistics=False):
-        """Images of texts, int32 [batch, 99], and noise [batch, num_noise], in its dtype."""
-        return self.generate(characters, noise, training, update_statistics).images
+    def call(self, characters, noise, training=False, update_statistics=False, details=False):
+        """Images of texts, int32 [batch, 99], and noise [batch, num_noise], in its dtype.
 
-    def generate(self, characters, noise, training=False, update_statistics=False) -> Generated:
-        """`call` with all that losses need."""
+        With `details`, all that losses need: `Generated`.
+        """
         mode = {"training": training, "update_statistics": update_statistics}
         embedding = tf.stop_gradient(self.encoder(characters))
         for_c, z = noise[:, : self._condition_size], noise[:, self._condition_size :]
@@ -130,7 +129,7 @@ class StageIGenerator(keras.Model):
             if index < len(self.ups):
                 x = tf.nn.relu(self.up_norms[index](self.ups[index](x), **mode))
         images = tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
-        return Generated(images, embedding, mean, log_deviation)
+        return Generated(images, embedding, mean, log_deviation) if details else images
 
 
 class StageIIGenerator(keras.Model):
@@ -208,16 +207,15 @@ class StageIIGenerator(keras.Model):
         """The text encoder of Stage I, which both stages use."""
         return self.stage_1.encoder
 
-    def call(self, characters, noise, training=False, update_statistics=False):
-        """Images of texts, int32 [batch, 99], and noise [batch, num_noise], in its dtype."""
-        return self.generate(characters, noise, training, update_statistics).images
+    def call(self, characters, noise, training=False, update_statistics=False, details=False):
+        """Images of texts, int32 [batch, 99], and noise [batch, num_noise], in its dtype.
 
-    def generate(self, characters, noise, training=False, update_statistics=False) -> Generated:
-        """`call` with all that losses need."""
+        With `details`, all that losses need: `Generated`.
+        """
         mode = {"training": training, "update_statistics": update_statistics}
         for_c, for_stage_1 = noise[:, : self._condition_size], noise[:, self._condition_size :]
         # Outside training mode: Stage II learns from the images that Stage I is shown with.
-        sketch = self.stage_1.generate(characters, for_stage_1)
+        sketch = self.stage_1(characters, for_stage_1, details=True)
         embedding = sketch.embedding
         c, mean, log_deviation = self.augmentation(embedding, tf.cast(for_c, tf.float32))
         x = tf.cast(tf.stop_gradient(sketch.images), noise.dtype)
@@ -230,7 +228,7 @@ class StageIIGenerator(keras.Model):
         for conv, norm in zip(self.ups, self.up_norms, strict=True):
             x = tf.nn.relu(norm(conv(enlarged(x)), **mode))
         images = tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
-        return Generated(images, embedding, mean, log_deviation)
+        return Generated(images, embedding, mean, log_deviation) if details else images
 
 
 class TextDiscriminator(keras.Model):
