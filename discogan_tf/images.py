@@ -3,6 +3,7 @@
 Only this module converts between them. It also lays out grids of images.
 """
 
+import textwrap
 import warnings
 from pathlib import Path
 
@@ -180,12 +181,13 @@ def draw_pairs(upper: list[np.ndarray], lower: list[np.ndarray], columns: int) -
     return draw_grid(rows)
 
 
-def draw_grid(rows: dict[str, np.ndarray], cell_size: int = 96) -> np.ndarray:
+def draw_grid(rows: dict[str, np.ndarray], cell_size: int = 96, title: str = "") -> np.ndarray:
     """A labeled grid of images, one row per entry.
 
     Args:
       rows: Label -> images, float in [0, 1] or uint8, [n, size, size, 3].
       cell_size: Images are enlarged by the smallest integer factor that makes them this large.
+      title: Text above the grid.
 
     Returns:
       uint8 [height, width, 3].
@@ -196,12 +198,15 @@ def draw_grid(rows: dict[str, np.ndarray], cell_size: int = 96) -> np.ndarray:
     font = ImageFont.load_default(size=15)
     label_width = 16 + int(max(font.getlength(label) for label in rows))
     columns = max(len(images) for images in rows.values())
-    grid = Image.new(
-        "RGB", (label_width + columns * (cell + gap), len(rows) * (cell + gap) + gap), _WHITE
-    )
+    width = label_width + columns * (cell + gap)
+    lines = textwrap.wrap(title, max(1, int((width - 16) / font.getlength("x"))))
+    above = gap + 20 * len(lines)
+    grid = Image.new("RGB", (width, above + len(rows) * (cell + gap)), _WHITE)
     draw = ImageDraw.Draw(grid)
+    for number, line in enumerate(lines):
+        draw.text((8, gap + 20 * number), line, fill=_TEXT_COLOR, font=font)
     for row, (label, images) in enumerate(rows.items()):
-        top = gap + row * (cell + gap)
+        top = above + row * (cell + gap)
         draw.text((8, top + cell // 2), label, fill=_TEXT_COLOR, font=font, anchor="lm")
         cells = images if images.dtype == np.uint8 else to_uint8(images)
         for column, image in enumerate(cells):

@@ -16,7 +16,7 @@ _LEVELS = (
     ("evaluation", "export"),
     ("serving", "training", "reporting"),
     ("flags",),
-    ("train", "translate", "evaluate", "report", "compare", "launch", "experiments"),
+    ("train", "translate", "generate", "evaluate", "report", "compare", "launch", "experiments"),
 )
 _MAY_READ_FLAGS = {
     "train.py",
@@ -24,6 +24,7 @@ _MAY_READ_FLAGS = {
     "discogan_tf/flags.py",
     "discogan_tf/train.py",
     "discogan_tf/translate.py",
+    "discogan_tf/generate.py",
     "discogan_tf/evaluate.py",
     "discogan_tf/report.py",
     "discogan_tf/compare.py",

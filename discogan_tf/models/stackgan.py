@@ -2,12 +2,13 @@
 
 import tensorflow as tf
 
-from discogan_tf import losses, text
+from discogan_tf import losses
 from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
 from discogan_tf.models.contract import SERVING_DEFAULT, TRANSLATED, Signature, Translation
 from discogan_tf.models.text_encoder import TextEncoderModel
 from discogan_tf.networks.stackgan import StageIGenerator, StageIIGenerator, TextDiscriminator
+from discogan_tf.text import LENGTH, encode_bytes
 
 # Channels of the paper's generators. Its discriminators have half as many.
 _BASE_FILTERS = 128
@@ -60,7 +61,7 @@ class StackGAN:
         )
         self.generators, self.discriminators = {"generate": generator}, {"image": discriminator}
         self.noise_size, self.state = generator.num_noise, {}
-        generator(tf.zeros((1, text.LENGTH), tf.int32), tf.zeros((1, self.noise_size)))
+        generator(tf.zeros((1, LENGTH), tf.int32), tf.zeros((1, self.noise_size)))
         discriminator(
             tf.zeros((1, config.image_size, config.image_size, 3)),
             tf.zeros((1, config.text_features)),
@@ -104,8 +105,9 @@ class StackGAN:
         """
         generator, discriminator = self.generators["generate"], self.discriminators["image"]
         noise = tf.cast(batch["noise"], self._compute_dtype)
-        made = generator(batch["text"], noise, training=True, update_statistics=True, details=True)
-        wrong = tf.stop_gradient(generator.encoder(batch["wrong_text"]))
+        both = generator.encoder(tf.concat([batch["text"], batch["wrong_text"]], 0))
+        text, wrong = tf.split(tf.stop_gradient(both), 2)
+        made = generator(text, noise, training=True, update_statistics=True, details=True)
         if self._config.discriminator_normalization == "batch":
             # Each kind in a pass of its own, normalized among its kind.
             real, fake = (
@@ -114,10 +116,8 @@ class StackGAN:
             )
             logits = [
                 discriminator.classify(features, embedding, training=True)
-                for features, embedding in (
-                    (real, made.embedding), (real, wrong), (fake, made.embedding)
-                )
-            ]  # fmt: skip
+                for features, embedding in ((real, text), (real, wrong), (fake, text))
+            ]
         else:
             # Images pass the convolutions once; a wrong pair costs only what joins it.
             both = self._cast(tf.concat([batch["image"], made.images], 0))
@@ -125,7 +125,7 @@ class StackGAN:
             logits = tf.split(
                 discriminator.classify(
                     tf.concat([real, real, fake], 0),
-                    tf.concat([made.embedding, wrong, made.embedding], 0),
+                    tf.concat([text, wrong, text], 0),
                     training=True,
                 ),
                 3,
@@ -181,8 +181,11 @@ class StackGAN:
         characters, noise = self.generator_inputs(batch)["generate"].values()
         return {"real_image": batch["image"]} | self.stages(characters, noise)
 
-    def stages(self, characters: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Images from texts, int32 [batch, 99], outside training mode.
+    def stages(self, texts: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Images from texts, outside training mode.
+
+        Args:
+          texts, noise: As for the generators.
 
         Returns:
           `fake_image`, float32 [batch, size, size, 3]; in Stage II, before it, `stage 1_image`, the
@@ -191,10 +194,10 @@ class StackGAN:
         generator = self.generators["generate"]
         shown = {}
         if self._config.stage_1_size:
-            sketch = generator.stage_1(characters, noise[:, self._config.condition_size :])
+            sketch = generator.stage_1(texts, noise[:, self._config.condition_size :])
             size = (self._config.image_size,) * 2
             shown["stage 1_image"] = tf.image.resize(sketch, size, "nearest")
-        return shown | {"fake_image": generator(characters, noise)}
+        return shown | {"fake_image": generator(texts, noise)}
 
     def signatures(self, generators: dict | None = None) -> dict[str, dict[str, Signature]]:
         """`serving_default`, from characters and noise, and `from_text`, from text and a seed.
@@ -209,16 +212,14 @@ class StackGAN:
             return {TRANSLATED: generator(characters, noise)}
 
         def from_text(text_bytes, seed):
-            return {
-                TRANSLATED: generator(text.encode_bytes(text_bytes), noise_of(seed, noise_size))
-            }
+            return {TRANSLATED: generator(encode_bytes(text_bytes), noise_of(seed, noise_size))}
 
         return {
             "generate": {
                 SERVING_DEFAULT: Signature(
                     generate,
                     {
-                        CHARACTERS: tf.TensorSpec((None, text.LENGTH), tf.int32, name=CHARACTERS),
+                        CHARACTERS: tf.TensorSpec((None, LENGTH), tf.int32, name=CHARACTERS),
                         NOISE: tf.TensorSpec((None, noise_size), tf.float32, name=NOISE),
                     },
                 ),

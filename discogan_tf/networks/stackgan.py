@@ -22,13 +22,11 @@ class Generated(NamedTuple):
 
     Attributes:
       images: float32 [batch, size, size, 3] in [0, 1].
-      embedding: Of the texts, float32 [batch, text features]. No gradient leaves it.
       mean, log_deviation: Of the distribution of the conditioning variable, float32
         [batch, condition size].
     """
 
     images: tf.Tensor
-    embedding: tf.Tensor
     mean: tf.Tensor
     log_deviation: tf.Tensor
 
@@ -110,13 +108,17 @@ class StageIGenerator(keras.Model):
     def get_config(self):
         return {"name": self.name} | self._config
 
-    def call(self, characters, noise, training=False, update_statistics=False, details=False):
-        """Images of texts, int32 [batch, 99], and noise [batch, num_noise], in its dtype.
+    def call(self, texts, noise, training=False, update_statistics=False, details=False):
+        """Images of texts and noise.
 
-        With `details`, all that losses need: `Generated`.
+        Args:
+          texts: Characters, int32 [batch, 99], or their embeddings, float32 [batch, text features].
+          noise: Standard normal, [batch, num_noise], in the dtype to compute in.
+          training, update_statistics: As for `BatchRenorm`.
+          details: Whether to return `Generated`, all that losses need, instead of the images.
         """
         mode = {"training": training, "update_statistics": update_statistics}
-        embedding = tf.stop_gradient(self.encoder(characters))
+        embedding = _embedded(self.encoder, texts)
         for_c, z = noise[:, : self._condition_size], noise[:, self._condition_size :]
         c, mean, log_deviation = self.augmentation(embedding, tf.cast(for_c, tf.float32))
         x = self.start(tf.concat([tf.cast(c, noise.dtype), z], axis=1))
@@ -129,7 +131,7 @@ class StageIGenerator(keras.Model):
             if index < len(self.ups):
                 x = tf.nn.relu(self.up_norms[index](self.ups[index](x), **mode))
         images = tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
-        return Generated(images, embedding, mean, log_deviation) if details else images
+        return Generated(images, mean, log_deviation) if details else images
 
 
 class StageIIGenerator(keras.Model):
@@ -207,18 +209,22 @@ class StageIIGenerator(keras.Model):
         """The text encoder of Stage I, which both stages use."""
         return self.stage_1.encoder
 
-    def call(self, characters, noise, training=False, update_statistics=False, details=False):
-        """Images of texts, int32 [batch, 99], and noise [batch, num_noise], in its dtype.
+    def call(self, texts, noise, training=False, update_statistics=False, details=False):
+        """Images of texts and noise.
 
-        With `details`, all that losses need: `Generated`.
+        Args:
+          texts: Characters, int32 [batch, 99], or their embeddings, float32 [batch, text features].
+          noise: Standard normal, [batch, num_noise], in the dtype to compute in.
+          training, update_statistics: As for `BatchRenorm`.
+          details: Whether to return `Generated`, all that losses need, instead of the images.
         """
         mode = {"training": training, "update_statistics": update_statistics}
         for_c, for_stage_1 = noise[:, : self._condition_size], noise[:, self._condition_size :]
+        embedding = _embedded(self.encoder, texts)
         # Outside training mode: Stage II learns from the images that Stage I is shown with.
-        sketch = self.stage_1(characters, for_stage_1, details=True)
-        embedding = sketch.embedding
+        sketch = self.stage_1(embedding, for_stage_1)
         c, mean, log_deviation = self.augmentation(embedding, tf.cast(for_c, tf.float32))
-        x = tf.cast(tf.stop_gradient(sketch.images), noise.dtype)
+        x = tf.cast(tf.stop_gradient(sketch), noise.dtype)
         for conv, norm in zip(self.down, self.down_norms, strict=True):
             x = tf.nn.relu(norm(conv(x), **mode))
         x = tf.concat([x, _tiled(tf.cast(c, noise.dtype), _REFINED)], axis=3)
@@ -228,7 +234,7 @@ class StageIIGenerator(keras.Model):
         for conv, norm in zip(self.ups, self.up_norms, strict=True):
             x = tf.nn.relu(norm(conv(enlarged(x)), **mode))
         images = tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
-        return Generated(images, embedding, mean, log_deviation) if details else images
+        return Generated(images, mean, log_deviation) if details else images
 
 
 class TextDiscriminator(keras.Model):
@@ -291,6 +297,11 @@ class TextDiscriminator(keras.Model):
         if self.join_norm:
             x = self.join_norm(x, training=training)
         return tf.cast(self.to_logits(tf.nn.leaky_relu(x, 0.2), training=training), tf.float32)
+
+
+def _embedded(encoder: TextEncoder, texts: tf.Tensor) -> tf.Tensor:
+    """Embeddings of texts, which may be embeddings already. No gradient leaves them."""
+    return tf.stop_gradient(encoder(texts) if texts.dtype.is_integer else texts)
 
 
 def _frozen(network: keras.Model) -> keras.Model:

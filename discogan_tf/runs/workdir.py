@@ -9,7 +9,7 @@ from discogan_tf.errors import ConfigError
 from discogan_tf.hardware import resolve_conv_implementation, resolve_precision
 from discogan_tf.runs.manifest import complete_steps, write_durably
 
-_CONFIG_NAME = "config.cfg"
+_CONFIG_NAME, _VOCABULARY_NAME = "config.cfg", "vocabulary.txt"
 
 
 def read_config(workdir: Path, data_dir: str | None = None) -> Config:
@@ -79,3 +79,14 @@ def is_new(workdir: Path) -> bool:
     """
     steps = complete_steps(workdir / "checkpoints")
     return steps == [0] if steps else not (workdir / _CONFIG_NAME).exists()
+
+
+def write_vocabulary(workdir: Path, words: set[str]) -> None:
+    """Records the words of a run's training captions, one per line."""
+    write_durably(workdir / _VOCABULARY_NAME, "".join(f"{word}\n" for word in sorted(words)))
+
+
+def read_vocabulary(workdir: Path) -> set[str]:
+    """The words of a run's training captions; none if they were not recorded."""
+    path = workdir / _VOCABULARY_NAME
+    return set(path.read_text().split()) if path.is_file() else set()

@@ -19,7 +19,13 @@ from discogan_tf.runs import console, provenance, reproducibility
 from discogan_tf.runs.checkpoints import Checkpoints
 from discogan_tf.runs.lock import WorkdirLock
 from discogan_tf.runs.metrics_log import MetricsLog, losses_at, read_metrics_log
-from discogan_tf.runs.workdir import is_new, resolve_config, settings_changed, write_config
+from discogan_tf.runs.workdir import (
+    is_new,
+    resolve_config,
+    settings_changed,
+    write_config,
+    write_vocabulary,
+)
 from discogan_tf.training import distribution, finite
 from discogan_tf.training.ema import ExponentialMovingAverage
 from discogan_tf.training.evaluator import Evaluator, was_evaluated
@@ -82,7 +88,7 @@ class _Run:
     def __init__(self, config: Config, strategy, is_chief: bool, images: RunImages):
         self._config, self._strategy, self._is_chief = config, strategy, is_chief
         self._training, self._workdir = images.training, Path(config.workdir)
-        self._new = is_new(self._workdir)
+        self._new, self._captions = is_new(self._workdir), images.captions
         with strategy.scope():
             # Seeds the initial weights, the only thing here that depends on global state.
             keras.utils.set_random_seed(config.seed)
@@ -132,6 +138,8 @@ class _Run:
         if first_step >= config.num_steps:
             return self._already_trained(first_step)
         if self._is_chief:
+            if self._captions:
+                write_vocabulary(self._workdir, self._captions.words())
             before, now = provenance.record(config, first_step, self._strategy.num_replicas_in_sync)
             console.print_start(
                 config,

@@ -1,0 +1,153 @@
+"""Draws images from sentences with a trained StackGAN.
+
+    python -m discogan_tf.generate --workdir=runs/stackgan_stage2 \\
+        --text="a red boot with white details" --output_dir=drawn
+
+Each sentence becomes --num_images PNG files, and a grid with its sentence above. Image number i has
+the seed --seed + i, so that one image can be drawn again, here or by an exported model. Exit
+status: 0 when all was drawn, 1 on an error that the message explains.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from discogan_tf.config import CHECKPOINT_HELP
+from discogan_tf.errors import ConfigError, DiscoganError
+from discogan_tf.startup import silence_startup_logs
+
+_BATCH_SIZE = 64
+# Sentences on the way from one to another, both included.
+_COLUMNS = 8
+
+
+def generate(
+    workdir: Path,
+    sentences: list[str],
+    output_dir: Path,
+    num_images: int = 8,
+    seed: int = 0,
+    checkpoint: str = "last",
+    interpolate: bool = False,
+) -> None:
+    """Draws images of sentences.
+
+    Args:
+      workdir: Folder of a trained run with --model=stackgan.
+      sentences: What to draw.
+      output_dir: Folder for the images, `NUMBER_WORDS_SEED.png`, and the grids, `NUMBER_WORDS.png`.
+      num_images: Images of each sentence.
+      seed: Of the first image of each sentence; that of the next is one larger.
+      checkpoint: As for `restore_generators`.
+      interpolate: Whether to draw a grid for each two sentences, too, whose columns go from the one
+        to the other, and whose rows are seeds.
+
+    Raises:
+      ConfigError: if there is no such run, it is another model, or there is nothing to draw.
+      CheckpointError: if it has no readable checkpoint.
+    """
+    import tensorflow as tf
+    from tqdm import tqdm
+
+    from discogan_tf import images as pixels
+    from discogan_tf import text
+    from discogan_tf.models import create_inference_model
+    from discogan_tf.models.stackgan import StackGAN, noise_of
+    from discogan_tf.runs.checkpoints import restore_generators
+    from discogan_tf.runs.workdir import read_config, read_vocabulary
+
+    sentences = [sentence.strip() for sentence in sentences if sentence.strip()]
+    if not sentences:
+        raise ConfigError("nothing to draw: give --text, or a --text_file with a sentence per line")
+    model = create_inference_model(read_config(workdir))
+    if not isinstance(model, StackGAN):
+        raise ConfigError(f"{workdir} holds no text-to-image model; give a run of --model=stackgan")
+    step = restore_generators(workdir, model, checkpoint)
+    print(f"Drawing {len(sentences)} sentence(s) with {workdir}, step {step}.")
+    vocabulary = read_vocabulary(workdir)
+    for sentence in sentences:
+        _report_unknown(sentence, vocabulary)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    stages = tf.function(model.stages, reduce_retracing=True)
+    noise = noise_of(tf.range(seed, seed + num_images, dtype=tf.int64), model.noise_size)
+
+    def draw(embeddings, noise):
+        found: dict[str, list] = {}
+        for start in range(0, len(noise), _BATCH_SIZE):
+            some = slice(start, start + _BATCH_SIZE)
+            for name, images in stages(embeddings[some], noise[some]).items():
+                label = name.removesuffix("_image").replace("fake", "image")
+                found.setdefault(label, []).append(pixels.to_uint8(images))
+        return {label: tf.concat(parts, 0).numpy() for label, parts in found.items()}
+
+    embeddings = model.generators["generate"].encoder(text.encode(sentences))
+    for number, sentence in enumerate(tqdm(sentences, unit="sentence", delay=1), 1):
+        stem = _stem(number, sentence)
+        rows = draw(tf.repeat(embeddings[number - 1 : number], num_images, axis=0), noise)
+        for index, image in enumerate(rows["image"]):
+            pixels.write_png(output_dir / f"{stem}_{seed + index}.png", image)
+        pixels.write_png(output_dir / f"{stem}.png", pixels.draw_grid(rows, title=sentence))
+    if interpolate:
+        for number in range(1, len(sentences)):
+            one, other = embeddings[number - 1], embeddings[number]
+            shares = tf.linspace(0.0, 1.0, _COLUMNS)[:, tf.newaxis]
+            between = (1 - shares) * one + shares * other
+            rows = {}
+            for index in range(num_images):
+                same = tf.repeat(noise[index : index + 1], _COLUMNS, axis=0)
+                rows[f"seed {seed + index}"] = draw(between, same)["image"]
+            title = f"{sentences[number - 1]}  to  {sentences[number]}"
+            path = output_dir / f"between_{number:02d}_{number + 1:02d}.png"
+            pixels.write_png(path, pixels.draw_grid(rows, title=title))
+    print(f"Wrote {len(sentences) * num_images} image(s) and their grids to {output_dir}.")
+
+
+def _report_unknown(sentence: str, vocabulary: set[str]) -> None:
+    """Prints what training has not seen, and what is cut off."""
+    from discogan_tf import text
+
+    if characters := text.unknown_characters(sentence):
+        print(f"Note: {sentence!r}: unknown characters, which are ignored: {' '.join(characters)}")
+    if unseen := [word for word in dict.fromkeys(text.words(sentence)) if word not in vocabulary]:
+        print(f"Note: {sentence!r}: words that training has not seen: {', '.join(unseen)}")
+    read = text.decode(text.encode([sentence])[0])
+    if len(read) == text.LENGTH:
+        print(f"Note: {sentence!r}: only {text.LENGTH} characters are read, up to {read[-20:]!r}")
+
+
+def _stem(number: int, sentence: str) -> str:
+    """01_a_red_boot, of a sentence however long and in whatever script."""
+    return "_".join([f"{number:02d}", *re.findall(r"[a-z0-9]+", sentence.lower())])[:60]
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
+    silence_startup_logs()
+    values = flags.FLAGS
+    try:
+        sentences = list(values.text)
+        if values.text_file:
+            sentences += Path(values.text_file).read_text("utf-8").splitlines()
+        generate(
+            Path(values.workdir), sentences, Path(values.output_dir), values.num_images,
+            values.seed, values.checkpoint, values.interpolate,
+        )  # fmt: skip
+    except (DiscoganError, OSError, UnicodeDecodeError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("workdir", None, "Folder of a trained run.", required=True)
+    flags.DEFINE_multi_string("text", [], "A sentence; repeat for several.")
+    flags.DEFINE_string("text_file", None, "File with a sentence per line, UTF-8.")
+    flags.DEFINE_string("output_dir", "drawn", "Folder for the images.")
+    flags.DEFINE_integer("num_images", 8, "Images of each sentence.", lower_bound=1)
+    flags.DEFINE_integer("seed", 0, "Seed of the first image of each sentence.", lower_bound=0)
+    flags.DEFINE_string("checkpoint", "last", CHECKPOINT_HELP)
+    flags.DEFINE_boolean(
+        "interpolate", False, "Draw also what lies between each sentence and the next."
+    )
+    app.run(main)
