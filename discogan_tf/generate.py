@@ -104,13 +104,14 @@ def generate(
     print(f"Wrote {len(sentences) * num_images} image(s) and their grids to {output_dir}.")
 
 
-def _report_unknown(sentence: str, vocabulary: set[str]) -> None:
+def _report_unknown(sentence: str, vocabulary: set[str] | None) -> None:
     """Prints what training has not seen, and what is cut off."""
     from discogan_tf import text
 
     if characters := text.unknown_characters(sentence):
         print(f"Note: {sentence!r}: unknown characters, which are ignored: {' '.join(characters)}")
-    if unseen := [word for word in dict.fromkeys(text.words(sentence)) if word not in vocabulary]:
+    words = dict.fromkeys(text.words(sentence)) if vocabulary is not None else ()
+    if unseen := [word for word in words if word not in vocabulary]:
         print(f"Note: {sentence!r}: words that training has not seen: {', '.join(unseen)}")
     read = text.decode(text.encode([sentence])[0])
     if len(read) == text.LENGTH:

@@ -11,6 +11,7 @@ from discogan_tf.data.domains import evenly_spaced, load_training, thinned
 from discogan_tf.data.run_images import load_split
 from discogan_tf.errors import DataError
 from discogan_tf.evaluation import content, efficientnet_lite, features, metrics
+from discogan_tf.evaluation.text_fidelity import TextFidelity, load_fidelity
 from discogan_tf.evaluation.text_retrieval import TEXT_TO_IMAGE, TextRetrieval, load_retrieval
 from discogan_tf.evaluation.translations import EvalBatch, TranslationEvaluator
 from discogan_tf.models import create_inference_model
@@ -24,7 +25,8 @@ _TRAINING = 10_000
 class EvaluatedRun:
     """The settings of a run, step and split of the evaluation, and the images of each direction.
 
-    Of a text encoder, which makes no images, there is `retrieval` instead.
+    Of a text encoder, which makes no images, there is `retrieval` instead. Of a text-to-image
+    model, there is `fidelity` beside them.
     """
 
     config: Config
@@ -32,6 +34,7 @@ class EvaluatedRun:
     split: str
     batches: dict[str, EvalBatch]
     retrieval: TextRetrieval | None = None
+    fidelity: TextFidelity | None = None
 
 
 def load_evaluated_run(
@@ -65,7 +68,8 @@ def load_evaluated_run(
             )
     batches = TranslationEvaluator(model, config, held_out, training).batches()
     retrieval = load_retrieval(model, config, split, num_images)
-    return EvaluatedRun(config, step, split, batches, retrieval)
+    fidelity = load_fidelity(model, config, split, num_images)
+    return EvaluatedRun(config, step, split, batches, retrieval, fidelity)
 
 
 def measure(run: EvaluatedRun, resamples: int, extract: Callable | None = None) -> dict:
@@ -88,6 +92,8 @@ def measure(run: EvaluatedRun, resamples: int, extract: Callable | None = None) 
             found |= content.measure(batch, resamples, extract_content)
         if extract:
             found |= features.measure(batch, resamples, extract)
+        if run.fidelity:
+            found |= run.fidelity.measure(resamples)
         directions[name] = {metric: dataclasses.asdict(value) for metric, value in found.items()}
     if run.retrieval:
         found = run.retrieval.measure(resamples)

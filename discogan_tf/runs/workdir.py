@@ -86,7 +86,7 @@ def write_vocabulary(workdir: Path, words: set[str]) -> None:
     write_durably(workdir / _VOCABULARY_NAME, "".join(f"{word}\n" for word in sorted(words)))
 
 
-def read_vocabulary(workdir: Path) -> set[str]:
-    """The words of a run's training captions; none if they were not recorded."""
+def read_vocabulary(workdir: Path) -> set[str] | None:
+    """The words of a run's training captions; None if they were not recorded."""
     path = workdir / _VOCABULARY_NAME
-    return set(path.read_text().split()) if path.is_file() else set()
+    return set(path.read_text().split()) if path.is_file() else None
