@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from discogan_tf import text
 from discogan_tf.config import Config
 from discogan_tf.data.domains import evenly_spaced, to_input
 from discogan_tf.data.run_images import load_split
@@ -21,6 +22,7 @@ from discogan_tf.export import card, golden, parity, server_files
 from discogan_tf.export.decoding import encode_images
 from discogan_tf.export.formats import FORMATS, write_format
 from discogan_tf.export.signatures import (
+    GENERATE_BYTES,
     IMAGE_BYTES,
     TRANSLATE_BYTES,
     export_signatures,
@@ -30,8 +32,12 @@ from discogan_tf.export.versions import Version
 from discogan_tf.flagfile import to_flagfile
 from discogan_tf.models import create_inference_model
 from discogan_tf.models.contract import (
+    CHARACTERS,
+    FROM_TEXT,
     IMAGES,
+    SEED,
     SERVING_DEFAULT,
+    TEXT,
     TRANSLATED,
     Signature,
     by_display_name,
@@ -244,7 +250,17 @@ def _write_format(
 def _write_golden(
     loaded: Version, signatures: dict[str, Signature], inputs: dict[str, np.ndarray]
 ) -> None:
-    requests = {name: inputs for name in signatures}
+    requests = {
+        name: inputs
+        for name, signature in signatures.items()
+        if signature.inputs.keys() == inputs.keys()
+    }
+    if FROM_TEXT in signatures:
+        sentences = [text.decode(row).encode() for row in inputs[CHARACTERS]]
+        requests[GENERATE_BYTES] = {
+            TEXT: np.array(sentences, object),
+            SEED: np.arange(len(sentences)),
+        }
     if takes_images(signatures):
         requests[TRANSLATE_BYTES] = {IMAGE_BYTES: encode_images(inputs[IMAGES]).numpy()}
     answers = {name: loaded.run(name, request) for name, request in requests.items()}

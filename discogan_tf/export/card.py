@@ -10,6 +10,7 @@ from discogan_tf.config import Config
 from discogan_tf.data.domains import count_images
 from discogan_tf.export.decoding import MAX_PIXELS
 from discogan_tf.runs.metrics_log import METRICS, is_losses, read_metrics_log
+from discogan_tf.text import LENGTH
 from discogan_tf.tiling import TILE
 
 CARD, SAMPLE_GRID = "MODEL_CARD.md", "sample_grid.png"
@@ -75,8 +76,36 @@ def write_card(
     (folder / CARD).write_text(text)
 
 
-def _task(directions: dict[str, Direction]) -> str:
-    return f"Image translation, {' and '.join(directions)}"
+def _task(config: Config, directions: dict[str, Direction], size: str) -> str:
+    if config.domain:
+        return (
+            f"Images from sentences, at {size}. It learned from images with captions: an image "
+            "must look\nreal and suit its caption."
+        )
+    return (
+        f"Image translation, {' and '.join(directions)}, at {size}. It learned from unpaired "
+        "images: a\ntranslation must look like a real image of its domain"
+        + _cycle(directions)
+        + "."
+    )
+
+
+def _images_of_step(config: Config) -> str:
+    return " + ".join([str(config.batch_size)] * len(config.domains))
+
+
+def _limits(config: Config, size: str, size_multiple: int | None) -> str:
+    if config.domain:
+        return f"""\
+- It knows the words of its training captions. It draws other sentences too, without a warning.
+- `generate_bytes` reads the first {LENGTH} characters of a sentence. A sentence and a seed give the
+  same image whatever else is in the request."""
+    return f"""\
+- It is valid only for images like its training images. It translates others too, without a warning.
+- {_sizes(size, size_multiple)}
+- `translate_bytes` takes JPEG, PNG, still WebP and GIF (the first frame, without transparency) of
+  up to {MAX_PIXELS // 1_000_000} megapixels. It ignores EXIF orientation; this project's client
+  does not."""
 
 
 def _cycle(directions: dict[str, Direction]) -> str:
@@ -96,20 +125,18 @@ def _card(
     size = f"{config.image_size} x {config.image_size} pixels"
     return f"""# {names}, version {version}
 
-{_task(directions)}, at {size}. It learned from unpaired images: a translation must look like a real
-image of its domain{_cycle(directions)}.
+{_task(config, directions, size)}
 
 ![Validation images, their translations and reconstructions]({SAMPLE_GRID})
 
 ## How it was made
 
-Model `{config.model}`, {step:,} steps of {config.batch_size} + {config.batch_size} images. All
+Model `{config.model}`, {step:,} steps of {_images_of_step(config)} images. All
 settings are in `config.cfg`; `python train.py --flagfile=config.cfg --workdir=NEW` repeats the run.
 
 | domain | prepared as | training images | validation images |
 |---|---|---|---|
-{_domain_row(config, config.name_a, config.domain_a)}
-{_domain_row(config, config.name_b, config.domain_b)}
+{_domain_rows(config)}
 
 The export holds the generators alone, in float32. {_normalization(config)}
 
@@ -133,16 +160,12 @@ On validation images, which training never saw. Values of an image are in [0, 1]
 
 ## Intended use
 
-Research and demonstration. Evaluate it on your own data before you use it in a product. A
-translation is a plausible image of the other domain, not an existing object.
+Research and demonstration. Evaluate it on your own data before you use it in a product. What it
+makes is a plausible image, not an existing object.
 
 ## Limits
 
-- It is valid only for images like its training images. It translates others too, without a warning.
-- {_sizes(size, size_multiple)}
-- `translate_bytes` takes JPEG, PNG, still WebP and GIF (the first frame, without transparency) of
-  up to {MAX_PIXELS // 1_000_000} megapixels. It ignores EXIF orientation; this project's client
-  does not.
+{_limits(config, size, size_multiple)}
 - The images in the sample grid and in `assets.extra/golden` are validation images. Do not
   distribute the export if you may not distribute them.
 """
@@ -173,9 +196,13 @@ def _sizes(size: str, size_multiple: int | None) -> str:
     )
 
 
-def _domain_row(config: Config, name: str, domain: str) -> str:
-    counts = count_images(config.data_dir, domain, config.image_size)
-    return f"| {name} | `{domain}` | {counts.get('train', 0):,} | {counts.get('val', 0):,} |"
+def _domain_rows(config: Config) -> str:
+    rows = []
+    for stream, domain in config.domains.items():
+        counts = count_images(config.data_dir, domain, config.image_size)
+        train, val = counts.get("train", 0), counts.get("val", 0)
+        rows.append(f"| {config.display_names[stream]} | `{domain}` | {train:,} | {val:,} |")
+    return "\n".join(rows)
 
 
 def _losses(workdir: Path, step: int) -> str:

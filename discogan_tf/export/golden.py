@@ -46,8 +46,10 @@ def write_golden(version_folder: Path, direction: str, inputs: Tensors, outputs:
         for signature, values in tensors.items():
             for name, value in values.items():
                 if value.dtype == object:
+                    suffix = "png" if name.endswith("_bytes") else "txt"
                     for index, content in enumerate(value, start=1):
-                        (folder / f"{signature}.{kind}.{name}.{index:02d}.png").write_bytes(content)
+                        path = folder / f"{signature}.{kind}.{name}.{index:02d}.{suffix}"
+                        path.write_bytes(content)
                 else:
                     arrays[f"{signature}.{kind}.{name}"] = value
     np.savez_compressed(folder / "arrays.npz", **arrays)
@@ -73,7 +75,7 @@ def read_golden(version_folder: Path) -> tuple[Tensors, Tensors]:
     for key, value in np.load(folder / "arrays.npz").items():
         signature, kind, name = key.split(".")
         tensors[kind].setdefault(signature, {})[name] = value
-    for path in sorted(folder.glob("*.png")):
+    for path in sorted([*folder.glob("*.png"), *folder.glob("*.txt")]):
         signature, kind, name, _ = path.stem.split(".")
         tensors[kind].setdefault(signature, {}).setdefault(name, []).append(path.read_bytes())
     for values in (*tensors["input"].values(), *tensors["output"].values()):

@@ -1,13 +1,20 @@
-"""The signatures of an exported translation: the model's own, and one that takes image files."""
+"""The signatures of an exported translation: the model's own, and those of files and sentences."""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from discogan_tf.export.decoding import decode_images, encode_images, translate_files
-from discogan_tf.models.contract import IMAGES, SERVING_DEFAULT, TRANSLATED, Signature
+from discogan_tf.models.contract import (
+    FROM_TEXT,
+    IMAGES,
+    SERVING_DEFAULT,
+    TRANSLATED,
+    Signature,
+)
 
 TRANSLATE_BYTES, IMAGE_BYTES = "translate_bytes", "image_bytes"
+GENERATE_BYTES = "generate_bytes"
 
 
 def export_signatures(
@@ -17,7 +24,8 @@ def export_signatures(
 
     Images out of range are refused. If the translation takes images, there is also
     `translate_bytes`, which takes and returns image files, `image_bytes`, string [batch]:
-    TensorFlow Serving's REST interface sends tensors whose names end in `_bytes` as base64.
+    TensorFlow Serving's REST interface sends tensors whose names end in `_bytes` as base64. A
+    signature `from_text` becomes `generate_bytes`, with PNG files in place of images.
 
     Args:
       signatures: Those of the translation, as `Model.signatures` returns them.
@@ -27,6 +35,8 @@ def export_signatures(
         name: signature._replace(function=_checked(signature))
         for name, signature in signatures.items()
     }
+    if FROM_TEXT in signatures:
+        exported[GENERATE_BYTES] = _as_files(exported.pop(FROM_TEXT))
     translate, inputs = signatures[SERVING_DEFAULT]
     if not takes_images(signatures):
         return exported
@@ -42,6 +52,15 @@ def export_signatures(
     files = {IMAGE_BYTES: tf.TensorSpec((None,), tf.string, name=IMAGE_BYTES)}
     function = translate_at_own_size if size_multiple else translate_bytes
     return exported | {TRANSLATE_BYTES: Signature(function, files)}
+
+
+def _as_files(signature: Signature) -> Signature:
+    """A signature that returns PNG files in place of images."""
+
+    def generate_bytes(*inputs):
+        return {IMAGE_BYTES: encode_images(signature.function(*inputs)[TRANSLATED])}
+
+    return signature._replace(function=generate_bytes)
 
 
 def takes_images(signatures: dict[str, Signature]) -> bool:

@@ -9,6 +9,9 @@ import tensorflow as tf
 SERVING_DEFAULT = "serving_default"
 # Name of its output, and of its input if it takes images.
 TRANSLATED, IMAGES = "translated", "images"
+# Name of the signature from sentences to images, of its inputs, and of what it needs without text.
+FROM_TEXT, TEXT, SEED = "from_text", "text", "seed"
+CHARACTERS, NOISE = "characters", "noise"
 
 
 class Translation(NamedTuple):

@@ -5,16 +5,23 @@ import tensorflow as tf
 from discogan_tf import losses
 from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
-from discogan_tf.models.contract import SERVING_DEFAULT, TRANSLATED, Signature, Translation
+from discogan_tf.models.contract import (
+    CHARACTERS,
+    FROM_TEXT,
+    NOISE,
+    SEED,
+    SERVING_DEFAULT,
+    TEXT,
+    TRANSLATED,
+    Signature,
+    Translation,
+)
 from discogan_tf.models.text_encoder import TextEncoderModel
 from discogan_tf.networks.stackgan import StageIGenerator, StageIIGenerator, TextDiscriminator
 from discogan_tf.text import LENGTH, encode_bytes
 
 # Channels of the paper's generators. Its discriminators have half as many.
 _BASE_FILTERS = 128
-# Names of the inputs of an export.
-CHARACTERS, NOISE, TEXT_BYTES, SEED = "characters", "noise", "text_bytes", "seed"
-FROM_TEXT = "from_text"
 # Seed of the noise of everything that is shown and measured.
 _SHOWN_SEED = 1
 
@@ -211,8 +218,8 @@ class StackGAN:
         def generate(characters, noise):
             return {TRANSLATED: generator(characters, noise)}
 
-        def from_text(text_bytes, seed):
-            return {TRANSLATED: generator(encode_bytes(text_bytes), noise_of(seed, noise_size))}
+        def from_text(text, seed):
+            return {TRANSLATED: generator(encode_bytes(text), noise_of(seed, noise_size))}
 
         return {
             "generate": {
@@ -226,7 +233,7 @@ class StackGAN:
                 FROM_TEXT: Signature(
                     from_text,
                     {
-                        TEXT_BYTES: tf.TensorSpec((None,), tf.string, name=TEXT_BYTES),
+                        TEXT: tf.TensorSpec((None,), tf.string, name=TEXT),
                         SEED: tf.TensorSpec((None,), tf.int64, name=SEED),
                     },
                 ),

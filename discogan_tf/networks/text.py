@@ -109,7 +109,7 @@ class TextEncoder(keras.Model):
 
     def call(self, characters, training=False):
         # Padding and unknown characters, the first two numbers, are vectors of zeros.
-        x = tf.one_hot(characters - 2, text.NUM_CHARACTERS - 2)
+        x = tf.one_hot(characters, text.NUM_CHARACTERS)[:, :, 2:]
         for index, conv in enumerate(self.convs):
             x = tf.nn.relu(conv(x))
             if index < 2:

@@ -3,8 +3,12 @@
     python -m discogan_tf.serving.client --url=http://localhost:8501 \\
         --direction=handbags2shoes bag.jpg -o shoe.png
 
-`--url=grpc://localhost:8500` speaks gRPC. Exit status: 0 when every image was translated, 1 on an
-error that the message explains.
+An exported text-to-image model draws a sentence instead:
+
+    python -m discogan_tf.serving.client --direction=sample_captions --text="a red boot" -o boot.png
+
+`--url=grpc://localhost:8500` speaks gRPC. Exit status: 0 when all was written, 1 on an error that
+the message explains.
 """
 
 import argparse
@@ -99,7 +103,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m discogan_tf.serving.client", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE")
+    parser.add_argument("--text", help="a sentence to draw, instead of images to translate")
+    parser.add_argument("--seed", type=int, default=0, help="of --text: each gives another image")
     parser.add_argument(
         "-o",
         "--output",
@@ -115,9 +121,19 @@ def main() -> None:
     parser.add_argument("--timeout_secs", type=float, default=30.0)
     parser.add_argument("--retries", type=int, default=3)
     values = parser.parse_args()
+    if bool(values.images) == (values.text is not None):
+        parser.error("give images to translate, or --text to draw")
     try:
-        targets = _targets(values.images, values.output)
         client = create_client(values.url, values.timeout_secs, values.retries)
+        if values.text is not None:
+            (image,) = client.generate(
+                values.direction, [values.text], [values.seed], values.version
+            )
+            values.output.parent.mkdir(parents=True, exist_ok=True)
+            values.output.write_bytes(image)
+            print(f"{values.text!r} -> {values.output}")
+            return
+        targets = _targets(values.images, values.output)
         for image, target in zip(values.images, targets, strict=True):
             (translation,) = client.translate(
                 values.direction, [read_upright(image)], values.version

@@ -16,8 +16,7 @@ class PredictionClient:
         Args:
           name: Name of the model: a direction.
           signature: Name of the signature.
-          inputs: Name -> float32, or objects of type bytes where the name ends in `_bytes`; the
-            first axis is that of the batch.
+          inputs: Name -> numbers, or objects of type bytes; the first axis is that of the batch.
           version: Which version; None for the newest.
 
         Returns:
@@ -39,3 +38,13 @@ class PredictionClient:
         """Image files to PNG files, in one request. Arguments and errors as for `predict`."""
         inputs = {"image_bytes": np.array(files, object)}
         return list(self.predict(direction, "translate_bytes", inputs, version)["image_bytes"])
+
+    def generate(
+        self, name: str, sentences: list[str], seeds: list[int], version: int | None = None
+    ) -> list[bytes]:
+        """Sentences to PNG files, in one request, each with its seed. Errors as for `predict`."""
+        inputs = {
+            "text": np.array([sentence.encode() for sentence in sentences], object),
+            "seed": np.array(seeds, np.int64),
+        }
+        return list(self.predict(name, "generate_bytes", inputs, version)["image_bytes"])

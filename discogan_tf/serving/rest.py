@@ -151,7 +151,9 @@ def _text(name: str, entry) -> bytes:
     try:
         return base64.b64decode(entry["b64"], validate=True)
     except (TypeError, KeyError, binascii.Error, ValueError) as error:
-        raise BadRequest(f'{name}: each entry must be {{"b64": "..."}} in base64') from error
+        raise BadRequest(
+            f'{name}: each entry must be a string, or {{"b64": "..."}} in base64'
+        ) from error
 
 
 def _json(value: np.ndarray):

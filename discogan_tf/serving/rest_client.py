@@ -14,7 +14,11 @@ from discogan_tf.serving.prediction_client import PredictionClient
 # The server is starting, overloaded, or behind a proxy that is: worth another try.
 _RETRIED_STATUS = (429, 502, 503, 504)
 # The output of each exported signature that has only one.
-_ONLY_OUTPUT = {"serving_default": "translated", "translate_bytes": "image_bytes"}
+_ONLY_OUTPUT = {
+    "serving_default": "translated",
+    "translate_bytes": "image_bytes",
+    "generate_bytes": "image_bytes",
+}
 
 
 class RestClient(PredictionClient):
