@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.prepare import prepare_archive
+from data_prep.captions.domain import CaptionSource
+from data_prep.captions.table import Columns
+from data_prep.prepare import prepare_archive, prepare_captioned
 from data_prep.sample.archive import draw_archives
+from data_prep.sample.captions import draw_captioned
 from discogan_tf.config import Config
 from discogan_tf.export.bundle import export
 from discogan_tf.models import create_model
@@ -36,6 +39,17 @@ def data_dir(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     for archive in draw_archives(folder, num_train=14, num_val=6):
         prepare_archive(archive, folder, image_size=32)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def captioned_dir(tmp_path_factory) -> Path:
+    """A folder with 24 captioned images, the synthetic sample, prepared at 16 and 32 pixels."""
+    folder = tmp_path_factory.mktemp("captioned")
+    archive = draw_captioned(folder, 12)
+    source = CaptionSource(None, None, archive, Columns(), val_share=0.3)
+    for size in (16, 32):
+        prepare_captioned(source, folder, "sample_captions", size)
     return folder
 
 

@@ -55,15 +55,23 @@ def create_model(config: Config, compute_dtype):
     Raises:
       ConfigError: if there is no model of that name.
     """
+    return model_class(config)(config, compute_dtype)
+
+
+def model_class(config: Config) -> type:
+    """The class of the model that `config` names.
+
+    Raises:
+      ConfigError: if there is no model of that name, or it learns from other data.
+    """
     if config.model not in MODELS:
         raise ConfigError(f"--model={config.model}: must be one of {', '.join(MODELS)}")
     model = MODELS[config.model]
     if ("text" in model.streams) != bool(config.domain):
         needs = "needs --domain, a domain of images with captions"
-        raise ConfigError(
-            f"--model={config.model} {needs if config.domain == '' else 'has no use for --domain'}"
-        )
-    return model(config, compute_dtype)
+        has = "has no use for --domain: name its domains by --domain_a and --domain_b"
+        raise ConfigError(f"--model={config.model} {has if config.domain else needs}")
+    return model
 
 
 def create_inference_model(config: Config):

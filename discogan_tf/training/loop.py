@@ -13,7 +13,7 @@ from discogan_tf.config import Config
 from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.data.run_images import RunImages, load_run_images
 from discogan_tf.errors import CheckpointError, NonFiniteLossError
-from discogan_tf.models import create_model
+from discogan_tf.models import create_model, model_class
 from discogan_tf.models.contract import by_display_name
 from discogan_tf.runs import console, provenance, reproducibility
 from discogan_tf.runs.checkpoints import Checkpoints
@@ -63,6 +63,7 @@ def train(config: Config) -> TrainResult:
       NonFiniteLossError: if a loss or gradient became NaN or infinite. The last checkpoint stays.
       WorkerLostError: if another worker is lost.
     """
+    model_class(config)  # Before anything is loaded.
     reproducibility.enforce(config)
     strategy = distribution.create_strategy(config)
     is_chief = distribution.is_chief(strategy)

@@ -1,0 +1,246 @@
+"""StackGAN, from the text encoder to the second stage, on a tiny captioned sample."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from discogan_tf import text
+from discogan_tf.config import Config
+from discogan_tf.errors import ConfigError
+from discogan_tf.evaluation.evaluated_run import load_evaluated_run, measure
+from discogan_tf.export import golden
+from discogan_tf.export.bundle import export
+from discogan_tf.export.versions import Version
+from discogan_tf.generate import generate
+from discogan_tf.models import create_inference_model, create_model
+from discogan_tf.models.stackgan import noise_of
+from discogan_tf.networks.text import GRU
+from discogan_tf.report import report
+from discogan_tf.runs.checkpoints import restore_generators
+from discogan_tf.runs.workdir import read_vocabulary
+from discogan_tf.training.loop import train
+from tests.batches import STAGE_1, STAGE_2, TEXT_ENCODER, noise_batch
+
+_TINY = {
+    "precision": "float32", "base_filters": 4, "batch_size": 4, "num_steps": 4,
+    "save_every_steps": 2, "sample_every_steps": 2, "evaluate_every_steps": 2,
+    "log_every_steps": 1,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runs(captioned_dir, tmp_path_factory):
+    """A run of the text encoder, of Stage I and of Stage II, each from the one before."""
+    folder, found = tmp_path_factory.mktemp("runs"), {}
+    for name, settings, size in (
+        ("text", TEXT_ENCODER, 32), ("stage_1", STAGE_1, 16), ("stage_2", STAGE_2, 32),
+    ):  # fmt: skip
+        before = list(found.values())[-1].workdir if found else ""
+        found[name] = Config(
+            data_dir=str(captioned_dir), workdir=str(folder / name), init_from=before,
+            image_size=size, **_TINY, **settings,
+        )  # fmt: skip
+        train(found[name])
+    return found
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param("text", marks=pytest.mark.slow), "stage_1",
+             pytest.param("stage_2", marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_a_run_resumes_bit_for_bit_without_the_run_it_started_from(
+    runs, name, tmp_path, checkpoint_state
+):
+    other = dataclasses.replace(runs[name], workdir=str(tmp_path / "run"))
+    train(dataclasses.replace(other, num_steps=2))
+    train(dataclasses.replace(other, init_from="" if name == "text" else str(tmp_path / "gone")))
+    assert checkpoint_state(other.workdir, 4) == checkpoint_state(runs[name].workdir, 4)
+    logs = [Path(config.workdir, "metrics.jsonl").read_text() for config in (runs[name], other)]
+    assert logs[0] == logs[1]
+
+
+def _weights(network):
+    return [variable.numpy() for variable in network.variables]
+
+
+def _restored(config):
+    model = create_inference_model(config)
+    restore_generators(Path(config.workdir), model)
+    return model
+
+
+def test_what_a_stage_starts_from_does_not_learn(runs):
+    encoder = _restored(runs["text"]).generators["text"]
+    stage_1 = _restored(runs["stage_1"]).generators["generate"]
+    stage_2 = _restored(runs["stage_2"]).generators["generate"]
+    for before, within in ((encoder, stage_1.encoder), (stage_1, stage_2.stage_1)):
+        for one, other in zip(_weights(before), _weights(within), strict=True):
+            np.testing.assert_array_equal(one, other)
+    trained = {id(variable) for variable in stage_2.trainable_variables}
+    assert trained and not trained & {id(variable) for variable in stage_2.stage_1.variables}
+
+
+def test_both_stages_are_shown_and_evaluated(runs):
+    grid = np.asarray(Image.open(Path(runs["stage_2"].workdir, "samples/step_000004.png")))
+    assert grid.shape[0] == 3 * (96 + 4) + 4  # Real images, Stage I, Stage II.
+    found = measure(load_evaluated_run(runs["stage_2"], "val", "last", 6), 0)
+    names = found["directions"]["sample_captions"].keys()
+    assert {"sliced_wasserstein", "diversity", "score"} <= names
+    assert "Best and worst" in report(runs["stage_2"], resamples=0)
+
+
+def test_fidelity_is_measured_by_real_images(runs, monkeypatch):
+    from discogan_tf.evaluation import text_fidelity
+
+    monkeypatch.setattr(text_fidelity, "_SEEN", 640)
+    run = load_evaluated_run(runs["stage_1"], "train", "last", 20)
+    found = run.fidelity.measure()
+    assert {"type_accuracy", "color_accuracy"} <= found.keys()
+    for name in ("type_accuracy", "color_accuracy"):
+        assert 0 <= found[name].value <= 1 and "chance" in found[name].note
+        # It has seen these real images, and knows them better than an untrained generator's.
+        assert found[name].reference > found[name].value
+
+
+def test_recall_is_measured_of_the_text_encoder(runs):
+    found = measure(load_evaluated_run(runs["text"], "val", "last", 6), 0)
+    values = found["directions"]["text2image"]
+    assert values["recall_1"]["reference"] == pytest.approx(1 / values["recall_1"]["count"])
+    assert values["recall_10"]["value"] == 1  # Of fewer than ten images.
+
+
+def test_sentences_become_images_that_an_export_draws_as_well(runs, tmp_path, capsys):
+    config = runs["stage_2"]
+    assert "red" in read_vocabulary(Path(config.workdir))
+    sentences = ["a red boot", "a zyzzyva 日", "w" * 120]
+    generate(Path(config.workdir), sentences, tmp_path / "out", 3, seed=5, interpolate=True)
+    printed = capsys.readouterr().out
+    assert "not seen: zyzzyva" in printed and "unknown characters, which are ignored: 日" in printed
+    assert "only 99 characters are read" in printed
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"01_a_red_boot.png", "01_a_red_boot_5.png", "01_a_red_boot_7.png"} <= names
+    assert {"between_01_02.png", "between_02_03.png"} <= names and len(names) == 3 * 4 + 2
+
+    export(config, tmp_path / "exported", formats=("saved_model", "onnx"))
+    folder = tmp_path / "exported/sample_captions/1"
+    version = Version(folder)
+    assert set(version.signatures) == {"serving_default", "generate_bytes"}
+    request = {
+        "text": np.array([b"something else", b"a red boot"], object), "seed": np.array([1, 6]),
+    }  # fmt: skip
+    drawn = version.run("generate_bytes", request)["image_bytes"][1]
+    (tmp_path / "served.png").write_bytes(drawn)
+    served, here = (
+        np.asarray(Image.open(path), int)
+        for path in (tmp_path / "served.png", tmp_path / "out/01_a_red_boot_6.png")
+    )
+    assert served.std() > 1 and np.abs(served - here).max() <= 1
+    assert golden.replay(folder, version.run)
+    card = (tmp_path / "exported/MODEL_CARD.md").read_text()
+    assert "Images from sentences" in card and "translate_bytes" not in card
+
+
+def test_noise_depends_on_its_seed_alone():
+    together = noise_of(tf.constant([3, 4, 3], tf.int64), 5)
+    alone = noise_of(tf.constant([3], tf.int64), 5)
+    np.testing.assert_array_equal(together[0], alone[0])
+    np.testing.assert_array_equal(together[0], together[2])
+    assert np.abs(together[0] - together[1]).max() > 0.1
+
+
+def test_c_is_the_mean_plus_noise_times_the_deviation():
+    model = create_model(Config(image_size=32, base_filters=4, **STAGE_1), tf.float32)
+    augmentation = model.generators["generate"].augmentation
+    embedding, noise = tf.random.normal((6, 8)), tf.random.normal((6, 4))
+    c, mean, log_deviation = augmentation(embedding, noise)
+    np.testing.assert_allclose(c, mean + tf.exp(log_deviation) * noise, atol=1e-6)
+    assert float(tf.reduce_min(mean)) < 0 and float(tf.reduce_min(log_deviation)) < 0
+
+
+@pytest.mark.parametrize("normalization", ["spectral", "batch"])
+def test_a_wrong_text_is_one_of_three_pairs(normalization):
+    config = Config(
+        image_size=32, base_filters=4, discriminator_normalization=normalization, **STAGE_1
+    )
+    model = create_model(config, tf.float32)
+    batch = noise_batch(model, 32)
+    tensors = model.forward(batch, tf.constant(1, tf.int64))
+    assert all(
+        tensors[f"{kind}_logits"].shape == (4, 1, 1, 1) for kind in ("real", "wrong", "fake")
+    )
+    assert np.abs(tensors["real_logits"] - tensors["wrong_logits"]).max() > 0
+    right = model.forward(batch | {"wrong_text": batch["text"]}, tf.constant(1, tf.int64))
+    if normalization == "spectral":
+        np.testing.assert_allclose(right["real_logits"], right["wrong_logits"], atol=1e-6)
+    weights = model.loss_weights(tf.constant(1, tf.int64))
+    rejected = weights["discriminator_image_wrong"] + weights["discriminator_image_fake"]
+    assert float(rejected) == float(weights["discriminator_image_real"])
+
+
+def test_the_recurrent_unit_computes_the_same_in_training():
+    gru = GRU(6, "gru")
+    x = tf.random.normal((3, 5, 4))
+    np.testing.assert_allclose(gru(x, training=True), gru(x), atol=1e-6)
+    expected, h = [], np.zeros((3, 6))
+    w, b, u = (np.asarray(v, float) for v in (
+        gru.input_gates.kernel, gru.input_gates.bias, gru.state_gates.kernel,
+    ))  # fmt: skip
+    for step in np.moveaxis(x.numpy().astype(float), 1, 0):
+        of_x, of_h = np.split(step @ w + b, 3, 1), np.split(h @ u, 3, 1)
+        update, reset = (1 / (1 + np.exp(-(of_x[i] + of_h[i]))) for i in (0, 1))
+        h = update * h + (1 - update) * np.tanh(of_x[2] + reset * of_h[2])
+        expected.append(h)
+    np.testing.assert_allclose(gru(x), np.stack(expected, 1), atol=1e-5)
+
+
+def test_padding_does_not_change_an_embedding():
+    model = create_model(Config(image_size=32, **TEXT_ENCODER), tf.float32)
+    characters = text.encode(["red boot", "a much longer caption, of a blue tote with white dots"])
+    together = model.text(characters)
+    np.testing.assert_allclose(model.text(characters[:1]), together[:1], atol=1e-6)
+    assert np.abs(together[0] - together[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (STAGE_1 | {"init_from": ""}, "give --init_from=WORKDIR"),
+        (STAGE_1 | {"init_from": "stage_1"}, "Stage I needs a run with --model=text_encoder"),
+        (STAGE_2 | {"init_from": "text"}, "Stage II needs a run with --model=stackgan"),
+        (STAGE_1 | {"init_from": "text", "text_features": 16}, "has other sizes"),
+        (STAGE_1 | {"init_from": "missing"}, "no run in"),
+        ({"model": "discogan", "domain": "sample_captions"}, "has no use for --domain"),
+        ({"model": "stackgan"}, "needs --domain"),
+        (STAGE_1 | {"domain": "other", "init_from": "text"}, "the domain other is not prepared"),
+    ],
+)
+def test_a_run_that_cannot_start(runs, settings, message, tmp_path):
+    from discogan_tf.errors import DiscoganError
+
+    if settings.get("init_from"):
+        before = Path(runs["text"].workdir).parent / settings["init_from"]
+        settings = settings | {"init_from": str(before)}
+    size = 32
+    config = Config(
+        data_dir=runs["text"].data_dir, workdir=str(tmp_path / "run"), image_size=size,
+        **_TINY, **settings,
+    )  # fmt: skip
+    with pytest.raises(DiscoganError, match=message):
+        train(config)
+    assert not (tmp_path / "run" / "config.cfg").exists()
+
+
+def test_generate_refuses_what_it_cannot_draw(runs, tmp_path):
+    with pytest.raises(ConfigError, match="no text-to-image model"):
+        generate(Path(runs["text"].workdir), ["a boot"], tmp_path)
+    with pytest.raises(ConfigError, match="nothing to draw"):
+        generate(Path(runs["stage_1"].workdir), [" "], tmp_path)
+
+
+def test_stage_1_must_be_smaller():
+    with pytest.raises(ConfigError, match="less than --image_size=32"):
+        Config(image_size=32, stage_1_size=32)
