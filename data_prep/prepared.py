@@ -12,6 +12,9 @@ from data_prep.records import record_layout
 
 VERSION = "2.0.0"
 SPLITS = ("train", "val")
+# File of a domain with captions: split -> for each image {"captions", "type", "color", "held_out",
+# "attributes"}, in the order of `names.json`.
+CAPTIONS = "captions.json"
 # Prefix of unfinished folders.
 INCOMPLETE = "incomplete"
 
@@ -56,6 +59,8 @@ class PreparedDomain:
       names: Split -> names of its images.
       records: Split -> uint8 [n, bytes of a record], on disk.
       size: Height and width of the images.
+      captions: Split -> what is said of each image, as `data_prep captions` records it; None
+        without captions.
     """
 
     name: str
@@ -63,6 +68,7 @@ class PreparedDomain:
     names: dict[str, list[str]]
     records: dict[str, np.ndarray]
     size: int
+    captions: dict[str, list[dict]] | None = None
 
     def images(self, split: str) -> np.ndarray:
         """uint8 [n, size, size, 3], on disk."""
@@ -83,7 +89,8 @@ def open_domain(data_dir: Path, name: str, size: int) -> PreparedDomain:
     try:
         preparation = json.loads((folder / "preparation.json").read_text())
         names = json.loads((folder / "names.json").read_text())
-        records = {}
+        captions_file, records = folder / CAPTIONS, {}
+        captions = json.loads(captions_file.read_text()) if captions_file.is_file() else None
         for split, of_split in names.items():
             (file,) = folder.glob(f"*-{split}.tfrecord-*")
             records[split] = np.memmap(file, np.uint8, "r").reshape(
@@ -94,4 +101,4 @@ def open_domain(data_dir: Path, name: str, size: int) -> PreparedDomain:
             f"the prepared domain {name} is corrupt ({error}). Remove {folder} and prepare it "
             "again."
         ) from error
-    return PreparedDomain(name, preparation, names, records, size)
+    return PreparedDomain(name, preparation, names, records, size, captions)

@@ -34,7 +34,7 @@ class TextSettings:
     )
     noise_size: int = setting(100, "Size of StackGAN's noise z.", check=POSITIVE)
     kl_weight: float = setting(
-        0.02,
+        0.002,
         "Weight of the Kullback-Leibler divergence of the conditioning variable, summed over its "
         "dimensions, from the standard normal distribution.",
         check=NOT_NEGATIVE,

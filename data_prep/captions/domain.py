@@ -17,10 +17,8 @@ from data_prep.errors import ImageError, PreparationError
 from data_prep.folder import IMAGE_SUFFIXES, read_image
 from data_prep.limits import LeftOut, Limits, printable
 from data_prep.parallel import in_order
+from data_prep.prepared import CAPTIONS
 
-# File of a prepared domain: split -> for each image {"captions", "type", "color", "held_out",
-# "attributes"}, in the order of `names.json`.
-CAPTIONS = "captions.json"
 # Height and width of the copies by which images are split.
 _THUMBNAIL = 32
 

@@ -6,6 +6,7 @@ import re
 import numpy as np
 
 from data_prep.check import duplicates
+from data_prep.check.caption_findings import examine_captions
 from data_prep.check.findings import Finding
 from data_prep.check.measurements import Measurements, measure
 from data_prep.errors import PreparationError
@@ -54,6 +55,8 @@ def examine(domain: PreparedDomain) -> Examination:
     if len(measured) == 2:
         _check_leakage(found, measured["train"], measured["val"])
     _check_half(found, measured)
+    if domain.captions:
+        found.findings += examine_captions(domain.name, domain.captions)
     summary = {
         "counts": {split: len(names) for split, names in domain.names.items()},
         "image_size": domain.size,

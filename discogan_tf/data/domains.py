@@ -62,7 +62,7 @@ class StoredImages:
         chosen = self._indices[key]
         indices = np.atleast_1d(chosen)
         found = np.empty((len(indices), *self.shape[1:]), np.uint8)
-        for image, index in zip(found.reshape(len(indices), -1), indices, strict=True):
+        for image, index in zip(found.reshape(len(indices), self._pixels), indices, strict=True):
             start = (int(index) + 1) * self._length - _CHECKSUM_BYTES - self._pixels
             if os.preadv(self._file.fileno(), [image], start) != self._pixels:
                 raise OSError(f"{self._file.name} was truncated while it was read")

@@ -1,7 +1,8 @@
 """Whether images show what their texts say: type and color, by a classifier trained apart.
 
-The classifier learns from real training images alone. Real held-out images show how often it is
-right at all; texts of other images show what chance would give.
+The classifier learns from real images: those of training, and held-out ones that are not compared,
+without which it would not know combinations that training has not seen. Real images that it has not
+seen show how often it is right at all; texts of other images show what chance would give.
 """
 
 import re
@@ -20,7 +21,6 @@ from discogan_tf.data.domains import (
     evenly_spaced,
     load_domain,
     load_domain_captions,
-    thinned,
     to_input,
 )
 from discogan_tf.evaluation.measurement import Measurement, mean_of
@@ -31,7 +31,7 @@ from discogan_tf.networks.text import ImageEncoder
 _BATCH_SIZE = 64
 _FEATURES = 128
 # Of its training: about so many images are seen, with this learning rate, falling to 0.
-_SEEN, _LEARNING_RATE = 100_000, 1e-3
+_SEEN, _LEARNING_RATE = 200_000, 1e-3
 # Texts, and images of each, for diversity within a text.
 _TEXTS, _IMAGES_PER_TEXT = 25, 8
 
@@ -61,9 +61,8 @@ class TextFidelity:
     Args:
       model: A `StackGAN`, with its trained weights.
       config: The run's settings.
-      training: Training images.
-      training_captions: Of them, with types and colors.
-      held_out: Held-out images.
+      known: Sets of real images and their captions, with types and colors, to train a classifier.
+      held_out: Other images.
       captions: Of them.
     """
 
@@ -71,25 +70,23 @@ class TextFidelity:
         self,
         model: StackGAN,
         config: Config,
-        training: Domain,
-        training_captions: Captions,
+        known: list[tuple[Domain, Captions]],
         held_out: Domain,
         captions: Captions,
     ):
         self._model, self._config = model, config
-        self._training, self._training_captions = training, training_captions
-        self._types = _names(training_captions, "type")
-        self._colors = _names(training_captions, "color")
+        self._known = known
+        self._types, self._colors = (_names(known, key) for key in ("type", "color"))
         named = [(_caption_with_color(row), index) for index, row in enumerate(captions.rows)]
-        known = [
+        usable = [
             (caption, index)
             for caption, index in named
             if caption
             and captions.rows[index]["type"] in self._types
             and captions.rows[index]["color"] in self._colors
         ]
-        self._texts = [caption for caption, _ in known]
-        indices = np.array([index for _, index in known], int)
+        self._texts = [caption for caption, _ in usable]
+        indices = np.array([index for _, index in usable], int)
         self._rows = [captions.rows[index] for index in indices]
         self._real = to_input(held_out.images[indices]).numpy() if len(indices) else None
 
@@ -144,12 +141,14 @@ class TextFidelity:
         size = self._config.image_size
         classifier = AttributeClassifier(size, len(self._types), len(self._colors))
         classifier(tf.zeros((1, size, size, 3)))
-        rows = self._training_captions.rows
+        rows = [row for _, captions in self._known for row in captions.rows]
         labels = [
             np.array([names.index(row[key]) if row[key] in names else -1 for row in rows])
             for key, names in (("type", self._types), ("color", self._colors))
         ]
         labeled = np.flatnonzero((labels[0] >= 0) & (labels[1] >= 0))
+        sources = [images.images for images, _ in self._known]
+        starts = np.cumsum([0] + [len(images) for images in sources])
         num_steps = _SEEN // _BATCH_SIZE
         schedule = keras.optimizers.schedules.PolynomialDecay(_LEARNING_RATE, num_steps, 0.0)
         optimizer = keras.optimizers.Adam(schedule)
@@ -169,8 +168,12 @@ class TextFidelity:
 
         rng = np.random.default_rng(0)
         for _ in tqdm(range(num_steps), desc="Training a classifier", unit="step", delay=1):
-            some = rng.choice(labeled, _BATCH_SIZE)
-            images = pixels.to_float(self._training.images[some]).numpy()
+            some = np.sort(rng.choice(labeled, _BATCH_SIZE))
+            parts = [
+                images[some[(some >= start) & (some < start + len(images))] - start]
+                for images, start in zip(sources, starts, strict=False)
+            ]
+            images = pixels.to_float(np.concatenate(parts)).numpy()
             mirrored = rng.random(_BATCH_SIZE) < 0.5
             images[mirrored] = images[mirrored, :, ::-1]
             step(tf.constant(images), *(tf.constant(one[some]) for one in labels))
@@ -238,7 +241,7 @@ def load_fidelity(model, config: Config, split: str, count: int) -> TextFidelity
       model: A model of `MODELS`.
       config: The run's settings.
       split: "train" or "val".
-      count: How many captions, evenly spaced; all if there are fewer.
+      count: How many captions, evenly spaced; half of the split if it has fewer than twice as many.
 
     Raises:
       DataError: if a split is missing.
@@ -250,15 +253,20 @@ def load_fidelity(model, config: Config, split: str, count: int) -> TextFidelity
         place = config.data_dir, config.domain, of_split, config.image_size
         return load_domain(*place), load_domain_captions(*place)
 
+    def part(of_images, of_captions, indices):
+        names = [of_images.names[index] for index in indices]
+        return Domain(of_images.images.take(indices), names), of_captions.take(indices)
+
     images, captions = load(split)
-    indices = evenly_spaced(np.arange(len(images.names)), count)
-    return TextFidelity(
-        model, config, *load("train"), thinned(images, count), captions.take(indices)
-    )
+    everything = np.arange(len(images.names))
+    compared = evenly_spaced(everything, min(count, (len(everything) + 1) // 2))
+    known = [part(images, captions, np.setdiff1d(everything, compared))]
+    known += [load("train")] if split != "train" else []
+    return TextFidelity(model, config, known, *part(images, captions, compared))
 
 
-def _names(captions: Captions, key: str) -> list[str]:
-    return sorted({row[key] for row in captions.rows} - {""})
+def _names(known: list[tuple[Domain, Captions]], key: str) -> list[str]:
+    return sorted({row[key] for _, captions in known for row in captions.rows} - {""})
 
 
 def _caption_with_color(row: dict) -> str | None:

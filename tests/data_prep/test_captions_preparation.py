@@ -11,6 +11,7 @@ from PIL import Image
 from data_prep.captions.domain import CaptionSource
 from data_prep.captions.split import groups_of_copies, held_out_combinations, split_images
 from data_prep.captions.table import CaptionedImage, Columns, read_table
+from data_prep.check.caption_findings import examine_captions
 from data_prep.errors import PreparationError
 from data_prep.limits import LeftOut
 from data_prep.prepare import prepare_captioned
@@ -203,3 +204,27 @@ def test_the_samples_captions_say_what_was_drawn():
         attributes | {"two_tone": False, "pattern": "plain"}, np.random.default_rng(0)
     )
     assert not any("blue" in caption or "dot" in caption for caption in plain)
+
+
+def test_check_knows_captions():
+    def row(caption, kind="boot", color="red"):
+        return {"captions": [caption], "type": kind, "color": color}
+
+    rows = [row(f"red boot {number}") for number in range(40)]
+    rows += [
+        row("y" * 100),
+        row("赤い靴"),
+        row("café \u2013 crème"),
+        row("shoe"),
+        row("Shoe", "pump"),
+    ]
+    texts = {f.text.partition(":")[0]: f for f in examine_captions("shop", {"train": rows})}
+    assert len(texts) == 4
+    assert texts["longer than 99 characters"].examples == ("y" * 100,)
+    (foreign,) = (f for text, f in texts.items() if text.startswith("in another script"))
+    assert foreign.examples == ("赤い靴",) and foreign.level == "note"
+    (ambiguous,) = (f for text, f in texts.items() if text.startswith("the same for images"))
+    assert ambiguous.examples == ("shoe", "Shoe")
+    assert any("fewer than 5" in text for text in texts)
+    (finding,) = examine_captions("shop", {"train": [row("boot", "", "")]})
+    assert finding.text == "no types and colors"
