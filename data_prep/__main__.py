@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument(
         "--captions",
         action="store_true",
-        help="generate captioned images, the domain sample_captions, instead of pairs",
+        help="generate captioned images, the domain sample_captions, instead of pairs; about "
+        "--num_val of each kind, and a tenth of all combinations of kind and color, become "
+        "validation images",
     )
     check = commands.add_parser(
         "check", parents=[common, sources],
@@ -284,6 +286,8 @@ def _prepare_captioned_sample(arguments: argparse.Namespace) -> None:
     from data_prep.sample.captions import NAME, draw_captioned
 
     count = arguments.num_train + arguments.num_val
+    if arguments.num_train < 1 or arguments.num_val < 0:
+        raise PreparationError("--num_train must be at least 1, and --num_val at least 0")
     archive = draw_captioned(arguments.data_dir, count)
     source = CaptionSource(
         None, None, archive, Columns(), val_share=arguments.num_val / count, held_out_share=0.1

@@ -43,5 +43,8 @@ def printable(name: str) -> str:
     """A file's name for a terminal: on one line, with bytes that are not UTF-8 escaped."""
     if name.isascii() and name.isprintable():
         return name
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # Half of a pair of surrogates, as a cut JSON string may have.
+        text = name.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

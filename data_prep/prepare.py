@@ -134,10 +134,12 @@ def prepare_captioned(
     from data_prep.captions.domain import prepare_captions
 
     require_name(name, f"--name={name}")
-    if not 0 <= source.val_share < 1:
-        raise PreparationError(
-            f"--val_share={source.val_share}: must be at least 0 and less than 1"
-        )
+    for flag, share in (
+        ("val_share", source.val_share),
+        ("held_out_combinations", source.held_out_share),
+    ):
+        if not 0 <= share < 1:
+            raise PreparationError(f"--{flag}={share}: must be at least 0 and less than 1")
     if is_prepared(data_dir, name, image_size):
         _say_prepared(data_dir, name, image_size)
         return

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import posixpath
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,7 +95,10 @@ def prepare_captions(
             del entry["image"]
             captions.setdefault(split, []).append(entry)
         if "train" not in captions:
-            raise PreparationError("all images were assigned to validation: lower --val_share")
+            raise PreparationError(
+                "all images were assigned to validation: lower --val_share or "
+                "--held_out_combinations"
+            )
         writer.add_file(CAPTIONS, captions)
         writer.finish(
             {
@@ -150,7 +154,7 @@ def _decoded(
     files = _in_archive if source.archive else _in_folder
     missing = set(rows)
     for image, thumbnail, pixels, source_size in in_order(
-        decode, files(source, table_name, rows, limits, left_out)
+        decode, files(source, table_name, rows, limits)
     ):
         missing.discard(image)
         if isinstance(thumbnail, Exception):
@@ -161,28 +165,36 @@ def _decoded(
         left_out.add(image, "named in the table, but there is no such image")
 
 
-def _in_folder(source: CaptionSource, table_name, rows, limits: Limits, left_out) -> Iterator:
+def _in_folder(source: CaptionSource, table_name: str, rows, limits: Limits) -> Iterator:
     """Path of each image of the table that exists, and a function that reads it."""
     folder = (source.images or source.table.parent).resolve()
     if not folder.is_dir():
         raise PreparationError(f"no folder at {folder}")
     for image in tqdm(rows, desc="Reading images", unit=" files", delay=1):
-        path = (folder / image).resolve()
-        if not path.is_relative_to(folder):
-            left_out.add(image, f"outside of {folder.name}")
-        elif path.is_file() and path.stat().st_size > limits.max_image_bytes:
-            left_out.add(image, f"more than {limits.max_image_bytes:,} bytes (--max_image_bytes)")
-        elif path.is_file():
-            yield image, path.read_bytes
+        try:
+            path = (folder / image).resolve()
+            if not path.is_relative_to(folder):
+                yield image, _failing(f"outside of {folder.name}")
+            elif path.is_file():
+                too_large = path.stat().st_size > limits.max_image_bytes
+                problem = f"more than {limits.max_image_bytes:,} bytes (--max_image_bytes)"
+                yield image, _failing(problem) if too_large else path.read_bytes
+        except (OSError, ValueError) as error:  # Names that no file can have.
+            yield image, _failing(str(error))
 
 
-def _in_archive(source: CaptionSource, table_name: str, rows, limits: Limits, left_out) -> Iterator:
+def _failing(problem: str):
+    def read():
+        raise ImageError(problem)
+
+    return read
+
+
+def _in_archive(source: CaptionSource, table_name: str, rows, limits: Limits) -> Iterator:
     """The same from an archive, whose paths in the table start from the folder of the table."""
     folder = table_name.rpartition("/")[0] if source.table is None else ""
-    by_member = {f"{folder}/{image}".lstrip("/"): image for image in rows}
-    if source.table is not None:
-        by_member = dict(zip(rows, rows, strict=True))
+    by_member = {posixpath.normpath(posixpath.join(folder, image)): image for image in rows}
     for member, content in read_images(source.archive, IMAGE_SUFFIXES, limits, LeftOut()):
-        image = by_member.get(member.removeprefix("./"))
+        image = by_member.get(posixpath.normpath(member))
         if image is not None:
             yield image, lambda content=content: content

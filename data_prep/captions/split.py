@@ -49,21 +49,26 @@ def groups_of_copies(images: np.ndarray) -> np.ndarray:
 def held_out_combinations(rows: list[CaptionedImage], share: float) -> set[tuple[str, str]]:
     """Combinations of type and color to hold out of training, chosen by their names alone.
 
-    Only those whose type and whose color also occur in two other combinations: a composition of
-    what is known can be asked for, a new word cannot.
+    Each of their types and colors stays in two other combinations of training: a composition of
+    what is known can be requested, a new word cannot.
 
     Args:
       rows: All captioned images.
-      share: Of the combinations that can be held out.
+      share: About which fraction of the combinations; 0 for none.
     """
-    combinations = sorted({(row.type, row.color) for row in rows if row.type and row.color})
-    possible = [
-        (kind, color)
-        for kind, color in combinations
-        if sum(one == kind for one, _ in combinations) > 2
-        and sum(other == color for _, other in combinations) > 2
-    ]
-    return {pair for pair in possible if _number("\0".join(pair).encode()) < share}
+    kept = {(row.type, row.color) for row in rows if row.type and row.color}
+    by_chance = sorted((_number("\0".join(pair).encode()), pair) for pair in kept)
+    held_out = set()
+    for number, (kind, color) in by_chance:
+        others = kept - {(kind, color)}
+        if (
+            number < share
+            and sum(one == kind for one, _ in others) >= 2
+            and sum(other == color for _, other in others) >= 2
+        ):
+            held_out.add((kind, color))
+            kept = others
+    return held_out
 
 
 def split_images(

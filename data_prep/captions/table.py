@@ -70,12 +70,14 @@ def read_table(
       PreparationError: if it is not such a table, lacks a column, or holds no usable row.
     """
     found: dict[str, CaptionedImage] = {}
-    columns_of_first = None
-    for number, row in _rows(content, name, left_out):
-        if columns_of_first is None:
-            columns = _resolve(columns, row, name)
-            columns_of_first = columns
-        where, image = f"{name}, row {number}", str(row.get(columns.image) or "").strip()
+    rows = list(_rows(content, name, left_out))
+    if rows:
+        # In JSON lines, a row may lack what others have.
+        columns = _resolve(
+            columns, list(dict.fromkeys(key for _, row in rows for key in row)), name
+        )
+    for number, row in rows:
+        where, image = f"{name}, row {number}", _cell(row, columns.image)
         if not image:
             left_out.add(where, f"nothing in the column {columns.image!r}")
             continue
@@ -88,9 +90,9 @@ def read_table(
             found[image] = CaptionedImage(
                 image,
                 [],
-                {key: str(value or "").strip() for key, value in row.items() if key not in used},
-                str(row.get(columns.type) or "").strip(),
-                str(row.get(columns.color) or "").strip(),
+                {key: _cell(row, key) for key in row if key not in used},
+                _cell(row, columns.type),
+                _cell(row, columns.color),
             )
         known = found[image].captions
         known += [caption for caption in dict.fromkeys(captions) if caption not in known]
@@ -110,7 +112,8 @@ def _rows(content: bytes, name: str, left_out: LeftOut) -> Iterator[tuple[int, d
             f"{name} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8"
         ) from error
     if name.endswith(".jsonl"):
-        for number, line in enumerate(text.splitlines(), 1):
+        # Not splitlines, which also splits within strings.
+        for number, line in enumerate(text.split("\n"), 1):
             try:
                 row = json.loads(line) if line.strip() else None
             except ValueError as error:
@@ -124,10 +127,15 @@ def _rows(content: bytes, name: str, left_out: LeftOut) -> Iterator[tuple[int, d
     tabs = name.endswith(".tsv")
     # Quotation marks in TSV are text: 12" vinyl.
     dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"strict": True}
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", **dialect)
+    rest = object()
+    csv.field_size_limit(max(len(text), 1))
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey=rest, **dialect)
     try:
+        header = reader.fieldnames or []
+        if twice := sorted({column for column in header if header.count(column) > 1}):
+            raise PreparationError(f"{name} has several columns {', '.join(twice)}: rename them")
         for number, row in enumerate(reader, 1):
-            if row.get(""):
+            if rest in row:
                 left_out.add(f"{name}, row {number}", "more cells than columns")
             elif None in row.values():
                 left_out.add(f"{name}, row {number}", "fewer cells than columns")
@@ -139,11 +147,16 @@ def _rows(content: bytes, name: str, left_out: LeftOut) -> Iterator[tuple[int, d
         ) from error
 
 
-def _resolve(columns: Columns, row: dict, name: str) -> Columns:
+def _cell(row: dict, column: str) -> str:
+    value = row.get(column)
+    return "" if value is None else str(value).strip()
+
+
+def _resolve(columns: Columns, known: list[str], name: str) -> Columns:
     """The columns to use, checked against those of the table."""
 
     def first_of(usual: tuple[str, ...]) -> str:
-        return next((column for column in usual if column in row), "")
+        return next((column for column in usual if column in known), "")
 
     captions = columns.captions
     if not captions and not columns.templates:
@@ -153,8 +166,8 @@ def _resolve(columns: Columns, row: dict, name: str) -> Columns:
     needed = {columns.image, *captions, type_column, color_column}
     for template in columns.templates:
         needed |= set(_fields(template))
-    has = ", ".join(map(str, row))
-    if missing := sorted(needed - {""} - row.keys()):
+    has = ", ".join(known)
+    if missing := sorted(needed - {""} - set(known)):
         raise PreparationError(
             f"{name} has no column {', '.join(missing)}; its columns are {has}. "
             "See --image_column, --caption_columns, --type_column, --color_column and --template"
@@ -190,12 +203,17 @@ def _captions(row: dict, columns: Columns, where: str, left_out: LeftOut) -> lis
         values = row.get(column)
         found += values if isinstance(values, list) else [values]
     for template in columns.templates:
-        cells = {field: str(row.get(field) or "").strip() for field in _fields(template)}
+        cells = {field: _cell(row, field) for field in _fields(template)}
         if all(cells.values()):
             found.append(template.format_map(cells))
     usable = []
     for caption in found:
-        caption = " ".join(str(caption or "").split())
+        if caption is None:
+            continue
+        if not isinstance(caption, str):
+            left_out.add(where, f"a caption that is not text: {printable(str(caption))}")
+            continue
+        caption = " ".join(caption.split())
         if not caption.isprintable():
             left_out.add(where, f"control characters in the caption {printable(caption)}")
         elif caption:

@@ -3,6 +3,8 @@
 A model is any class that is made as `Model(config, compute_dtype)` and has
 
 - `streams`: names of the streams of a batch that it learns from.
+- `usage`: what a trained run is for, and the command, with places for its `workdir` and the display
+  name of its first `direction`.
 - `noise_size`: how many normal random numbers per image a batch has as the stream `noise`.
 - `translations`: tuple of `Translation`, the only definition of what each generator translates.
 - `generators`, `discriminators`: `dict[str, keras.Model]`, built. A translation and its generator

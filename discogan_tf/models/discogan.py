@@ -32,6 +32,10 @@ class DiscoGAN:
     """
 
     streams = ("a", "b")
+    usage = (
+        "Translate: python -m discogan_tf.translate --workdir={workdir} --direction={direction} "
+        "--images=DIR --output_dir=DIR"
+    )
     noise_size = 0
     translations = (_A_TO_B, _B_TO_A)
     # Names of the translations that a discriminator classifies, and of those that their inverse

@@ -42,6 +42,7 @@ class StackGAN:
     """
 
     streams = ("image", "text")
+    usage = 'Generate:  python -m discogan_tf.generate --workdir={workdir} --text="SENTENCE"'
     translations = (Translation("generate", source=None, target="image"),)
     size_multiple = None
     separate_losses = frozenset()

@@ -20,6 +20,7 @@ class TextEncoderModel:
     """
 
     streams = ("image", "text")
+    usage = "Evaluate:  python -m discogan_tf.evaluate --workdir={workdir}"
     translations = ()
     size_multiple = None
     separate_losses = frozenset()

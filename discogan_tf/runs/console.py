@@ -110,14 +110,14 @@ def print_start(
 
 
 def print_end(
-    config: Config, step: int, directions: list[str], warnings: list[str], stopped_worse: bool
+    config: Config, step: int, usage: str, warnings: list[str], stopped_worse: bool
 ) -> None:
     """Prints how the run ended, and what to do next.
 
     Args:
       config: The run's settings.
       step: The step that it is at.
-      directions: Display names of what it translates.
+      usage: What the model is for and the command, as `model.usage`, completed.
       warnings: Those that hold.
       stopped_worse: Whether it stopped because its translations became worse.
     """
@@ -136,7 +136,7 @@ def print_end(
         )
         return
     print(f"Trained to step {step}.")
-    print_results(config, step, directions)
+    print_results(config, step, usage)
     print_warnings(warnings)
 
 
@@ -146,15 +146,11 @@ def print_warnings(warnings: list[str]) -> None:
         print(f"WARNING, at the last evaluation: {text}")
 
 
-def print_results(config: Config, step: int, directions: list[str]) -> None:
-    """Prints where the results are, and a command for the first of the `directions`."""
+def print_results(config: Config, step: int, usage: str) -> None:
+    """Prints where the results are, and what to do with them."""
     print(f"  Images:    {config.workdir}/samples/step_{step:06d}.png")
     print(f"  Curves:    tensorboard --logdir={config.workdir}/logs")
-    if directions:
-        print(
-            f"  Translate: python -m discogan_tf.translate --workdir={config.workdir} "
-            f"--direction={directions[0]} --images=DIR --output_dir=DIR"
-        )
+    print(f"  {usage}")
 
 
 def print_rollback(error: NonFiniteLossError, step: int, number: int, most: int) -> None:

@@ -129,8 +129,10 @@ class _Run:
         if is_chief:
             self._evaluator = Evaluator(shown, config, images.validation, images.training)
         self._networks = [*self._model.generators.values(), *self._model.discriminators.values()]
-        directions = by_display_name(self._model, config.display_names).items()
-        self._directions = [name for name, translation in directions if translation.source]
+        directions = by_display_name(self._model, config.display_names)
+        self._usage = self._model.usage.format(
+            workdir=config.workdir, direction=next(iter(directions), "")
+        )
 
     def train(self) -> TrainResult:
         """See the function `train`."""
@@ -162,7 +164,7 @@ class _Run:
         if self._is_chief:
             warnings = self._evaluator.warnings.holding
             worse = self._stops_when_worse()
-            console.print_end(config, step, self._directions, warnings, worse)
+            console.print_end(config, step, self._usage, warnings, worse)
         return TrainResult(step, stopped_by)
 
     def _begin(self) -> int:
@@ -199,7 +201,7 @@ class _Run:
         if self._config.learning_rate_decay_steps:
             remedy = "Its learning rate has decayed to 0, so it cannot be continued."
         print(f"The run is already at step {step}. {remedy}")
-        console.print_results(self._config, step, self._directions)
+        console.print_results(self._config, step, self._usage)
         if self._is_chief:
             console.print_warnings(self._evaluator.warnings.holding)
         return TrainResult(step, None)

@@ -67,6 +67,7 @@ class LabelGAN:
 
     separate_losses = frozenset()
     streams = ("a", "b")
+    usage = "Export:    python export.py --workdir={workdir}"
     noise_size = 0
     size_multiple = None
     translations = (Translation("generate", source=None, target="b"),)
