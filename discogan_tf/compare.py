@@ -41,7 +41,7 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
 
     if len({frozenset(config.display_names.values()) for config in configs.values()}) > 1:
         raise ConfigError("these runs translate between different domains: nothing can be compared")
-    for name in ("domain_a", "domain_b", "image_size"):
+    for name in ("domain_a", "domain_b", "domain", "image_size"):
         values = {run: getattr(config, name) for run, config in configs.items()}
         if len(set(values.values())) > 1:
             had = ", ".join(f"{run} has {value}" for run, value in values.items())
@@ -59,8 +59,10 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
         metrics = tables.side_by_side(measured, direction)
         print(f"{direction}\n\n{tables.in_columns(*metrics)}\n")
         plots = curves.draw_metrics(records, direction)
-        batches = {name: run.batches[direction] for name, run in runs.items()}
-        if next(iter(batches.values())).inputs is not None:
+        batches = {
+            name: run.batches[direction] for name, run in runs.items() if direction in run.batches
+        }
+        if batches and next(iter(batches.values())).inputs is not None:
             axes = "color_cost", plane.distance_name(extract)
             found = plane.points(batches, extract)
             rows = [[label, *map(tables.number, point)] for label, point in found.items()]

@@ -97,11 +97,14 @@ class Config(TextSettings):
     base_filters: int = setting(
         0,
         "Channels after the first convolution; all other layers scale with it. An even number; 0 "
-        "takes the architecture's own (chapter 32, paper and resnet 64).",
+        "takes the architecture's own (chapter 32, paper and resnet 64, StackGAN 128).",
         check=(lambda value: value >= 0 and value % 2 == 0, "must be 0 or a positive even number"),
     )
     residual_blocks: int = setting(
-        6, "Number of residual blocks in the generators of --architecture=resnet.", check=POSITIVE
+        6,
+        "Number of residual blocks in the generators of --architecture=resnet, and in Stage II of "
+        "StackGAN.",
+        check=POSITIVE,
     )
     patch_layers: int = setting(
         2,

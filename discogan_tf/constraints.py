@@ -32,7 +32,8 @@ def require_consistent(config) -> None:
             "--normalization=instance needs feature maps, and the bottleneck of "
             "--architecture=paper is a single pixel"
         )
-    if config.architecture != "resnet" and config.discriminator_normalization == "instance":
+    instance_in_discriminators = config.discriminator_normalization == "instance"
+    if config.architecture != "resnet" and instance_in_discriminators and not config.domain:
         raise ConfigError(
             "--discriminator_normalization=instance needs feature maps, and the last features of "
             f"--architecture={config.architecture} are a single pixel"

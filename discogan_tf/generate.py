@@ -1,11 +1,11 @@
-"""Draws images from sentences with a trained StackGAN.
+"""Generates images from sentences with a trained StackGAN.
 
     python -m discogan_tf.generate --workdir=runs/stackgan_stage2 \\
-        --text="a red boot with white details" --output_dir=drawn
+        --text="a red boot with white details" --output_dir=generated
 
 Each sentence becomes --num_images PNG files, and a grid with its sentence above. Image number i has
-the seed --seed + i, so that one image can be drawn again, here or by an exported model. Exit
-status: 0 when all was drawn, 1 on an error that the message explains.
+the seed --seed + i, so that one image can be generated again, here or by an exported
+model. Exit status: 0 when all was written, 1 on an error that the message explains.
 """
 
 import re
@@ -32,20 +32,20 @@ def generate(
     checkpoint: str = "last",
     interpolate: bool = False,
 ) -> None:
-    """Draws images of sentences.
+    """Generates images of sentences.
 
     Args:
       workdir: Folder of a trained run with --model=stackgan.
-      sentences: What to draw.
+      sentences: What the images must show.
       output_dir: Folder for the images, `NUMBER_WORDS_SEED.png`, and the grids, `NUMBER_WORDS.png`.
       num_images: Images of each sentence.
       seed: Of the first image of each sentence; that of the next is one larger.
       checkpoint: As for `restore_generators`.
-      interpolate: Whether to draw a grid for each two sentences, too, whose columns go from the one
+      interpolate: Whether to make a grid for each two sentences, too, whose columns go from the one
         to the other, and whose rows are seeds.
 
     Raises:
-      ConfigError: if there is no such run, it is another model, or there is nothing to draw.
+      ConfigError: if there is no such run, it is another model, or there is no sentence.
       CheckpointError: if it has no readable checkpoint.
     """
     import tensorflow as tf
@@ -60,12 +60,12 @@ def generate(
 
     sentences = [sentence.strip() for sentence in sentences if sentence.strip()]
     if not sentences:
-        raise ConfigError("nothing to draw: give --text, or a --text_file with a sentence per line")
+        raise ConfigError("no sentence: give --text, or a --text_file with a sentence per line")
     model = create_inference_model(read_config(workdir))
     if not isinstance(model, StackGAN):
         raise ConfigError(f"{workdir} holds no text-to-image model; give a run of --model=stackgan")
     step = restore_generators(workdir, model, checkpoint)
-    print(f"Drawing {len(sentences)} sentence(s) with {workdir}, step {step}.")
+    print(f"Generating images of {len(sentences)} sentence(s) with {workdir}, step {step}.")
     vocabulary = read_vocabulary(workdir)
     for sentence in sentences:
         _report_unknown(sentence, vocabulary)
@@ -73,7 +73,7 @@ def generate(
     stages = tf.function(model.stages, reduce_retracing=True)
     noise = noise_of(tf.range(seed, seed + num_images, dtype=tf.int64), model.noise_size)
 
-    def draw(embeddings, noise):
+    def run(embeddings, noise):
         found: dict[str, list] = {}
         for start in range(0, len(noise), _BATCH_SIZE):
             some = slice(start, start + _BATCH_SIZE)
@@ -85,7 +85,7 @@ def generate(
     embeddings = model.generators["generate"].encoder(text.encode(sentences))
     for number, sentence in enumerate(tqdm(sentences, unit="sentence", delay=1), 1):
         stem = _stem(number, sentence)
-        rows = draw(tf.repeat(embeddings[number - 1 : number], num_images, axis=0), noise)
+        rows = run(tf.repeat(embeddings[number - 1 : number], num_images, axis=0), noise)
         for index, image in enumerate(rows["image"]):
             pixels.write_png(output_dir / f"{stem}_{seed + index}.png", image)
         pixels.write_png(output_dir / f"{stem}.png", pixels.draw_grid(rows, title=sentence))
@@ -97,7 +97,7 @@ def generate(
             rows = {}
             for index in range(num_images):
                 same = tf.repeat(noise[index : index + 1], _COLUMNS, axis=0)
-                rows[f"seed {seed + index}"] = draw(between, same)["image"]
+                rows[f"seed {seed + index}"] = run(between, same)["image"]
             title = f"{sentences[number - 1]}  to  {sentences[number]}"
             path = output_dir / f"between_{number:02d}_{number + 1:02d}.png"
             pixels.write_png(path, pixels.draw_grid(rows, title=title))
@@ -144,11 +144,11 @@ if __name__ == "__main__":
     flags.DEFINE_string("workdir", None, "Folder of a trained run.", required=True)
     flags.DEFINE_multi_string("text", [], "A sentence; repeat for several.")
     flags.DEFINE_string("text_file", None, "File with a sentence per line, UTF-8.")
-    flags.DEFINE_string("output_dir", "drawn", "Folder for the images.")
+    flags.DEFINE_string("output_dir", "generated", "Folder for the images.")
     flags.DEFINE_integer("num_images", 8, "Images of each sentence.", lower_bound=1)
     flags.DEFINE_integer("seed", 0, "Seed of the first image of each sentence.", lower_bound=0)
     flags.DEFINE_string("checkpoint", "last", CHECKPOINT_HELP)
     flags.DEFINE_boolean(
-        "interpolate", False, "Draw also what lies between each sentence and the next."
+        "interpolate", False, "Generate also what lies between each sentence and the next."
     )
     app.run(main)

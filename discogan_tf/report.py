@@ -20,7 +20,10 @@ from discogan_tf.startup import silence_startup_logs
 _PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "pillow")
 _IMAGES, _MAX_GRIDS = 200, 16
 # The metrics that are plotted over the steps.
-_CURVES = ("sliced_wasserstein", "relation", "diversity", "reconstruction_ssim", "score")
+_CURVES = (
+    "sliced_wasserstein", "relation", "diversity", "reconstruction_ssim", "recall_10",
+    "class_accuracy", "color_follows", "score",
+)  # fmt: skip
 
 
 def report(config: Config, checkpoint: str = "last", resamples: int = 200) -> str:
@@ -88,13 +91,13 @@ def _data(config: Config) -> list[list[str]]:
 
 def _loss_plots(losses: dict) -> dict[str, list[str]]:
     """Title of each plot -> the names of its losses."""
-    endings = {"totals": ("_total",), "discriminators": ("_real", "_fake")}
+    endings = {"totals": ("_total",), "discriminators": ("_real", "_fake", "_wrong")}
     plots = {
         title: [name for name in losses if name.endswith(ending)]
         for title, ending in endings.items()
     }
-    for title in ("adversarial", "reconstruction", "identity", "color", "shape"):
-        plots[title] = [name for name in losses if name.startswith(f"{title}_")]
+    for title in ("adversarial", "reconstruction", "identity", "color", "shape", "kl", "matching"):
+        plots[title] = [name for name in losses if f"{name}_".startswith(f"{title}_")]
     return {title: names for title, names in plots.items() if names}
 
 

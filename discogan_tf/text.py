@@ -18,6 +18,8 @@ PADDING, UNKNOWN = 0, 1
 NUM_CHARACTERS = len(ALPHABET) + 2
 # Longer captions are cut.
 LENGTH = 99
+# Of longer ones only so many bytes are looked at: a request must not exhaust a server.
+_MOST_BYTES = 4096
 # Code points beyond them are unknown characters.
 _CODE_POINTS = 1 << 16
 # A ligature or fraction is at most so many characters; what is longer is unknown.
@@ -35,6 +37,7 @@ def encode(captions: Iterable[str]) -> np.ndarray:
     table = _table()
     found = []
     for caption in captions:
+        caption = caption.encode("utf-8", "replace")[:_MOST_BYTES].decode("utf-8", "replace")
         points = np.array([ord(c) for c in re.sub(_SPACES, " ", caption).strip(" ")], np.int64)
         known = points < _CODE_POINTS
         numbers = np.where(known[:, None], table[np.where(known, points, 0)], _only(UNKNOWN))
@@ -45,7 +48,7 @@ def encode(captions: Iterable[str]) -> np.ndarray:
 
 def encode_bytes(captions: tf.Tensor) -> tf.Tensor:
     """`encode` in TensorFlow: string [n], UTF-8, to int32 [n, 99]."""
-    captions = tf.strings.regex_replace(captions, _SPACES, " ")
+    captions = tf.strings.regex_replace(tf.strings.substr(captions, 0, _MOST_BYTES), _SPACES, " ")
     captions = tf.strings.regex_replace(captions, _ENDS, "")
     points = tf.strings.unicode_decode(captions, "UTF-8", errors="replace")
     known = points.values < _CODE_POINTS

@@ -69,7 +69,8 @@ def translate(
     name = directions[direction].name if direction in directions else direction
     signatures = model.signatures()
     if name not in signatures:
-        raise ConfigError(f"--direction={direction}: this run has {' and '.join(directions)}")
+        has = " and ".join(directions) or "nothing that translates images"
+        raise ConfigError(f"--direction={direction}: this run has {has}")
     function, inputs = signatures[name][SERVING_DEFAULT]
     if list(inputs) != [IMAGES]:
         raise ConfigError(

@@ -11,6 +11,8 @@ from discogan_tf.errors import DataError
 
 # The file that `data_prep captions` writes beside the images.
 _NAME = "captions.json"
+# Further captions of an image are not used.
+_MOST = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +64,7 @@ def load_captions(folder: Path, split: str) -> Captions | None:
         return None
     try:
         rows = json.loads(path.read_text())[split]
-        most = max(len(row["captions"]) for row in rows)
+        most = min(_MOST, max(len(row["captions"]) for row in rows))
         repeated = [caption for row in rows for caption in _repeated(row["captions"], most)]
         return Captions(
             rows,
@@ -80,7 +82,7 @@ class Mismatches:
     """For each image, images that its captions do not describe: those of other classes.
 
     Half of them are of the same type in another color, if there are any. Otherwise a discriminator
-    could tell all mismatches by the type, and would never learn words of color.
+    could classify all mismatches by the type, and would never learn words of color.
 
     Args:
       captions: Of all images.

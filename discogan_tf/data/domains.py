@@ -269,8 +269,14 @@ def _folder(data_dir: str, domain: str, image_size: int) -> Path:
             "\n  Or from a data set with folders trainA and trainB:\n"
             f"    python -m data_prep folder --name={domain[:-2]} --images=DIR {where}"
         )
+    if not half:
+        images += (
+            "\n  Or, with captions, from a table:\n"
+            f"    python -m data_prep captions --name={domain} --table=FILE --images=DIR {where}"
+        )
     if dataset.startswith("sample_"):
-        remedy = f"  To generate it:\n    python -m data_prep sample {where}"
+        kind = " --captions" if dataset == "sample_captions" else ""
+        remedy = f"  To generate it:\n    python -m data_prep sample{kind} {where}"
     else:
         remedy = archive if half else images
     raise DataError(

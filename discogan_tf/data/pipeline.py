@@ -13,6 +13,9 @@ from discogan_tf.data.domains import StoredImages
 
 # Elements prepared ahead of those in training.
 _PREFETCH = 2
+# A wrong caption that is right is chosen again so often, with numbers shifted by so much: the first
+# by one half, to change between captions of the same type and of any.
+_REDRAWS, _SHIFT = 8, np.array([0.5, 0.382, 0.0, 0.618], np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,14 +190,23 @@ def _caption_function(captions: Captions) -> Callable:
     """
     mismatches, most = Mismatches(captions), captions.characters.shape[1]
 
-    def choose(indices, numbers):
+    def which(numbers):
+        return np.minimum((numbers * most).astype(np.int64), most - 1)
+
+    def mismatched(indices, numbers):
         others = mismatches.of(indices, numbers[:, :2])
-        which = np.minimum((numbers[:, 2:] * most).astype(np.int64), most - 1)
-        return (
-            captions.characters[indices, which[:, 0]],
-            captions.characters[others, which[:, 1]],
-            captions.classes[indices],
-        )
+        return captions.characters[others, which(numbers[:, 3])]
+
+    def choose(indices, numbers):
+        own, wrong = captions.characters[indices], mismatched(indices, numbers)
+        for attempt in range(1, _REDRAWS + 1):
+            # Another class may have the same caption, which then describes this image, too.
+            same = (wrong[:, np.newaxis] == own).all(axis=2).any(axis=1)
+            if not same.any():
+                break
+            wrong[same] = mismatched(indices[same], (numbers[same] + attempt * _SHIFT) % 1)
+        text = own[np.arange(len(own)), which(numbers[:, 2])]
+        return text, wrong, captions.classes[indices]
 
     def look_up(indices, numbers):
         text, wrong_text, classes = tf.numpy_function(

@@ -14,6 +14,7 @@ from discogan_tf.config import Config
 from discogan_tf.data.captions import Captions
 from discogan_tf.data.domains import (
     Domain,
+    count_images,
     evenly_spaced,
     load_domain,
     load_domain_captions,
@@ -27,7 +28,7 @@ from discogan_tf.models.text_encoder import TextEncoderModel
 TEXT_TO_IMAGE = "text2image"
 _BATCH_SIZE = 256
 _RECALLED = 10
-# A color that fewer of the images have is not asked for.
+# A color that fewer of the images have is not requested.
 _FEWEST = 10
 
 
@@ -58,7 +59,7 @@ class TextRetrieval:
             in its place, the share whose best image has the other color.
           order_matters: Of captions that name two colors, exchanged, the share that suits the image
             less.
-          score: 1 - recall_10, lower is better.
+          score: Percentage of captions whose image is not among the ten best; lower is better.
         """
         batches = range(0, len(self._images.names), _BATCH_SIZE)
         embedded = np.concatenate(
@@ -75,16 +76,18 @@ class TextRetrieval:
         chance = float((classes[:, None] == classes).mean())
         found = {
             "recall_1": _share(rank < 1, resamples, 1 / count),
-            "recall_10": _share(rank < _RECALLED, resamples, _RECALLED / count),
+            "recall_10": _share(rank < _RECALLED, resamples, min(1.0, _RECALLED / count)),
             "class_accuracy": _share(same, resamples, chance),
         }
         found |= self._color_follows(embedded, resamples) | self._order_matters(embedded, resamples)
         recall = found["recall_10"]
-        found["score"] = Measurement(1 - recall.value, count, reference=1 - recall.reference)
+        found["score"] = Measurement(
+            100 * (1 - recall.value), count, reference=100 * (1 - recall.reference)
+        )
         return found
 
     def _color_follows(self, embedded: np.ndarray, resamples: int) -> dict[str, Measurement]:
-        captions, asked = [], []
+        captions, requested = [], []
         for index, row in enumerate(self._captions.rows):
             others = [name for name in self._names if name != self._colors[index]]
             for caption in row["captions"][:1] if others and self._colors[index] else []:
@@ -92,12 +95,12 @@ class TextRetrieval:
                 changed = _with_words({self._colors[index]: other}, caption)
                 if changed != caption.lower():
                     captions.append(changed)
-                    asked.append(other)
+                    requested.append(other)
         if not captions:
             return {}
         best = (self._texts(text.encode(captions)) @ embedded.T).argmax(1)
-        hit = self._colors[best] == np.array(asked)
-        chance = float(np.mean([(self._colors == color).mean() for color in asked]))
+        hit = self._colors[best] == np.array(requested)
+        chance = float(np.mean([(self._colors == color).mean() for color in requested]))
         return {"color_follows": _share(hit, resamples, chance)}
 
     def _order_matters(self, embedded: np.ndarray, resamples: int) -> dict[str, Measurement]:
@@ -131,7 +134,7 @@ def load_retrieval(model, config: Config, split: str, count: int) -> TextRetriev
     Args:
       model: A model of `MODELS`.
       config: The run's settings.
-      split: "train" or "val".
+      split: "train" or "val"; without validation images, training images in their place.
       count: How many images, evenly spaced; all if there are fewer.
 
     Raises:
@@ -139,6 +142,8 @@ def load_retrieval(model, config: Config, split: str, count: int) -> TextRetriev
     """
     if not isinstance(model, TextEncoderModel):
         return None
+    if split not in count_images(config.data_dir, config.domain, config.image_size):
+        split = "train"
     place = config.data_dir, config.domain, split, config.image_size
     images, captions = load_domain(*place), load_domain_captions(*place)
     indices = evenly_spaced(np.arange(len(images.names)), count)

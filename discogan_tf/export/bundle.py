@@ -80,6 +80,11 @@ def export(
     model = create_inference_model(config)
     step = restore_generators(Path(config.workdir), model, checkpoint)
     directions = by_display_name(model, config.display_names)
+    if not directions:
+        raise ConfigError(
+            f"--model={config.model} makes no images to export. The models that start from it "
+            "(--init_from) hold it in their exports"
+        )
     warnings = _warnings(model, config, step)
     inputs = _validation_inputs(model, config)
     signatures = folded_signatures(model)

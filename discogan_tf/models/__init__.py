@@ -73,6 +73,9 @@ def model_class(config: Config) -> type:
         needs = "needs --domain, a domain of images with captions"
         has = "has no use for --domain: name its domains by --domain_a and --domain_b"
         raise ConfigError(f"--model={config.model} {has if config.domain else needs}")
+    for flag, method in (("init_from", "initialize"), ("stage_1_size", "stages")):
+        if getattr(config, flag) and not hasattr(model, method):
+            raise ConfigError(f"--model={config.model} has no use for --{flag}")
     return model
 
 

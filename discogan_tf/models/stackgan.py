@@ -27,10 +27,10 @@ _SHOWN_SEED = 1
 
 
 class StackGAN:
-    """A generator that draws images from texts, and a discriminator of images with texts.
+    """A generator of images from texts, and a discriminator of images with texts.
 
-    Stage I draws small images; Stage II, if `config.stage_1_size` is set, refines those of Stage I.
-    Stages are trained one after the other, and a stage is a generator like any other: Stage II
+    Stage I generates small images; Stage II, if `config.stage_1_size` is set, refines them. Stages
+    are trained one after the other, and a stage is a generator like any other: Stage II
     holds Stage I, and both hold the text encoder, which do not learn.
 
     The discriminator also gets real images with texts of other images, of other classes, and must
@@ -48,6 +48,11 @@ class StackGAN:
     separate_losses = frozenset()
 
     def __init__(self, config: Config, compute_dtype: tf.DType = tf.float32):
+        if config.normalization == "instance":
+            raise ConfigError(
+                "--normalization=instance needs feature maps, and StackGAN's generators start from "
+                "vectors: give batch_renorm or batch"
+            )
         self._config, self._compute_dtype = config, compute_dtype
         self._loss = losses.ADVERSARIAL[config.adversarial_loss]
         filters = config.base_filters or _BASE_FILTERS
@@ -176,12 +181,13 @@ class StackGAN:
         }
 
     def generator_inputs(self, batch: dict[str, tf.Tensor]) -> dict[str, dict[str, tf.Tensor]]:
-        """Captions, if `batch` has them, and the same noise every time."""
+        """Captions, if `batch` has them, and noise: its own, or the same every time."""
         if "text" not in batch:
             return {}
-        noise = tf.random.stateless_normal(
-            (len(batch["text"]), self.noise_size), [_SHOWN_SEED, _SHOWN_SEED]
-        )
+        noise = batch.get("noise")
+        if noise is None:
+            shape = (len(batch["text"]), self.noise_size)
+            noise = tf.random.stateless_normal(shape, [_SHOWN_SEED, _SHOWN_SEED])
         return {"generate": {CHARACTERS: batch["text"], NOISE: noise}}
 
     def sample(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -261,7 +267,8 @@ def _copy(source, target) -> None:
     if len(source.variables) != len(target.variables) or not all(shapes):
         raise ConfigError(
             "--init_from: that run has other sizes. Give its --text_features, --base_filters, "
-            "--condition_size, --noise_size and --normalization"
+            "--condition_size, --noise_size and --normalization, and its --image_size as "
+            "--stage_1_size"
         )
     for one, other in pairs:
         other.assign(one)

@@ -55,12 +55,13 @@ class ConditioningAugmentation(keras.layers.Layer):
 
 
 class StageIGenerator(keras.Model):
-    """Draws small images from texts: shape and colors.
+    """Generates small images from texts: shape and colors.
 
     Args:
       name: Of the network.
       size: Height and width of its images.
-      base_filters: Channels of the last features; the first have eight times as many.
+      base_filters: The first features, of 4x4 pixels, have eight times as many channels. Each
+        upsampling halves them, so that the last ones at 64 pixels have this number.
       text_features: Size of a text embedding.
       condition_size: Size of c.
       noise_size: Size of z.
@@ -101,7 +102,9 @@ class StageIGenerator(keras.Model):
             ResidualBlock(first >> index, norm, f"block_{index + 1}")
             for index in range(min(2, count))
         ]
-        self.ups = [_conv(first >> (index + 1), 3, f"up_{index + 1}") for index in range(count - 1)]
+        self.ups = [
+            _conv(max(4, first >> (index + 1)), 3, f"up_{index + 1}") for index in range(count - 1)
+        ]
         self.up_norms = [norm(f"{conv.name}_norm") for conv in self.ups]
         self.to_image = _conv(3, 3, "to_image", use_bias=True)
 
@@ -286,7 +289,7 @@ class TextDiscriminator(keras.Model):
         return self.classify(self.features(images, training), embedding, training)
 
     def features(self, images, training=False):
-        """What it sees in images: [batch, 4, 4, channels]."""
+        """Features of images: [batch, 4, 4, channels]."""
         return run_strided_convs(images, self.convs, self.norms, training=training)[-1]
 
     def classify(self, features, embedding, training=False):

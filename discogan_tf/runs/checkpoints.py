@@ -196,7 +196,7 @@ def restore_generators(workdir: Path, model, which: str = LAST) -> int:
     has_ema = any(name.startswith(f"{_EMA}/") for name in names)
     generators = {_EMA if has_ema else "generators": _by_path(model.generators)}
     _restore(tf.train.Checkpoint(step=step, **generators), path)
-    return int(step)
+    return int(step.numpy())
 
 
 def last_checkpoint(folder: Path, required: bool = True) -> str | None:

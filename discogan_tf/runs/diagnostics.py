@@ -37,7 +37,8 @@ OF_DIRECTIONS = {
         2,
         "{name}: mode collapse, the translations look alike (diversity {diversity:.2f} of that "
         "of real images). Likely cause: the adversarial loss outweighs cycle consistency. Try a "
-        "larger --reconstruction_weight, or --reconstruction_loss=l1, in a new --workdir.",
+        "larger --reconstruction_weight, or --reconstruction_loss=l1, or, from texts, another "
+        "--kl_weight, in a new --workdir.",
     ),
     "saturated": Diagnostic(
         lambda m: m.get("saturated", 0.0) > 0.3,
@@ -91,6 +92,14 @@ OF_DISCRIMINATORS = {
         "{generator_loss:.1f} (its own loss is {real_loss:.3f} on real images and {fake_loss:.3f} "
         "on translations): the translations drift away from real images. Try "
         "--generator_updates_per_step=2, more training images, or a lower --learning_rate.",
+    ),
+    # Without texts, the best discriminator accepts two of three real images.
+    "ignores_texts": Diagnostic(
+        lambda m: m.get("wrong", 0.0) > 1.3 and m["real"] < 0.8,
+        3,
+        "the discriminator of {name} ignores texts: its loss is {wrong_loss:.3f} on real images "
+        "with wrong texts, and {real_loss:.3f} with their own. The images will not suit their "
+        "texts. Evaluate the text encoder, and train longer.",
     ),
     "died": Diagnostic(
         lambda m: abs(m["real"] - 1) < 0.0145 and abs(m["fake"] - 1) < 0.0145,
@@ -175,6 +184,9 @@ class Diagnostics:
                     "generator_loss": generator,
                     "undecided": self._undecided,
                 }
+                wrong = losses.get(f"discriminator_{domain}_wrong")
+                if wrong is not None:
+                    found[domain] |= {"wrong": wrong / self._undecided, "wrong_loss": wrong}
         return found
 
     def _check(

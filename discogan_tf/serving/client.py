@@ -3,7 +3,7 @@
     python -m discogan_tf.serving.client --url=http://localhost:8501 \\
         --direction=handbags2shoes bag.jpg -o shoe.png
 
-An exported text-to-image model draws a sentence instead:
+An exported text-to-image model generates an image of a sentence instead:
 
     python -m discogan_tf.serving.client --direction=sample_captions --text="a red boot" -o boot.png
 
@@ -104,7 +104,7 @@ def main() -> None:
         prog="python -m discogan_tf.serving.client", description=__doc__.splitlines()[0]
     )
     parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE")
-    parser.add_argument("--text", help="a sentence to draw, instead of images to translate")
+    parser.add_argument("--text", help="a sentence, instead of images to translate")
     parser.add_argument("--seed", type=int, default=0, help="of --text: each gives another image")
     parser.add_argument(
         "-o",
@@ -122,10 +122,12 @@ def main() -> None:
     parser.add_argument("--retries", type=int, default=3)
     values = parser.parse_args()
     if bool(values.images) == (values.text is not None):
-        parser.error("give images to translate, or --text to draw")
+        parser.error("give images to translate, or --text")
     try:
         client = create_client(values.url, values.timeout_secs, values.retries)
         if values.text is not None:
+            if values.output.is_dir():
+                raise ServingError(f"{values.output} is a folder: give -o FILE.png")
             (image,) = client.generate(
                 values.direction, [values.text], [values.seed], values.version
             )

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError, WorkerLostError
+from discogan_tf.models import model_class
+from discogan_tf.models.text_encoder import TextEncoderModel
 
 _SIGTERM = 15
 
@@ -43,6 +45,11 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
         raise ConfigError(
             "--feature_matching_weight works on one device only, because each replica would match "
             "the means of its own shard"
+        )
+    if model_class(config) is TextEncoderModel and strategy.num_replicas_in_sync > 1:
+        raise ConfigError(
+            f"--model={config.model} works on one device only, because each replica would compare "
+            "the texts of its own shard"
         )
     if config.replay_images and config.distribute != "none":
         raise ConfigError(

@@ -103,7 +103,7 @@ class Evaluator:
 
 
 _SUMMARY = {
-    "score": "score {:.3g}",
+    "score": "score {:.0f}",
     "sliced_wasserstein": "sliced Wasserstein {:.0f}",
     "relation": "color correlation {:.2f}",
     "diversity": "diversity {:.2f}",

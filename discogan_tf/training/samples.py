@@ -18,6 +18,7 @@ _COLUMNS = 10
 # Batch-norm statistics are estimated on this many batches of training images of this size.
 _STATISTICS_BATCHES = 8
 _STATISTICS_BATCH_SIZE = 64
+_NOISE_SEED = 2
 
 
 class SampleGrids:
@@ -58,8 +59,11 @@ class SampleGrids:
 
     def _inputs_of(self, name: str) -> Iterator[tuple[tf.Tensor, ...]]:
         """The inputs of one generator, for each batch that has its streams."""
-        for batch in self._statistics_batches:
+        for number, batch in enumerate(self._statistics_batches):
             some = {stream: to_input(values) for stream, values in batch.items()}
+            if self._model.noise_size:
+                shape = (len(next(iter(some.values()))), self._model.noise_size)
+                some["noise"] = tf.random.stateless_normal(shape, [number, _NOISE_SEED])
             inputs = self._model.generator_inputs(some)
             if name in inputs:
                 yield tuple(inputs[name].values())

@@ -136,3 +136,15 @@ def test_numbers_for_text_are_not_those_for_noise():
     normal = order.random_numbers(tf.constant(0, tf.int64), 64, 4, seed=1, normal=True)
     assert float(tf.reduce_min(uniform)) >= 0 and float(tf.reduce_max(uniform)) < 1
     assert abs(np.corrcoef(np.ravel(uniform), np.ravel(normal))[0, 1]) < 0.3
+
+
+def test_a_caption_of_another_class_that_describes_the_image_is_not_wrong():
+    captions = _captions([("boot", "red"), ("boot", "blue"), ("tote", "red"), ("tote", "blue")] * 3)
+    both = text.encode(["boot"])[0]
+    captions.characters[::4, 0] = captions.characters[1::4, 0] = both  # Red and blue ones.
+    images = np.arange(12, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    data = training_batches({"image": images}, BatchPlan(batch_size=12), 0, captions)
+    for (batch,) in data.take(30).as_numpy_iterator():
+        indices = np.rint(batch["image"][:, 0, 0, 0] * 255).astype(int)
+        for index, wrong in zip(indices, batch["wrong_text"], strict=True):
+            assert not (captions.characters[index] == wrong).all(1).any()

@@ -222,6 +222,9 @@ def test_padding_does_not_change_an_embedding():
         (STAGE_1 | {"init_from": "missing"}, "no run in"),
         ({"model": "discogan", "domain": "sample_captions"}, "has no use for --domain"),
         ({"model": "stackgan"}, "needs --domain"),
+        (STAGE_1 | {"init_from": "text", "normalization": "instance"}, "needs feature maps"),
+        (TEXT_ENCODER | {"init_from": "text"}, "has no use for --init_from"),
+        ({"model": "discogan", "stage_1_size": 16}, "has no use for --stage_1_size"),
         (STAGE_1 | {"domain": "other", "init_from": "text"}, "the domain other is not prepared"),
     ],
 )
@@ -244,7 +247,7 @@ def test_a_run_that_cannot_start(runs, settings, message, tmp_path):
 def test_generate_refuses_what_it_cannot_draw(runs, tmp_path):
     with pytest.raises(ConfigError, match="no text-to-image model"):
         generate(Path(runs["text"].workdir), ["a boot"], tmp_path)
-    with pytest.raises(ConfigError, match="nothing to draw"):
+    with pytest.raises(ConfigError, match="no sentence"):
         generate(Path(runs["stage_1"].workdir), [" "], tmp_path)
 
 

@@ -17,7 +17,7 @@ from data_prep.sample.archive import draw_archives
 from discogan_tf import images as pixels
 from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.flagfile import to_flagfile
-from discogan_tf.models import MODELS, create_model
+from discogan_tf.models import create_model
 from discogan_tf.runs.reproducibility import reproducibility_warnings
 from discogan_tf.training import distribution
 from discogan_tf.training.ema import ExponentialMovingAverage
@@ -25,6 +25,9 @@ from discogan_tf.training.loop import train
 from discogan_tf.training.schedules import step_policies, update_schedule
 from discogan_tf.training.step import create_optimizers, create_step
 from discogan_tf.training.train_loop import create_train_loop
+
+# Those of captioned images are tested in tests/models.
+_IMAGE_MODELS = ("discogan", "recon_gan", "gan")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +159,7 @@ def test_the_same_in_bfloat16_with_cyclegans_settings(config, cyclegan, tmp_path
         *itertools.product(["discogan"], ("float32", "bfloat16"), (1, 2), ("none", "mirrored")),
         *(
             (model, *kind)
-            for model in MODELS
+            for model in _IMAGE_MODELS
             for kind in (("float32", 1, "none"), ("bfloat16", 2, "mirrored"))
             if model != "discogan"
         ),
@@ -231,7 +234,7 @@ def test_what_last_bits_depend_on_is_compared():
         pytest.param({"precision": "float32"} | _AUTHORS, marks=pytest.mark.slow),
         *(
             pytest.param({"model": model, "precision": "float32"}, marks=pytest.mark.slow)
-            for model in MODELS
+            for model in _IMAGE_MODELS
         ),
         pytest.param({"precision": "float32", "distribute": "mirrored"}, marks=pytest.mark.slow),
     ],
