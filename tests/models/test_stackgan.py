@@ -22,6 +22,7 @@ from discogan_tf.models.stackgan import noise_of
 from discogan_tf.networks.text import GRU
 from discogan_tf.report import report
 from discogan_tf.runs.checkpoints import restore_generators
+from discogan_tf.runs.metrics_log import read_metrics_log
 from discogan_tf.runs.workdir import read_vocabulary
 from discogan_tf.training.loop import train
 from tests.batches import STAGE_1, STAGE_2, TEXT_ENCODER, noise_batch
@@ -62,6 +63,30 @@ def test_a_run_resumes_bit_for_bit_without_the_run_it_started_from(
     assert checkpoint_state(other.workdir, 4) == checkpoint_state(runs[name].workdir, 4)
     logs = [Path(config.workdir, "metrics.jsonl").read_text() for config in (runs[name], other)]
     assert logs[0] == logs[1]
+
+
+@pytest.mark.slow
+def test_two_replicas_train_as_one(runs, tmp_path):
+    losses = []
+    for distribute in ("none", "mirrored"):
+        config = dataclasses.replace(
+            runs["stage_1"], workdir=str(tmp_path / distribute), distribute=distribute
+        )
+        train(config)
+        records = read_metrics_log(Path(config.workdir))
+        losses.append([record for record in records if "kl" in record])
+    assert len(losses[0]) == 4
+    for one, other in zip(*losses, strict=True):
+        for name, value in one.items():
+            if not name.startswith("gradient_norm"):  # A mean over replicas.
+                assert other[name] == pytest.approx(value, rel=2e-3), name
+
+
+def test_a_text_encoder_needs_all_texts_of_a_batch(runs, tmp_path):
+    with pytest.raises(ConfigError, match="works on one device only"):
+        train(
+            dataclasses.replace(runs["text"], workdir=str(tmp_path / "run"), distribute="mirrored")
+        )
 
 
 def _weights(network):
