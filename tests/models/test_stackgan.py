@@ -34,6 +34,12 @@ _TINY = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def brief_classifier(monkeypatch):
+    """Classifiers of evaluations learn for ten steps."""
+    monkeypatch.setattr(text_fidelity, "_SEEN", 640)
+
+
 @pytest.fixture(scope="module")
 def runs(captioned_dir, tmp_path_factory):
     """A run of the text encoder, of Stage I and of Stage II, each from the one before."""
@@ -120,7 +126,6 @@ def test_both_stages_are_shown_and_evaluated(runs):
 
 
 def test_fidelity_is_measured_by_real_images(runs, monkeypatch):
-    monkeypatch.setattr(text_fidelity, "_SEEN", 640)
     fidelity = load_evaluated_run(runs["stage_1"], "train", "last", 20).fidelity
     found = fidelity.measure()
     for name in ("type_accuracy", "color_accuracy"):
