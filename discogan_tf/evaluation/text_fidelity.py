@@ -235,7 +235,7 @@ class TextFidelity:
 
 
 def load_fidelity(model, config: Config, split: str, count: int) -> TextFidelity | None:
-    """The fidelity of images of some captions of a split; None if the model draws no texts.
+    """The fidelity of images of some captions of a split; None if the model takes no texts.
 
     Args:
       model: A model of `MODELS`.

@@ -1,6 +1,6 @@
-"""How well a text encoder knows what its texts describe: retrieval of images by their captions.
+"""What a text encoder distinguishes: retrieval of images by their captions.
 
-A text-to-image model cannot draw what its text encoder does not distinguish, so these numbers come
+A text-to-image model cannot show what its text encoder does not distinguish, so these numbers come
 first.
 """
 

@@ -97,7 +97,7 @@ def _images_of_step(config: Config) -> str:
 def _limits(config: Config, size: str, size_multiple: int | None) -> str:
     if config.domain:
         return f"""\
-- It knows the words of its training captions. It draws other sentences too, without a warning.
+- Valid are words of its training captions. It takes other sentences too, without a warning.
 - `generate_bytes` reads the first {LENGTH} characters of a sentence. A sentence and a seed give the
   same image whatever else is in the request."""
     return f"""\

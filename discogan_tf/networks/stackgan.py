@@ -32,7 +32,7 @@ class Generated(NamedTuple):
 
 
 class ConditioningAugmentation(keras.layers.Layer):
-    """Draws the conditioning variable c of a text embedding: c = mean + deviation * noise.
+    """Samples the conditioning variable c of a text: c = mean + deviation * noise.
 
     Zhang et al. 2017, section 3.2. A text thus means many images, and texts between those of the
     training set mean something, too. Mean and logarithm of the deviation are linear in the
@@ -90,7 +90,7 @@ class StageIGenerator(keras.Model):
             "noise_size": noise_size,
             "normalization": normalization,
         }
-        self.size, self.num_noise = size, condition_size + noise_size
+        self.num_noise = condition_size + noise_size
         norm, first = NORMALIZATIONS[normalization], 8 * base_filters
         self.encoder = _frozen(TextEncoder("text_encoder", text_features))
         self.augmentation = ConditioningAugmentation(condition_size, "augmentation")
@@ -175,17 +175,15 @@ class StageIIGenerator(keras.Model):
             "noise_size": noise_size,
             "normalization": normalization,
         }
-        self.size, norm = size, NORMALIZATIONS[normalization]
+        norm = NORMALIZATIONS[normalization]
         self.stage_1 = _frozen(
             StageIGenerator(
                 "stage_1", stage_1_size, base_filters, text_features, condition_size, noise_size,
                 normalization,
             )
         )  # fmt: skip
-        self.num_noise, self._condition_size = (
-            condition_size + self.stage_1.num_noise,
-            condition_size,
-        )
+        self._condition_size = condition_size
+        self.num_noise = condition_size + self.stage_1.num_noise
         self.augmentation = ConditioningAugmentation(condition_size, "augmentation")
         strides = (stage_1_size // _REFINED).bit_length() - 1
         widest = base_filters << 2
@@ -213,14 +211,7 @@ class StageIIGenerator(keras.Model):
         return self.stage_1.encoder
 
     def call(self, texts, noise, training=False, update_statistics=False, details=False):
-        """Images of texts and noise.
-
-        Args:
-          texts: Characters, int32 [batch, 99], or their embeddings, float32 [batch, text features].
-          noise: Standard normal, [batch, num_noise], in the dtype to compute in.
-          training, update_statistics: As for `BatchRenorm`.
-          details: Whether to return `Generated`, all that losses need, instead of the images.
-        """
+        """Images of texts and noise, as `StageIGenerator.call`."""
         mode = {"training": training, "update_statistics": update_statistics}
         for_c, for_stage_1 = noise[:, : self._condition_size], noise[:, self._condition_size :]
         embedding = _embedded(self.encoder, texts)

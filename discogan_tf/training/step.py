@@ -20,7 +20,7 @@ def create_optimizers(model, config: Config) -> dict[str, keras.optimizers.Optim
     Differs from the chapter, which leaves beta_1 at 0.9: 0.5 by default, as in the paper's code.
     """
     optimizers = {}
-    for side, variables in trainable_variables(model).items():
+    for side, variables in _trainable_variables(model).items():
         optimizer = Adam(
             config.learning_rate, config.beta_1, name=f"adam_{side}", l2_weight=config.weight_decay
         )
@@ -65,7 +65,7 @@ def create_step(
     Raises:
       ConfigError: when called, if the model gives a loss no weight.
     """
-    variables = trainable_variables(model)
+    variables = _trainable_variables(model)
     losses_of = {
         GENERATOR: model.generator_losses,
         DISCRIMINATOR: model.discriminator_losses,
@@ -187,7 +187,7 @@ def _gradient_norms(model, variables: dict, gradients: dict) -> dict[str, tf.Ten
     }
 
 
-def trainable_variables(model) -> dict[str, list]:
+def _trainable_variables(model) -> dict[str, list]:
     """The trainable variables of each side that has networks."""
     return {
         side: [v for network in networks.values() for v in network.trainable_variables]

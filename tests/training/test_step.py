@@ -64,6 +64,11 @@ def _rates(steps, **settings):
     return [float(schedule(tf.constant(step, tf.int64))) for step in steps]
 
 
+def test_the_learning_rate_is_halved_again_and_again():
+    found = _rates((1, 3, 4, 6, 7), learning_rate_halving_steps=3)
+    assert found == [0.5, 0.5, 0.25, 0.25, 0.125]
+
+
 def test_the_learning_rate_is_constant_or_falls():
     """Linearly over the last steps, or as 1 / step, whatever the length of the run."""
     assert _rates((1, 10**6)) == [0.5, 0.5]
