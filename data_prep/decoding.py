@@ -11,6 +11,20 @@ from PIL import Image, ImageOps
 
 from data_prep.errors import ImageError
 
+# Progressive JPEG files have some 10 scans, 18 in CMYK. Each takes time for all pixels.
+_MAX_JPEG_SCANS = 64
+_START_OF_SCAN = b"\xff\xda"
+
+
+def known_formats(formats: tuple[str, ...]) -> tuple[str, ...]:
+    """`formats`, and HEIF if pillow-heif is installed, by Pillow's names."""
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+        return (*formats, "HEIF")
+    return formats
+
 
 @contextlib.contextmanager
 def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[Image.Image]:
@@ -22,8 +36,8 @@ def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[I
       max_pixels: How many pixels the header may declare.
 
     Raises:
-      ImageError: if it is not an image, declares too many pixels, or turns out to be corrupt within
-        the context.
+      ImageError: if it is not an image, declares too many pixels or has too many scans, or turns
+        out to be corrupt within the context.
     """
     try:
         with warnings.catch_warnings():
@@ -35,12 +49,18 @@ def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[I
                     raise ImageError(
                         f"{width}x{height} pixels, too many (--max_pixels={max_pixels})"
                     )
+                if image.format == "JPEG" and data.count(_START_OF_SCAN) > _MAX_JPEG_SCANS:
+                    raise ImageError(
+                        f"a JPEG of more than {_MAX_JPEG_SCANS} scans takes too long to decode"
+                    )
                 yield image
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
         raise ImageError(f"more pixels than Pillow considers safe: {error}") from error
     except Image.UnidentifiedImageError as error:
+        if data[4:8] == b"ftyp":
+            raise ImageError("if this is a HEIC photo: pip install -e .[heif]") from error
         raise ImageError(f"cannot be decoded: no {', '.join(formats)} file") from error
     except Exception as error:  # Pillow's decoders raise many kinds of errors on corrupt files.
         raise ImageError(f"cannot be decoded: {error}") from error

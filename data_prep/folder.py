@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.decoding import opened, upright_rgb
+from data_prep.decoding import known_formats, opened, upright_rgb
 from data_prep.domain_writer import DomainWriter, most_common_sizes
 from data_prep.errors import ImageError, PreparationError
 from data_prep.limits import LeftOut, Limits, printable
@@ -17,7 +17,7 @@ from data_prep.parallel import in_order
 from data_prep.scaling import scale
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 _WHITE = np.iinfo(np.uint8).max
 FITS = ("crop", "pad", "stretch")
 
@@ -205,7 +205,7 @@ def read_image(
     Raises:
       ImageError: if it is not an image, is corrupt or has too many pixels.
     """
-    with opened(data, _FORMATS, max_pixels) as image:
+    with opened(data, known_formats(_FORMATS), max_pixels) as image:
         source_size = image.size
         if image.format == "JPEG":
             # Scaled within the transform, to no less than twice the needed size.

@@ -4,15 +4,18 @@ Only this module converts between them. It also lays out grids of images.
 """
 
 import textwrap
-import warnings
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
+
+from discogan_tf.image_files import open_upright
 
 _WHITE = (255, 255, 255)
 _TEXT_COLOR = (60, 60, 60)
+# Scaling such an image in floating point would take more than 300 MB.
+_MANY_PIXELS = 25_000_000
 
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
@@ -38,35 +41,24 @@ def to_uint8(images) -> np.ndarray:
 
 
 def read_image(path: Path, size: int | None = None) -> np.ndarray:
-    """Reads an image file, upright.
+    """Reads an image file, upright, its transparency white.
 
     Args:
-      path: An image in any format that Pillow reads. Of an animation it is the first frame.
-        Transparency becomes white.
+      path: An image in any format that `open_upright` reads.
       size: Height and width of the result; None leaves the image as large as it is.
 
     Returns:
       uint8 [size, size, 3], as `fit_square` returns it, or [height, width, 3].
 
     Raises:
-      OSError: if the file is not an image, is corrupt, or declares an absurd number of pixels.
+      OSError: as `open_upright`.
     """
-    try:
-        with warnings.catch_warnings():
-            # Photos of a hundred megapixels are fine; twice Pillow's limit is an error anyway.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                image = ImageOps.exif_transpose(image)
-                if image.mode.startswith("I"):  # 16 bits, which Pillow would clip, not scale.
-                    image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-                image = image.convert("RGBA")
-    except Image.DecompressionBombError as error:
-        raise OSError(f"too many pixels: {error}") from error
-    except (ValueError, SyntaxError, EOFError) as error:
-        # What Pillow's decoders raise beside OSError on corrupt files.
-        raise OSError(str(error)) from error
-    image = on_white(tf.constant(np.asarray(image)))
-    return (fit_square(image, size) if size else image).numpy()
+    image = open_upright(path.read_bytes())
+    if size and image.width * image.height > _MANY_PIXELS:
+        image = image.reduce(2)
+    pixels = tf.constant(np.asarray(image))
+    pixels = on_white(pixels) if image.mode == "RGBA" else pixels
+    return (fit_square(pixels, size) if size else pixels).numpy()
 
 
 def on_white(image: tf.Tensor) -> tf.Tensor:

@@ -22,7 +22,7 @@ def test_to_uint8_clips_instead_of_wrapping():
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "LA", "CMYK", "1", "I;16"])
 def test_read_image_takes_every_mode(tmp_path, mode):
-    path = tmp_path / ("image.tif" if mode == "CMYK" else "image.png")
+    path = tmp_path / ("image.jpg" if mode == "CMYK" else "image.png")
     if mode == "I;16":
         image = Image.fromarray(np.full((40, 40), 0x8000, np.uint16))
     else:

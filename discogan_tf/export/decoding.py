@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from discogan_tf import images as pixels
 from discogan_tf.export import headers
+from discogan_tf.export.orientation import orientation, upright
 from discogan_tf.tiling import LEAST_SIDE, TILE
 
 # Of one image: enough for the photos of any phone, and 100 MB with transparency. Of all images of a
@@ -20,8 +21,8 @@ MAX_TRANSLATED_PIXELS = 4 * TILE**2
 def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
     """Decodes image files for the networks, scaled and padded as `images.read_image` does.
 
-    JPEG (CMYK too), PNG, GIF (its first frame) and still WebP; gray, palette, 16 bits, transparent.
-    EXIF orientation is not looked at, nor a GIF's transparent color.
+    JPEG (CMYK too), PNG, GIF (its first frame) and still WebP; gray, palette, 16 bits, transparent;
+    upright, as their EXIF data says.
 
     Args:
       image_bytes: Files, string [batch].
@@ -31,9 +32,9 @@ def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
       float32 [batch, size, size, 3] in [0, 1].
 
     Raises:
-      tf.errors.InvalidArgumentError: if one is of another format, corrupt, or declares more than
-        `MAX_PIXELS` pixels, or all declare more than `MAX_PIXELS_OF_REQUEST`. All headers are read
-        before anything is decoded.
+      tf.errors.InvalidArgumentError: if one is of another format, corrupt, an animated WebP, a
+        JPEG of very many scans, or declares more than `MAX_PIXELS` pixels, or all declare more than
+        `MAX_PIXELS_OF_REQUEST`. All headers are read before anything is decoded.
     """
     return tf.map_fn(
         lambda file: pixels.to_float(pixels.fit_square(_decode(*file, size), size)),
@@ -155,14 +156,20 @@ def _inspect(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             ~headers.is_animated_webp(contents) | (index != headers.FORMATS.index("WebP")),
             ["image_bytes: an animated WebP; send a still image"],
         ),
+        tf.debugging.Assert(
+            headers.has_few_scans(contents) | (index != headers.FORMATS.index("JPEG")),
+            ["image_bytes: a JPEG of so many scans takes too long to decode; save it anew"],
+        ),
     ]
     with tf.control_dependencies(is_acceptable):
         return tf.identity(contents), index, shape
 
 
 def _decode(contents: tf.Tensor, index: tf.Tensor, shape: tf.Tensor, size: int) -> tf.Tensor:
-    """One file to uint8 [height, width, 3]; a large JPEG is scaled down, but not below `size`."""
-    return tf.switch_case(
+    """One file, upright, to uint8 [height, width, 3]; a large JPEG is scaled down, but not below
+    `size`.
+    """
+    image = tf.switch_case(
         index,
         [
             lambda: _decode_jpeg(contents, shape, size),
@@ -171,6 +178,7 @@ def _decode(contents: tf.Tensor, index: tf.Tensor, shape: tf.Tensor, size: int) 
             lambda: _decode_webp(contents),
         ],
     )
+    return upright(image, orientation(contents, index))
 
 
 def _decode_jpeg(contents: tf.Tensor, shape: tf.Tensor, size: int) -> tf.Tensor:

@@ -10,6 +10,8 @@ import tensorflow as tf
 FORMATS = ("JPEG", "PNG", "GIF", "WebP")
 # All that is read of a header is within these.
 _HEADER_BYTES = 32
+# As in `image_files.py`: each scan of a JPEG takes time for all pixels.
+_MAX_JPEG_SCANS = 64
 # WebP keeps heights and widths in 14 bits each.
 _2_14 = 1 << 14
 # Of a GIF, because each takes some 16 microseconds to skip: extensions before the first frame, and
@@ -58,7 +60,7 @@ def image_shape(contents: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
 
     def gif():
         content = _bytes(contents)
-        frame = _first_image_descriptor(content)
+        frame, _ = _first_image_descriptor(content)
         screen = tf.stack([_number(content, 8, 9), _number(content, 6, 7)])
         shape = tf.stack(
             [_number(content, frame + 7, frame + 8), _number(content, frame + 5, frame + 6)]
@@ -89,29 +91,52 @@ def is_animated_webp(contents: tf.Tensor) -> tf.Tensor:
     )
 
 
-def first_frame(contents: tf.Tensor) -> tf.Tensor:
-    """A GIF truncated after its first frame, scalar string.
+def has_few_scans(contents: tf.Tensor) -> tf.Tensor:
+    """Whether a JPEG can be decoded in little time: a file of 300 KB may have 5,000 scans."""
+    return tf.size(tf.strings.split(contents, b"\xff\xda")) <= 1 + _MAX_JPEG_SCANS
 
-    TensorFlow decodes all frames, whatever their number and size, to return the first.
+
+def first_frame(contents: tf.Tensor) -> tf.Tensor:
+    """A GIF truncated after its first frame, its transparent color white, scalar string.
+
+    TensorFlow decodes all frames, whatever their number and size, to return the first, and makes
+    transparent pixels black.
     """
     content = _bytes(contents)
-    frame = _first_image_descriptor(content)
-    colors = frame + 10 + _color_table_bytes(content[frame + 9])
-    end = _after_sub_blocks(content, colors + 1)  # One byte says how the frame is compressed.
-    return tf.strings.substr(contents, 0, end) + b";"
+    frame, control = _first_image_descriptor(content)
+    local = _color_table_bytes(content[frame + 9])
+    end = _after_sub_blocks(content, frame + 10 + local + 1)  # One byte says how it is compressed.
+    file = tf.strings.substr(contents, 0, end) + b";"
+
+    def white():
+        table = tf.where(local > 0, frame + 10, 13)
+        color = table + 3 * tf.cast(content[control + 6], tf.int32)
+        opaque = _replaced(file, control + 3, b"\0")  # Without the transparency flag.
+        return _replaced(opaque, color, b"\xff\xff\xff")
+
+    return tf.cond((control > 0) & (content[control + 3] % 2 == 1), white, lambda: file)
 
 
-def _first_image_descriptor(content: tf.Tensor) -> tf.Tensor:
-    """Offset of a GIF's first frame: after the screen's colors and any extensions."""
+def _replaced(contents: tf.Tensor, at: tf.Tensor, new: bytes) -> tf.Tensor:
+    end = at + len(new)
+    after = tf.strings.substr(contents, end, tf.strings.length(contents) - end)
+    return tf.strings.substr(contents, 0, at) + new + after
+
+
+def _first_image_descriptor(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Offsets of a GIF's first frame and of the extension that controls it, or 0 for none."""
     begin = 13 + _color_table_bytes(content[10])
-    (begin,) = tf.while_loop(
-        lambda at: content[at] == 0x21,
-        lambda at: (_after_sub_blocks(content, at + 2),),
-        (begin,),
+    begin, control = tf.while_loop(
+        lambda at, control: content[at] == 0x21,
+        lambda at, control: (
+            _after_sub_blocks(content, at + 2),
+            tf.where(content[at + 1] == 0xF9, at, control),
+        ),
+        (begin, 0),
         maximum_iterations=_MAX_EXTENSIONS,
     )
     tf.debugging.Assert(content[begin] == 0x2C, ["image_bytes: this GIF has no first frame"])
-    return begin
+    return begin, control
 
 
 def _after_sub_blocks(content: tf.Tensor, at: tf.Tensor) -> tf.Tensor:

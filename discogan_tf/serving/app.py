@@ -13,6 +13,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from discogan_tf.serving import rest
 from discogan_tf.serving.error_messages import plain_reason
@@ -35,7 +36,7 @@ class Limits:
     max_body_bytes: int = 32 << 20
     body_timeout_secs: float = 10.0
     max_waiting: int = 64
-    max_held_bytes: int = 512 << 20
+    max_held_bytes: int = 256 << 20
 
 
 class _Refusal(Exception):  # noqa: N818 - an answer, not a failure.
@@ -46,7 +47,7 @@ class _Refusal(Exception):  # noqa: N818 - an answer, not a failure.
         self.status = status
 
 
-def create_app(store: Store, limits: Limits) -> Starlette:
+def create_app(store: Store, limits: Limits) -> ASGIApp:
     """The application that serves what `store` has loaded."""
     metrics = _Metrics(store)
     cores = anyio.CapacityLimiter(len(os.sched_getaffinity(0)))
@@ -99,7 +100,7 @@ def create_app(store: Store, limits: Limits) -> Starlette:
             Route(f"{model}/metadata", metadata),
             Route(model, status),
         ]
-    return Starlette(
+    app = Starlette(
         routes=routes,
         exception_handlers={
             _Refusal: lambda request, refusal: _error(refusal.status, str(refusal)),
@@ -108,6 +109,28 @@ def create_app(store: Store, limits: Limits) -> Starlette:
             Exception: lambda request, error: _error(500, "internal error; see the server's log"),
         },
     )
+    # A redirect would lead to whatever host the request names.
+    app.router.redirect_slashes = False
+    return _unambiguous(app)
+
+
+def _unambiguous(app: ASGIApp) -> ASGIApp:
+    """Refuses requests that state their length in two ways.
+
+    A proxy in front of the server may believe the other one, and take the rest of the body for the
+    next client's request (RFC 9112, section 6.1).
+    """
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        names = [name for name, _ in scope.get("headers", ())]
+        if b"content-length" in names and b"transfer-encoding" in names:
+            refusal = _error(400, "give Content-Length or Transfer-Encoding, not both")
+            refusal.headers["Connection"] = "close"
+            await refusal(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return wrapped
 
 
 class _Part(Convertor):

@@ -1,8 +1,12 @@
 """What the REST and the gRPC client have in common."""
 
+import io
 from collections.abc import Callable
 
 import numpy as np
+from PIL import Image
+
+from discogan_tf.errors import ServingError
 
 
 class PredictionClient:
@@ -37,7 +41,8 @@ class PredictionClient:
     ) -> list[bytes]:
         """Image files to PNG files, in one request. Arguments and errors as for `predict`."""
         inputs = {"image_bytes": np.array(files, object)}
-        return list(self.predict(direction, "translate_bytes", inputs, version)["image_bytes"])
+        outputs = self.predict(direction, "translate_bytes", inputs, version)
+        return _png_files(outputs, len(files))
 
     def generate(
         self, name: str, sentences: list[str], seeds: list[int], version: int | None = None
@@ -47,4 +52,23 @@ class PredictionClient:
             "text": np.array([sentence.encode() for sentence in sentences], object),
             "seed": np.array(seeds, np.int64),
         }
-        return list(self.predict(name, "generate_bytes", inputs, version)["image_bytes"])
+        outputs = self.predict(name, "generate_bytes", inputs, version)
+        return _png_files(outputs, len(sentences))
+
+
+def _png_files(outputs: dict[str, np.ndarray], count: int) -> list[bytes]:
+    """The images of an answer.
+
+    Raises:
+      ServingError: if they are not as many PNG files as were asked for.
+    """
+    files = list(outputs.get("image_bytes", ()))
+    if len(files) != count:
+        raise ServingError(f"the server sent {len(files)} images, {count} were asked for")
+    for file in files:
+        try:
+            with Image.open(io.BytesIO(file), formats=("PNG",)) as image:
+                image.verify()
+        except (OSError, ValueError, SyntaxError, TypeError, Image.DecompressionBombError) as error:
+            raise ServingError("the server sent something that is not a PNG image") from error
+    return files

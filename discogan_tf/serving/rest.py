@@ -7,6 +7,7 @@ A request names its inputs by rows, `{"instances": [{"images": ...}, ...]}`, or 
 
 import base64
 import binascii
+import itertools
 
 import numpy as np
 import orjson
@@ -18,6 +19,12 @@ from discogan_tf.models.contract import SERVING_DEFAULT
 
 Specs = dict[str, tf.TensorSpec]
 
+# A pixel, the smallest list that a request needs many of, has at least this many bytes: "[0,0,0],".
+# A list takes up to 30 times as much memory as the two bytes of an empty one.
+_MIN_BYTES_OF_LIST, _FEW_LISTS = 8, 10_000
+# Of a client's own words within an error message.
+_QUOTED_NAMES, _QUOTED_CHARACTERS = 5, 40
+
 
 class BadRequest(Exception):  # noqa: N818 - named for the HTTP status it becomes.
     """A request that cannot be answered; the message says why."""
@@ -27,18 +34,20 @@ def parse_body(body: bytes) -> tuple[str, dict]:
     """The signature that a request names, and the request.
 
     Raises:
-      BadRequest: if it is not JSON, or has neither form.
+      BadRequest: if it is not JSON, has neither form, or has more lists than images could need.
     """
+    if body.count(b"[") + body.count(b"{") > _FEW_LISTS + len(body) // _MIN_BYTES_OF_LIST:
+        raise BadRequest("the body has more lists and objects than images of this size could need")
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"the body is not JSON: {error}") from error
     if not isinstance(request, dict) or ("instances" in request) == ("inputs" in request):
         raise BadRequest('the body must be an object with either "instances" or "inputs"')
-    signature = request.get("signature_name") or SERVING_DEFAULT
+    signature = request.get("signature_name", SERVING_DEFAULT)
     if not isinstance(signature, str):
         raise BadRequest('"signature_name" must be a string')
-    return signature, request
+    return signature or SERVING_DEFAULT, request
 
 
 def parse_inputs(request: dict, specs: Specs, max_batch_size: int) -> dict[str, np.ndarray]:
@@ -53,7 +62,7 @@ def parse_inputs(request: dict, specs: Specs, max_batch_size: int) -> dict[str, 
       BadRequest: if a name, a shape or a type is wrong, or the batch is empty or too large.
     """
     columns = (
-        _columns(request["instances"], specs)
+        _columns(request["instances"], specs, max_batch_size)
         if "instances" in request
         else _named(request["inputs"], specs)
     )
@@ -62,10 +71,7 @@ def parse_inputs(request: dict, specs: Specs, max_batch_size: int) -> dict[str, 
     for name, column in columns.items():
         if not isinstance(column, list):
             raise BadRequest(f"{name}: must be a list, with one entry for each image")
-        if not 1 <= len(column) <= max_batch_size:
-            raise BadRequest(
-                f"{name}: {len(column)} entries; from 1 to {max_batch_size} are accepted"
-            )
+        _check_batch_size(name, column, max_batch_size)
     return {name: _array(name, columns[name], spec) for name, spec in specs.items()}
 
 
@@ -112,11 +118,17 @@ def _tensor_infos(specs: Specs) -> dict[str, dict]:
     return {name: info(name, spec) for name, spec in specs.items()}
 
 
-def _columns(instances, specs: Specs) -> dict[str, list]:
+def _check_batch_size(name: str, entries: list, max_batch_size: int) -> None:
+    if not 1 <= len(entries) <= max_batch_size:
+        raise BadRequest(f"{name}: {len(entries)} entries; from 1 to {max_batch_size} are accepted")
+
+
+def _columns(instances, specs: Specs, max_batch_size: int) -> dict[str, list]:
     if not isinstance(instances, list):
         raise BadRequest('"instances" must be a list')
+    _check_batch_size("instances", instances, max_batch_size)
     rows = [_named(instance, specs) for instance in instances]
-    names = set(rows[0]) if rows else set(specs)
+    names = set(rows[0])
     if any(set(row) != names for row in rows):
         raise BadRequest('all "instances" must have the same inputs')
     return {name: [row[name] for row in rows] for name in names}
@@ -134,15 +146,25 @@ def _named(value, specs: Specs) -> dict:
 def _array(name: str, column: list, spec: tf.TensorSpec) -> np.ndarray:
     if spec.dtype == tf.string:
         return np.array([_text(name, entry) for entry in column], object)
+    # Type by type, because NumPy would make long strings of all numbers next to one string.
+    leaves, shape = column, [len(column)]
+    while set(map(type, leaves)) == {list}:
+        lengths = set(map(len, leaves))
+        if len(lengths) > 1:
+            raise BadRequest(f"{name}: rows of unequal length")
+        shape.append(*lengths)
+        if not spec.shape[: len(shape)].is_compatible_with(shape):
+            raise BadRequest(f"{name}: has shape {shape}, expected {spec.shape.as_list()}")
+        leaves = list(itertools.chain.from_iterable(leaves))
+    numbers = {int} if spec.dtype.is_integer else {int, float}
+    if not set(map(type, leaves)) <= numbers:
+        raise BadRequest(f"{name}: must be {'integers' if spec.dtype.is_integer else 'numbers'}")
+    if not spec.shape.is_compatible_with(shape):
+        raise BadRequest(f"{name}: has shape {shape}, expected {spec.shape.as_list()}")
     try:
-        array = np.array(column)
-    except ValueError as error:
-        raise BadRequest(f"{name}: rows of unequal length") from error
-    if array.dtype.kind not in "iuf":
-        raise BadRequest(f"{name}: must be numbers")
-    if not spec.shape.is_compatible_with(array.shape):
-        raise BadRequest(f"{name}: has shape {list(array.shape)}, expected {spec.shape.as_list()}")
-    return array.astype(spec.dtype.as_numpy_dtype)
+        return np.array(leaves, spec.dtype.as_numpy_dtype).reshape(shape)
+    except OverflowError as error:
+        raise BadRequest(f"{name}: a number is too large for {spec.dtype.name}") from error
 
 
 def _text(name: str, entry) -> bytes:
@@ -163,4 +185,5 @@ def _json(value: np.ndarray):
 
 
 def _names(names) -> str:
-    return ", ".join(map(repr, sorted(names))) or "none"
+    quoted = [repr(name[:_QUOTED_CHARACTERS]) for name in sorted(names)[:_QUOTED_NAMES]]
+    return ", ".join(quoted + ["..."] * (len(names) > _QUOTED_NAMES)) or "none"

@@ -36,7 +36,10 @@ def main() -> None:
     parser.add_argument("--max_batch_size", type=int, default=64, help="images in a request")
     parser.add_argument("--max_request_mib", type=int, default=32, help="size of a request's body")
     parser.add_argument(
-        "--request_timeout_secs", type=float, default=10.0, help="time for a body to arrive"
+        "--request_timeout_secs",
+        type=float,
+        default=10.0,
+        help="time for the headers of a request to arrive, and for its body",
     )
     parser.add_argument(
         "--poll_secs", type=float, default=1.0, help="time between checks for new versions"
@@ -47,6 +50,7 @@ def main() -> None:
         import uvicorn
 
         from discogan_tf.serving.app import Limits, create_app
+        from discogan_tf.serving.connections import ConnectionLimits, limited_protocol
     except ImportError as error:
         sys.exit(
             f"error: the server needs packages that are not installed ({error}): "
@@ -73,9 +77,11 @@ def main() -> None:
         create_app(store, limits),
         host=values.host,
         port=values.port,
+        http=limited_protocol(ConnectionLimits(header_timeout_secs=values.request_timeout_secs)),
         access_log=False,
-        # Of connections: slow or idle ones must not exhaust the process's file descriptors.
         limit_concurrency=256,
+        # Accepted at once; more could exhaust the file descriptors before the first is closed.
+        backlog=128,
         timeout_graceful_shutdown=10,
     )
     store.stop()

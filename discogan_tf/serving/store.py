@@ -1,11 +1,13 @@
 """The exported translations that a server has loaded: of each, the newest version on disk."""
 
+import contextlib
+import ctypes
+import gc
 import logging
 import threading
 import time
 from pathlib import Path
 
-from discogan_tf.errors import ExportError
 from discogan_tf.export import golden
 from discogan_tf.export.versions import Version, identity, version_folders
 
@@ -15,8 +17,9 @@ _log = logging.getLogger(__name__)
 class Store:
     """Keeps the newest version of each model in an export loaded.
 
-    If the newest version cannot be loaded, or is still being copied, the store keeps the newest
-    loadable one. It retries a failed version when its files change.
+    If the newest version cannot be loaded, is still being copied, or does not reproduce its golden
+    answers, the store keeps the newest one that does. It retries a failed version when its files
+    change.
 
     Args:
       export_dir: An export, as `export/bundle.py` describes it.
@@ -37,6 +40,7 @@ class Store:
     def refresh(self) -> None:
         """Loads what is new on disk and drops what was removed."""
         folders = version_folders(self._export_dir)
+        before = set(self.versions.values())
         for name in set(self.versions) - set(folders):
             _log.warning("%s was removed from %s", name, self._export_dir)
             del self.versions[name]
@@ -54,6 +58,9 @@ class Store:
             if failures:
                 errors[name] = "; ".join(failures)
         self.errors = errors
+        if before - set(self.versions.values()):
+            del before
+            _free_memory()
 
     def start(self, poll_secs: float) -> None:
         """Refreshes every `poll_secs` in the background until `stop`."""
@@ -72,14 +79,16 @@ class Store:
 
     def _load(self, name: str, folder: Path) -> str | None:
         """Loads a version. Returns the error if that fails."""
-        changed = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+        # Of a link itself, since what it points to may be gone.
+        changed = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
         known = self._failures.get(folder)
         if known is not None and known[0] == changed:
             return known[1]
         started = time.monotonic()
         try:
             version = Version(folder)
-            _warm_up(name, folder, version)
+            # No client waits for the first answer, and none gets another than the network's.
+            golden.replay(folder, version.run)
         except Exception as error:  # Whatever is wrong, the version before must stay.
             failure = f"version {folder.name}: {error}"
             self._failures[folder] = changed, failure
@@ -91,10 +100,8 @@ class Store:
         return None
 
 
-def _warm_up(name: str, folder: Path, version: Version) -> None:
-    """Replays and compares the golden answers, so that no client waits for the first."""
-    try:
-        golden.replay(folder, version.run)
-    except ExportError as error:
-        # Rounding differs between machines. The version is still served.
-        _log.warning("%s version %d, golden answers: %s", name, version.number, error)
+def _free_memory() -> None:
+    """Returns the memory of a version that is no longer served to the system."""
+    gc.collect()  # A loaded SavedModel is full of reference cycles.
+    with contextlib.suppress(OSError, AttributeError):  # Only glibc has it.
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -68,6 +68,14 @@ _EXACT = {
     "WebP, transparent": _file(_image(mode="RGBA"), "WEBP"),
     "WebP, lossless and transparent": _file(_image(mode="RGBA"), "WEBP", lossless=True),
     "GIF": _file(_image(), "GIF"),
+    "GIF, transparent": _file(_image().quantize(16), "GIF", transparency=3),
+    "GIF, animated and transparent": _file(
+        _image().quantize(16),
+        "GIF",
+        save_all=True,
+        append_images=[_image().rotate(90).quantize(7)],
+        transparency=2,
+    ),
     "GIF, animated": _file(
         _image(), "GIF", save_all=True, append_images=[_image().rotate(90)], duration=9
     ),
@@ -86,6 +94,35 @@ def test_the_graph_reads_jpeg_as_read_image_does(mode, size, tmp_path):
     ours, theirs = _both(_file(_image(*size).convert(mode), "JPEG", quality=95), tmp_path)
     assert np.abs(ours - theirs).mean() < 0.5
     assert np.abs(ours - theirs).max() <= 5
+
+
+def _turned(kind, orientation, big_endian=False, **options):
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"  # Another entry before it.
+    exif[0x0112] = orientation
+    if big_endian:
+        exif.endian = ">"
+        content = bytearray(b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0")
+        return _file(_image(), kind, exif=bytes(content + bytes([orientation, 0, 0, 0, 0, 0, 0])))
+    return _file(_image(), kind, exif=exif, **options)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_the_graph_follows_exif_orientation(kind, orientation, tmp_path):
+    ours, theirs = _both(_turned(kind, orientation, lossless=True), tmp_path)
+    assert np.abs(ours - theirs).max() <= 5
+    lying = _decode([_turned(kind, 1, lossless=True)])[0].numpy() * 255
+    assert (np.abs(ours - lying).mean() > 5) == (orientation > 1)
+
+
+def test_exif_of_either_byte_order_is_followed_and_malformed_exif_is_ignored(tmp_path):
+    ours, theirs = _both(_turned("JPEG", 6, big_endian=True), tmp_path)
+    assert np.abs(ours - theirs).max() <= 5
+    upright = _decode([_file(_image(), "JPEG")]).numpy()
+    for exif in (b"", b"II", b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff" + bytes(12)):
+        content = _file(_image(), "JPEG", exif=b"Exif\0\0" + exif)
+        np.testing.assert_array_equal(_decode([content]), upright)
 
 
 def test_transparency_becomes_white_and_margins_are_white():

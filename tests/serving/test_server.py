@@ -1,7 +1,11 @@
 """The server over real sockets, and its client."""
 
 import base64
+import contextlib
+import gzip
+import io
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -16,7 +20,7 @@ from PIL import Image
 from benchmarks.serving_faults import bad_requests, run
 from discogan_tf.errors import ServingError
 from discogan_tf.export import golden
-from discogan_tf.serving.client import create_client, read_upright
+from discogan_tf.serving.client import create_client, read_for_server
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +147,15 @@ def test_each_bad_request_gets_its_status(server, answers):
         ({"inputs": {"photos": []}}, "the inputs must be 'images', not 'photos'"),
         ({"instances": [{"images": 1}, {"photos": 1}]}, "the same inputs"),
         ({"inputs": {"images": [[0.5]]}}, r"has shape [1, 1], expected [None, 32, 32, 3]"),
-        ({"inputs": {"images": [["x"]]}}, "must be numbers"),
+        ({"inputs": {"images": ["x"]}}, "must be numbers"),
+        ({"inputs": {"images": ["x" * 1_000_000]}}, "must be numbers"),
+        ({"inputs": {"images": [[["x"] * 32] * 32]}}, "must be numbers"),
+        ({"inputs": np.full((1, 32, 32, 3), True).tolist()}, "must be numbers"),
+        ({"inputs": {"images": [[[[1] * 3] * 32] * 31 + [[[1] * 3] * 31]]}}, "unequal length"),
+        ({"inputs": {x * 1000: [1] for x in "abcdefg"}}, "not 'aaa"),
+        ({"instances": [[]] * 500_000}, "more lists and objects than images"),
+        ({"inputs": [1], "signature_name": False}, "must be a string"),
+        ({"inputs": [1], "signature_name": {}}, "must be a string"),
         ({"inputs": {"images": [0.5] * 9}}, "9 entries; from 1 to 8 are accepted"),
         (
             {"inputs": [1], "signature_name": "x"},
@@ -159,6 +171,7 @@ def test_each_bad_request_gets_its_status(server, answers):
 def test_a_bad_request_says_why(url, body, reason):
     status, content = _post(f"{url}:predict", body)
     assert status == 400 and reason in content["error"], content
+    assert len(content["error"]) < 1000
 
 
 def test_a_larger_body_than_allowed_is_refused_also_without_its_length(server):
@@ -246,6 +259,9 @@ def test_client_command(server, tmp_path):
         ((*common, __file__, "-o", tmp_path / "x.png"), "not a JPEG, PNG, GIF or WebP"),
         ((*common, second, "-o", second), "would be overwritten"),
         ((*common[:3], "bags2boots", image), "serves no model bags2boots"),
+        ((*common[:2], image), "give --direction=both, or one of: handbags2shoes, shoes2handbags"),
+        ((*common, image, second, "-o", tmp_path / "x.png"), "name a folder"),
+        ((*common, tmp_path, "-o", tmp_path / "in"), "is within"),
         ((*common, "--version=9", image), "no version 9 of handbags2shoes; it has 1"),
         (("--url=localhost:1", *common[2:], image), "must look like http://"),
         (("--url=http://localhost:1", "--retries=0", *common[2:], image), "is it running?"),
@@ -255,20 +271,100 @@ def test_client_command(server, tmp_path):
         assert "Traceback" not in failed.stderr
 
 
-def test_an_image_on_its_side_is_sent_upright(tmp_path):
-    image = Image.new("RGB", (20, 10), "red")
-    exif = image.getexif()
-    image.save(tmp_path / "as_it_is.jpg", exif=exif)
-    exif[0x0112] = 6
-    image.save(tmp_path / "turned.jpg", exif=exif)
-    assert read_upright(tmp_path / "as_it_is.jpg") == (tmp_path / "as_it_is.jpg").read_bytes()
-    upright = tmp_path / "upright.png"
-    upright.write_bytes(read_upright(tmp_path / "turned.jpg"))
-    assert Image.open(upright).size == (10, 20)
+def test_the_client_takes_folders_and_both_directions(server, tmp_path):
+    for name in ("bag.jpg", "inner/bag.png"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (90, 45), (180, 30, 40)).save(tmp_path / "photos" / name)
+    output = tmp_path / "out"
+    done = _client(
+        "--url", server.url, "--direction=both", "--side_by_side", tmp_path / "photos", "-o", output
+    )
+    assert done.returncode == 0, done.stderr
+    found = {str(path.relative_to(output)) for path in output.rglob("*.png")}
+    assert found == {
+        f"{direction}/{name}"
+        for direction in ("handbags2shoes", "shoes2handbags")
+        for name in ("bag.png", "inner/bag.png")
+    }
+    with Image.open(output / "handbags2shoes" / "bag.png") as both:
+        assert both.size == (64 + 32, 32) and both.getpixel((5, 5))[0] > 150
+
+
+def test_the_client_converts_only_what_the_graph_does_not_read(tmp_path):
+    for name, options in {"a.jpg": {}, "b.png": {}, "c.gif": {}, "d.webp": {}}.items():
+        Image.new("RGB", (20, 10), "red").save(tmp_path / name, **options)
+        assert read_for_server(tmp_path / name) == (tmp_path / name).read_bytes()
+    frames = [Image.new("RGB", (20, 10), color) for color in ("red", "blue")]
+    frames[0].save(tmp_path / "animated.webp", save_all=True, append_images=frames[1:])
+    Image.new("1", (6000, 6000)).save(tmp_path / "large.png")
+    for name, size in {"e.bmp": (20, 10), "f.avif": (20, 10), "g.heic": (20, 10)}.items():
+        if name == "g.heic":
+            pytest.importorskip("pillow_heif").register_heif_opener()
+        Image.new("RGB", size, "red").save(tmp_path / name)
+    expected = {
+        "animated.webp": (20, 10), "large.png": (3000, 3000), "e.bmp": (20, 10),
+        "f.avif": (20, 10), "g.heic": (20, 10),
+    }  # fmt: skip
+    for name, size in expected.items():
+        with Image.open(io.BytesIO(read_for_server(tmp_path / name))) as image:
+            assert image.format == "PNG" and image.size == size, name
+            if name != "large.png":
+                assert image.getpixel((0, 0))[0] > 240
+
+
+def _http(body: bytes, status="200 OK", headers="") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (_http(b"<html>"), "answered something else"),
+        (_http(b""), "answered something else"),
+        (_http(b"[" * 100_000), "answered something else"),
+        (_http(b"{}"), "answered something else"),
+        (_http(b'{"outputs": null}'), "answered something else"),
+        (_http(b'{"outputs": 5}'), "answered something else"),
+        (_http(b'{"outputs": [{"b64": 5}]}'), "answered something else"),
+        (_http(b'{"outputs": [{"b64": "%"}]}'), "answered something else"),
+        (_http(b'{"outputs": [{"b32": ""}]}'), "answered something else"),
+        (_http(b'{"outputs": [[1], [1, 2]]}'), "answered something else"),
+        (_http(b'{"outputs": {"image_bytes": {"a": 1}}}'), "answered something else"),
+        (_http(b'{"outputs": {"images": []}}'), "sent 0 images, 1 were asked for"),
+        (_http(b'{"outputs": []}'), "sent 0 images, 1 were asked for"),
+        (_http(b'{"outputs": [{"b64": ""}]}'), "not a PNG image"),
+        (_http(b'{"outputs": [{"b64": "R0lGODlh"}]}'), "not a PNG image"),
+        (_http(b'{"outputs": [0.5]}'), "not a PNG image"),
+        (_http(b"", "307 Moved", "Location: http://127.0.0.1:1/\r\n"), "is not followed"),
+        (_http(gzip.compress(bytes(1 << 20)), headers="Content-Encoding: gzip\r\n"), "compresses"),
+        (_http(b'{"error": "\\u001b[2Jgone"}', "400 Bad"), "answered 400: ?[2Jgone"),
+        (_http(b"\x1b[2J", "500 Bad"), "answered 500: ?[2J"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", "http://127.0.0.1"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + bytes(70 << 20), "more than 64 MiB"),
+        (b"nonsense\r\n\r\n", "is it running?"),
+        (_http(b'{"error": "x"}', "404 Not Found"), "serves no model"),
+    ],
+)
+def test_the_client_survives_any_answer(answer, reason):
+    client = create_client(_Scripted(*[answer] * 3).url, timeout_secs=5, retries=0)
+    with pytest.raises(ServingError, match=re.escape(reason)) as raised:
+        client.translate("handbags2shoes", [b""])
+    assert "\x1b" not in str(raised.value) and len(str(raised.value)) < 1000
+
+
+def test_the_client_ends_when_a_server_answers_byte_by_byte():
+    started = time.monotonic()
+    with pytest.raises(ServingError, match="did not answer within"):
+        create_client(_Scripted("drip").url, timeout_secs=0.5, retries=0).translate("a", [b""])
+    assert time.monotonic() - started < 8
 
 
 class _Scripted:
-    """A server that answers each connection with the next of some answers."""
+    """A server that answers each connection with the next of some answers.
+
+    An answer is bytes to send as they are, status and content of an error or of outputs, "drip" for
+    headers that come a byte at a time, or None for silence.
+    """
 
     def __init__(self, *answers):
         import threading
@@ -286,6 +382,16 @@ class _Scripted:
                 connection.recv(65536)
                 if answer is None:
                     time.sleep(3)
+                    continue
+                if answer == "drip":
+                    with contextlib.suppress(OSError):
+                        for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Filler: x\r\n" * 9:
+                            connection.sendall(bytes([byte]))
+                            time.sleep(0.1)
+                    continue
+                if isinstance(answer, bytes):
+                    with contextlib.suppress(OSError):
+                        connection.sendall(answer)
                     continue
                 status, content = answer
                 body = json.dumps(content).encode()
