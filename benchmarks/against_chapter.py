@@ -26,7 +26,7 @@ from benchmarks.chapter import Chapter, as_saved, read_photos
 from discogan_tf.data.domains import load_domain
 from discogan_tf.evaluation import metrics, tables
 from discogan_tf.evaluation.translations import EvalBatch
-from discogan_tf.images import draw_grid, to_float, to_uint8, write_png
+from discogan_tf.images import draw_grid, to_float, to_uint8, write_image
 
 _DATASETS = {"a": "edges2handbags", "b": "edges2shoes"}
 _NAMES = {"a_to_b": "handbags2shoes", "b_to_a": "shoes2handbags"}
@@ -140,7 +140,7 @@ def main() -> None:
         }
         with (values.output_dir / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
-        write_png(values.output_dir / f"step_{step:06d}.png", _grid(chapter, prepared["val"]))
+        write_image(values.output_dir / f"step_{step:06d}.png", _grid(chapter, prepared["val"]))
     for finish, report in reports.items():
         print(f"\n{finish}, after {2 * values.num_steps * values.batch_size:,} pairs\n")
         print(tables.in_columns(*tables.cells(report)))

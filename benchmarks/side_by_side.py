@@ -65,7 +65,7 @@ def main() -> None:
                 share, most = (difference > 0).mean(), difference.max()
                 print(f"{name} {way}: {share:.3%} of values differ, by at most {most} of 255")
             grid |= {f"{name} {way}": row for way, row in rows.items()}
-    pixels.write_png(values.output, pixels.draw_grid(grid))
+    pixels.write_image(values.output, pixels.draw_grid(grid))
     print(values.output)
 
 

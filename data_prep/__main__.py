@@ -1,6 +1,7 @@
 """Prepares images for training: `python -m data_prep pix2pix|folder|captions|sample|check`."""
 
 import argparse
+import dataclasses
 import re
 import sys
 from pathlib import Path
@@ -62,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     check = commands.add_parser(
         "check", parents=[common, sources],
-        help="examine prepared domains, or a source: what is wrong and what to do. Exit status: 0 "
-        "if all is well, 3 for warnings, 1 for errors",
+        help="examine prepared domains, or a source: what is wrong and what to do. Exit status: 1 "
+        "if there is an error, else 0",
     )  # fmt: skip
     _define_check(check)
     return parser
@@ -76,11 +77,16 @@ def _image_size(text: str) -> int:
 
 
 def _define_check(parser: argparse.ArgumentParser) -> None:
+    from data_prep.folder import FITS
+
     parser.add_argument(
         "--domain", default=[], action="append", help="a prepared domain; repeat for several (all)"
     )
     parser.add_argument("--archive", type=Path, help="a pix2pix archive instead")
     parser.add_argument("--images", type=Path, help="a folder of images instead")
+    parser.add_argument(
+        "--fit", choices=FITS, default="pad", help="how --images become square (pad)"
+    )
     parser.add_argument(
         "--photo_side",
         choices=("left", "right"),
@@ -127,7 +133,6 @@ def _define_form(parser: argparse.ArgumentParser) -> None:
 
 
 def _define_folder(parser: argparse.ArgumentParser) -> None:
-    from data_prep.folder import FITS
     from data_prep.known_sets import UNPAIRED_SETS
 
     parser.add_argument("--name", help="name of the domain (that of the download)")
@@ -148,14 +153,10 @@ def _define_folder(parser: argparse.ArgumentParser) -> None:
         default=0.1,
         help="fraction of the images for validation without --val_images (0.1)",
     )
-    parser.add_argument(
-        "--fit", choices=FITS, default="crop", help="how images become square (crop)"
-    )
+    _define_fit(parser)
 
 
 def _define_captions(parser: argparse.ArgumentParser) -> None:
-    from data_prep.folder import FITS
-
     parser.add_argument("--name", required=True, help="name of the domain")
     parser.add_argument("--table", type=Path, help="the table: .tsv, .csv or .jsonl")
     parser.add_argument("--images", type=Path, help="the folder of the images (that of the table)")
@@ -182,7 +183,20 @@ def _define_captions(parser: argparse.ArgumentParser) -> None:
         "--held_out_combinations", type=float, default=0.0, metavar="SHARE",
         help="fraction of the combinations of type and color that training never sees (0)",
     )  # fmt: skip
-    parser.add_argument("--fit", choices=FITS, default="pad", help="how images become square (pad)")
+    _define_fit(parser)
+
+
+def _define_fit(parser: argparse.ArgumentParser) -> None:
+    from data_prep.folder import FITS
+
+    parser.add_argument(
+        "--fit", choices=FITS, default="pad",
+        help="how images become square: pad with the color of their border; crop to the middle; "
+        "stretch. Whatever uses the trained run does the same (pad)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--force", action="store_true", help="replace a domain of this name and size"
+    )
 
 
 def _prepare_captions(arguments: argparse.Namespace) -> None:
@@ -204,8 +218,9 @@ def _prepare_captions(arguments: argparse.Namespace) -> None:
         arguments.held_out_combinations, arguments.fit,
     )  # fmt: skip
     prepare_captioned(
-        source, arguments.data_dir, arguments.name, arguments.image_size, _limits(arguments)
-    )
+        source, arguments.data_dir, arguments.name, arguments.image_size, _limits(arguments),
+        arguments.force,
+    )  # fmt: skip
 
 
 def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
@@ -241,6 +256,7 @@ def _prepare_pix2pix(arguments: argparse.Namespace) -> None:
 
 def _prepare_folder(arguments: argparse.Namespace) -> None:
     from data_prep.download import download
+    from data_prep.folder import FolderSource
     from data_prep.prepare import prepare_images, prepare_unpaired
     from data_prep.prepared import is_prepared
     from data_prep.unpaired import is_unpaired_set, unpacked
@@ -250,22 +266,26 @@ def _prepare_folder(arguments: argparse.Namespace) -> None:
     name = arguments.name or arguments.download
     if not name:
         raise PreparationError("give --name=NAME: how training names the domain")
-    target = arguments.data_dir, name, arguments.image_size, arguments.fit, _limits(arguments)
+    source = FolderSource(
+        arguments.images, arguments.val_images, arguments.val_share, arguments.fit
+    )
+    target = arguments.data_dir, name, arguments.image_size, _limits(arguments), arguments.force
     is_set = bool(arguments.download) or is_unpaired_set(arguments.images)
     if is_set and arguments.val_images:
         raise PreparationError("--val_images: a set of two domains has folders testA and testB")
     if arguments.download:
         domains = [f"{name}_{side}" for side in "ab"]
-        if all(is_prepared(arguments.data_dir, d, arguments.image_size) for d in domains):
+        prepared = [is_prepared(arguments.data_dir, d, arguments.image_size) for d in domains]
+        if all(prepared) and not arguments.force:
             print(f"{' and '.join(domains)} are already prepared.")
             return
         archive = download(arguments.download, arguments.data_dir)
         with unpacked(archive, _limits(arguments)) as folder:
-            prepare_unpaired(folder, arguments.val_share, *target)
+            prepare_unpaired(dataclasses.replace(source, images=folder), *target)
     elif is_set:
-        prepare_unpaired(arguments.images, arguments.val_share, *target)
+        prepare_unpaired(source, *target)
     else:
-        prepare_images(arguments.images, arguments.val_images, arguments.val_share, *target)
+        prepare_images(source, *target)
 
 
 def _prepare_sample(arguments: argparse.Namespace) -> None:
@@ -297,6 +317,7 @@ def _prepare_captioned_sample(arguments: argparse.Namespace) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     from data_prep.check.check import check_prepared, check_source
+    from data_prep.folder import FolderSource
     from data_prep.known_sets import pair_form
     from data_prep.prepare import prepare_archive, prepare_images
     from data_prep.unpaired import is_unpaired_set
@@ -311,7 +332,7 @@ def _check(arguments: argparse.Namespace) -> int:
         form = pair_form(archive, "", arguments.photo_side, thicken_edges=False)
         worst = check_source(
             lambda folder: prepare_archive(archive, folder, size, form, _limits(arguments)),
-            str(archive), arguments.data_dir, size, *shown,
+            str(archive), size, *shown,
         )  # fmt: skip
     elif images:
         if is_unpaired_set(images):
@@ -321,12 +342,14 @@ def _check(arguments: argparse.Namespace) -> int:
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", images.resolve().name).lstrip("_.-") or "images"
         limits = _limits(arguments)
         worst = check_source(
-            lambda folder: prepare_images(images, None, 0.1, folder, name, size, "crop", limits),
-            str(images), arguments.data_dir, size, *shown,
+            lambda folder: prepare_images(
+                FolderSource(images, val_share=0, fit=arguments.fit), folder, name, size, limits
+            ),
+            str(images), size, *shown, needs_validation=False,
         )  # fmt: skip
     else:
         worst = check_prepared(arguments.data_dir, arguments.domain, size, *shown)
-    return {"error": 1, "warning": 3}.get(worst, 0)
+    return 1 if worst == "error" else 0
 
 
 def _limits(arguments: argparse.Namespace) -> Limits:

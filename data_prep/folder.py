@@ -1,6 +1,7 @@
 """Prepares a folder of images as a domain."""
 
 import collections
+import dataclasses
 import hashlib
 import os
 from collections.abc import Iterator
@@ -16,36 +17,54 @@ from data_prep.limits import LeftOut, Limits, printable
 from data_prep.parallel import in_order
 from data_prep.scaling import scale
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif", ".heic", ".heif",
+)  # fmt: skip
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
-_WHITE = np.iinfo(np.uint8).max
-FITS = ("crop", "pad", "stretch")
+FITS = ("pad", "crop", "stretch")
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderSource:
+    """A folder of images, and how it becomes a domain.
+
+    Attributes:
+      images: The folder, searched at any depth.
+      val_images: A second folder with the validation images; None takes some of the first.
+      val_share: The fraction of images for validation, from 0 to 1, if `val_images` is None.
+      fit: How images become square. "pad" with the color of their own border, as commands that use
+        a trained run do; "crop" to the largest square in the middle; or "stretch".
+    """
+
+    images: Path
+    val_images: Path | None = None
+    val_share: float = 0.1
+    fit: str = "pad"
+
+    def options(self) -> dict:
+        """What tells preparations of the same name apart, for JSON."""
+        folders = [path and str(path.resolve()) for path in (self.images, self.val_images)]
+        return {
+            "images": folders[0],
+            "val_images": folders[1],
+            "val_share": None if self.val_images else self.val_share,
+            "fit": self.fit,
+        }
 
 
 def prepare_folder(
-    images: Path,
-    val_images: Path | None,
-    val_share: float,
-    data_dir: Path,
-    name: str,
-    size: int,
-    fit: str,
-    limits: Limits,
-    left_out: LeftOut,
+    source: FolderSource, data_dir: Path, name: str, size: int, limits: Limits, left_out: LeftOut
 ) -> dict[str, int]:
-    """Prepares the images under a folder, at any depth, as the domain `name`.
+    """Prepares the images under a folder as the domain `name`.
 
     Identical images go to one split. Which one depends only on their prepared pixels and
     `val_share`, so that images that are added later move none of the others.
 
     Args:
-      images: The folder.
-      val_images: A second folder with the validation images; None takes some of the first.
-      val_share: The fraction of images for validation, from 0 to 1, if `val_images` is None.
+      source: The folder.
       data_dir: Where the domain goes.
       name: Name of the domain.
       size: Height and width of the prepared images.
-      fit: "crop" to the largest square in the middle, "pad" to a square with white, or "stretch".
       limits: Bounds on the folder.
       left_out: Collects what was not used.
 
@@ -56,6 +75,7 @@ def prepare_folder(
       PreparationError: if there is no such folder, or nothing usable in it.
       OSError: if the result cannot be written.
     """
+    images, val_images, val_share, fit = dataclasses.astuple(source)
     source_sizes: collections.Counter = collections.Counter()
     with DomainWriter(data_dir, name, size) as writer:
         if val_images is None:
@@ -81,7 +101,7 @@ def prepare_folder(
             )
         method = {
             "crop": "the largest square in the middle cropped",
-            "pad": "padded with white to a square",
+            "pad": "padded with the color of the border to a square",
             "stretch": "stretched to a square",
         }[fit]
         writer.finish(
@@ -90,6 +110,8 @@ def prepare_folder(
                     "folder": images.name,
                     "val_folder": val_images.name if val_images else None,
                 },
+                "options": source.options(),
+                "fit": fit,
                 "method": f"{method}, scaled by the area mean (bicubic where images grow)",
                 "val_share": None if val_images else val_share,
                 "source_sizes": most_common_sizes(source_sizes),
@@ -226,7 +248,17 @@ def _made_square(pixels: np.ndarray, size: int, fit: str) -> np.ndarray:
         return scale(pixels[top : top + side, left : left + side], size, size)
     longer = max(height, width)
     new_height, new_width = (max(1, round(length * size / longer)) for length in (height, width))
-    square = np.full((size, size, 3), _WHITE, np.uint8)
+    scaled = scale(pixels, new_height, new_width)
+    square = np.empty((size, size, 3), np.uint8)
+    square[:] = _border_color(scaled)
     top, left = (size - new_height) // 2, (size - new_width) // 2
-    square[top : top + new_height, left : left + new_width] = scale(pixels, new_height, new_width)
+    square[top : top + new_height, left : left + new_width] = scaled
     return square
+
+
+def _border_color(image: np.ndarray) -> np.ndarray:
+    """uint8 [3]: the median, by channel, of the two sides of an image that are to be padded."""
+    height, width = image.shape[:2]
+    sides = image[[0, -1]] if height < width else image[:, [0, -1]]
+    values = np.sort(sides.reshape(-1, 3), axis=0)
+    return values[len(values) // 2]

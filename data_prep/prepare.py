@@ -9,10 +9,11 @@ from pathlib import Path
 from data_prep.archives import dataset_name
 from data_prep.captions.domain import CaptionSource
 from data_prep.errors import PreparationError
+from data_prep.folder import FolderSource
 from data_prep.known_sets import pair_form
 from data_prep.limits import LeftOut, Limits, printable
 from data_prep.pairs import PairForm
-from data_prep.prepared import is_prepared, require_name
+from data_prep.prepared import is_prepared, open_domain, require_name
 from data_prep.unfinished import remove_leftovers
 
 _SHOWN_LEFT_OUT = 10
@@ -61,52 +62,47 @@ def _without_prepared(form: PairForm, name: str, data_dir: Path, image_size: int
 
 
 def prepare_images(
-    images: Path,
-    val_images: Path | None,
-    val_share: float,
+    source: FolderSource,
     data_dir: Path,
     name: str,
     image_size: int,
-    fit: str,
     limits: Limits | None = None,
+    force: bool = False,
 ) -> None:
     """Prepares a folder of images as a domain, and reports on it. See `prepare_folder`.
 
+    Args:
+      source: The folder.
+      data_dir: Where the domain goes.
+      name: Name of the domain.
+      image_size: Height and width of the prepared images.
+      limits: Bounds on the folder.
+      force: Whether to replace a domain of this name.
+
     Raises:
-      PreparationError: if the folder cannot be used or the result cannot be written.
+      PreparationError: if the folder cannot be used, the result cannot be written, or the domain is
+        prepared from something else.
     """
     from data_prep.folder import prepare_folder
 
     require_name(name, f"--name={name}")
-    if not 0 <= val_share < 1:
-        raise PreparationError(f"--val_share={val_share}: must be at least 0 and less than 1")
-    if is_prepared(data_dir, name, image_size):
-        _say_prepared(data_dir, name, image_size)
-        return
-    with _reported(str(images), (name,), data_dir, image_size) as (left_out, report):
-        report(
-            prepare_folder(
-                images,
-                val_images,
-                val_share,
-                data_dir,
-                name,
-                image_size,
-                fit,
-                limits or Limits(),
-                left_out,
-            )
+    if not 0 <= source.val_share < 1:
+        raise PreparationError(
+            f"--val_share={source.val_share}: must be at least 0 and less than 1"
         )
+    if not force and _is_prepared_like(source.options(), data_dir, name, image_size):
+        return
+    with _reported(str(source.images), (name,), data_dir, image_size) as (left_out, report):
+        report(prepare_folder(source, data_dir, name, image_size, limits or Limits(), left_out))
 
 
 def prepare_unpaired(
-    images: Path,
-    val_share: float,
+    source: FolderSource,
     data_dir: Path,
     name: str,
     image_size: int,
-    fit: str,
     limits: Limits | None = None,
+    force: bool = False,
 ) -> None:
     """Prepares folders trainA, trainB, and testA, testB if there are, as NAME_a and NAME_b.
 
@@ -116,15 +112,22 @@ def prepare_unpaired(
       PreparationError: as `prepare_images`.
     """
     for side in "AB":
-        test = images / f"test{side}"
-        prepare_images(
-            images / f"train{side}", test if test.is_dir() else None, val_share, data_dir,
-            f"{name}_{side.lower()}", image_size, fit, limits,
-        )  # fmt: skip
+        test = source.images / f"test{side}"
+        of_side = dataclasses.replace(
+            source,
+            images=source.images / f"train{side}",
+            val_images=test if test.is_dir() else None,
+        )
+        prepare_images(of_side, data_dir, f"{name}_{side.lower()}", image_size, limits, force)
 
 
 def prepare_captioned(
-    source: CaptionSource, data_dir: Path, name: str, image_size: int, limits: Limits | None = None
+    source: CaptionSource,
+    data_dir: Path,
+    name: str,
+    image_size: int,
+    limits: Limits | None = None,
+    force: bool = False,
 ) -> None:
     """Prepares captioned images as a domain, and reports on it. See `prepare_captions`.
 
@@ -140,8 +143,7 @@ def prepare_captioned(
     ):
         if not 0 <= share < 1:
             raise PreparationError(f"--{flag}={share}: must be at least 0 and less than 1")
-    if is_prepared(data_dir, name, image_size):
-        _say_prepared(data_dir, name, image_size)
+    if not force and _is_prepared_like(source.options(), data_dir, name, image_size):
         return
     shown = str(source.table or source.archive)
     with _reported(shown, (name,), data_dir, image_size) as (left_out, report):
@@ -166,6 +168,33 @@ def prepare_missing(data_dir: str, domains: tuple[str, ...], image_size: int) ->
         if selected and archive.is_file():
             form = dataclasses.replace(form, halves=selected)
             prepare_archive(archive, Path(data_dir), image_size, form)
+
+
+def _is_prepared_like(options: dict, data_dir: Path, domain: str, image_size: int) -> bool:
+    """Whether a domain is prepared already; says so.
+
+    Args:
+      options: What it is to be prepared from, and how.
+      data_dir, domain, image_size: Where it would be.
+
+    Raises:
+      PreparationError: if it is prepared from something else, or in another way.
+    """
+    if not is_prepared(data_dir, domain, image_size):
+        return False
+    before = open_domain(data_dir, domain, image_size).preparation.get("options", {})
+    differing = [
+        f"{key}={before[key]}, not {value}"
+        for key, value in options.items()
+        if key in before and before[key] != value
+    ]
+    if differing:
+        raise PreparationError(
+            f"{domain} is already prepared at {image_size} pixels, but with "
+            f"{'; '.join(differing)}. Give --force to replace it, or another --name"
+        )
+    _say_prepared(data_dir, domain, image_size)
+    return True
 
 
 def _say_prepared(data_dir: Path, domain: str, image_size: int) -> None:

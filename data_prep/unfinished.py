@@ -36,10 +36,13 @@ def unfinished_folder(data_dir: Path, name: str) -> Iterator[Path]:
 
 
 def finish(folder: Path, target: Path) -> None:
-    """Renames a folder of `unfinished_folder` to its target."""
+    """Renames a folder of `unfinished_folder` to its target, which it replaces."""
     (folder / _LOCK).unlink()
     folder.chmod(0o755)  # Temporary folders are accessible to their owner only.
-    folder.rename(target)
+    with tempfile.TemporaryDirectory(prefix=f"{INCOMPLETE}.", dir=folder.parent) as before:
+        if target.exists():
+            target.rename(Path(before) / target.name)
+        folder.rename(target)
 
 
 def remove_leftovers(data_dir: Path) -> None:

@@ -7,6 +7,7 @@ chapter's networks; `chapter.cfg` has the chapter's own. TensorFlow is not impor
 """
 
 import dataclasses
+import re
 
 from discogan_tf.constraints import require_consistent
 from discogan_tf.errors import ConfigError
@@ -319,7 +320,10 @@ class Config(TextSettings):
         400, "Steps between checkpoints.", check=POSITIVE, may_change=True
     )
     keep_checkpoints: int = setting(
-        3, "How many of the last checkpoints to keep.", check=POSITIVE, may_change=True
+        2,
+        "How many of the last checkpoints to keep. With 1, a corrupt one loses the run.",
+        check=POSITIVE,
+        may_change=True,
     )
 
     def __post_init__(self):
@@ -362,11 +366,19 @@ def default_names(domain_a: str, domain_b: str) -> tuple[str, str]:
     ('handbags', 'shoes')
     >>> default_names("edges2shoes/edges", "edges2shoes/photo")
     ('edges', 'photo')
-    >>> default_names("boots", "clogs")
-    ('boots', 'clogs')
+    >>> default_names("monet2photo_a", "monet2photo_b")
+    ('monet', 'photo')
+    >>> default_names("bags_2024", "bags2")
+    ('bags_2024', 'bags2')
     """
     dataset_a, _, half_a = domain_a.partition("/")
     dataset_b, _, half_b = domain_b.partition("/")
     if dataset_a == dataset_b and half_a and half_b:
         return half_a, half_b
-    return dataset_a.rpartition("2")[2], dataset_b.rpartition("2")[2]
+    pair = re.fullmatch(r"([A-Za-z]+)2([A-Za-z]+)_a", domain_a)
+    if pair and domain_b == f"{domain_a[:-1]}b":
+        return pair.group(1), pair.group(2)
+    return tuple(
+        dataset.rpartition("2")[2] if half and "2" in dataset else dataset
+        for dataset, half in ((dataset_a, half_a), (dataset_b, half_b))
+    )

@@ -87,8 +87,8 @@ def generate(
         stem = _stem(number, sentence)
         rows = run(tf.repeat(embeddings[number - 1 : number], num_images, axis=0), noise)
         for index, image in enumerate(rows["image"]):
-            pixels.write_png(output_dir / f"{stem}_{seed + index}.png", image)
-        pixels.write_png(output_dir / f"{stem}.png", pixels.draw_grid(rows, title=sentence))
+            pixels.write_image(output_dir / f"{stem}_{seed + index}.png", image)
+        pixels.write_image(output_dir / f"{stem}.png", pixels.draw_grid(rows, title=sentence))
     if interpolate:
         for number in range(1, len(sentences)):
             one, other = embeddings[number - 1], embeddings[number]
@@ -100,7 +100,7 @@ def generate(
                 rows[f"seed {seed + index}"] = run(between, same)["image"]
             title = f"{sentences[number - 1]}  to  {sentences[number]}"
             path = output_dir / f"between_{number:02d}_{number + 1:02d}.png"
-            pixels.write_png(path, pixels.draw_grid(rows, title=title))
+            pixels.write_image(path, pixels.draw_grid(rows, title=title))
     print(f"Wrote {len(sentences) * num_images} image(s) and their grids to {output_dir}.")
 
 

@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from discogan_tf.image_files import open_upright
 
+# Format of written images, by Pillow's name -> suffix of the file.
+FILE_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 _WHITE = (255, 255, 255)
 _TEXT_COLOR = (60, 60, 60)
 # Scaling such an image in floating point would take more than 300 MB.
@@ -40,12 +42,13 @@ def to_uint8(images) -> np.ndarray:
     return quantize(tf.convert_to_tensor(np.asarray(images, np.float32))).numpy()
 
 
-def read_image(path: Path, size: int | None = None) -> np.ndarray:
+def read_image(path: Path, size: int | None = None, fit: str = "pad") -> np.ndarray:
     """Reads an image file, upright, its transparency white.
 
     Args:
       path: An image in any format that `open_upright` reads.
       size: Height and width of the result; None leaves the image as large as it is.
+      fit: How it becomes square, as for `fit_square`.
 
     Returns:
       uint8 [size, size, 3], as `fit_square` returns it, or [height, width, 3].
@@ -58,7 +61,7 @@ def read_image(path: Path, size: int | None = None) -> np.ndarray:
         image = image.reduce(2)
     pixels = tf.constant(np.asarray(image))
     pixels = on_white(pixels) if image.mode == "RGBA" else pixels
-    return (fit_square(pixels, size) if size else pixels).numpy()
+    return (fit_square(pixels, size, fit) if size else pixels).numpy()
 
 
 def on_white(image: tf.Tensor) -> tf.Tensor:
@@ -78,29 +81,61 @@ def on_white(image: tf.Tensor) -> tf.Tensor:
     return tf.cond(tf.reduce_all(alpha == 255), lambda: color, blend)
 
 
-def fit_square(image: tf.Tensor, size: int) -> tf.Tensor:
-    """Scales an image of any size to a square for the networks.
+def fit_square(image: tf.Tensor, size: int, fit: str = "pad") -> tf.Tensor:
+    """Scales an image of any size to a square for the networks, as `data_prep` does.
 
-    Downscaling averages over areas (box filter), as in the prepared domains; upscaling is bicubic.
-    The image is padded with white to a square.
+    Downscaling averages over areas (box filter); upscaling is bicubic.
 
     Args:
       image: uint8 [height, width, 3] in 0 .. 255.
       size: Height and width of the result.
+      fit: How the training images became square. "pad" with the median color of the sides that are
+        padded; "crop" to the largest square in the middle; or "stretch".
 
     Returns:
       uint8 [size, size, 3].
     """
-    fitting, longer = _fitting(image, size), tf.reduce_max(tf.shape(image)[:2])
-    scaled = tf.cond(
-        longer > size,
-        lambda: tf.image.resize(image, fitting, "area"),
-        lambda: tf.image.resize(image, fitting, "bicubic"),
-    )
-    scaled = _rounded(scaled)
+    if fit != "pad":
+        image = _middle(image) if fit == "crop" else image
+        return _scaled(image, tf.constant([size, size]), size)
+    fitting = _fitting(image, size)
+    scaled = _scaled(image, fitting, size)
     before = (size - fitting) // 2
     margins = tf.concat([tf.stack([before, size - fitting - before], axis=1), [[0, 0]]], axis=0)
-    return tf.ensure_shape(tf.pad(scaled, margins, constant_values=255), (size, size, 3))
+    # Through the difference, because `tf.pad` knows one constant for all channels.
+    color = _border_color(scaled)
+    padded = tf.pad(tf.cast(scaled, tf.int32) - color, margins) + color
+    return tf.ensure_shape(tf.cast(padded, tf.uint8), (size, size, 3))
+
+
+def _scaled(image: tf.Tensor, shape: tf.Tensor, size: int) -> tf.Tensor:
+    """uint8 [h, w, 3] to the same with the height and width in `shape`, int32 [2]."""
+    scaled = tf.cond(
+        tf.reduce_max(tf.shape(image)[:2]) > size,
+        lambda: tf.image.resize(image, shape, "area"),
+        lambda: tf.image.resize(image, shape, "bicubic"),
+    )
+    return _rounded(scaled)
+
+
+def _middle(image: tf.Tensor) -> tf.Tensor:
+    """The largest square in the middle."""
+    shape = tf.shape(image)[:2]
+    side = tf.reduce_min(shape)
+    top, left = tf.unstack((shape - side) // 2)
+    return image[top : top + side, left : left + side]
+
+
+def _border_color(image: tf.Tensor) -> tf.Tensor:
+    """int32 [3]: the median, by channel, of the two sides of an image that are to be padded."""
+    shape = tf.shape(image)[:2]
+    sides = tf.cond(
+        shape[0] < shape[1],
+        lambda: tf.concat([image[0], image[-1]], 0),
+        lambda: tf.concat([image[:, 0], image[:, -1]], 0),
+    )
+    values = tf.sort(tf.cast(sides, tf.int32), axis=0)
+    return values[tf.shape(values)[0] // 2]
 
 
 def shrink(image: tf.Tensor, size: int) -> tf.Tensor:
@@ -146,11 +181,33 @@ def unfit_square(square: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.asarray(Image.fromarray(inner).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def write_png(path: Path, image: np.ndarray) -> None:
-    """Writes uint8 [height, width, 3] as a PNG, under a temporary name first."""
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Writes uint8 [height, width, 3], under a temporary name first.
+
+    Args:
+      path: A .png, .jpg or .webp file; the latter two lose a little.
+      image: What to write.
+    """
     temporary = path.with_name(path.name + ".part")
-    Image.fromarray(image).save(temporary, "PNG")
+    kind = next(kind for kind, suffix in FILE_SUFFIXES.items() if suffix == path.suffix)
+    Image.fromarray(image).save(temporary, kind, **({} if kind == "png" else {"quality": 95}))
     temporary.replace(path)
+
+
+def enlarge(image: np.ndarray, size: int) -> np.ndarray:
+    """Scales uint8 [h, w, 3] so that its longer side is `size`, by Lanczos's filter."""
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    shape = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(Image.fromarray(image).resize(shape, Image.Resampling.LANCZOS))
+
+
+def beside(original: np.ndarray, translation: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 3] both: the original, scaled to the height of the translation, left of it."""
+    height = len(translation)
+    width = max(1, round(original.shape[1] * height / len(original)))
+    left = Image.fromarray(original).resize((width, height), Image.Resampling.LANCZOS)
+    return np.concatenate([np.asarray(left), translation], axis=1)
 
 
 def draw_pairs(upper: list[np.ndarray], lower: list[np.ndarray], columns: int) -> np.ndarray:

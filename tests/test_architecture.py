@@ -14,6 +14,7 @@ _LEVELS = (
     ("flagfile", "losses", "networks", "data"),
     ("models", "runs"),
     ("evaluation", "export"),
+    ("translator", "video"),
     ("serving", "training", "reporting"),
     ("flags",),
     ("train", "translate", "generate", "evaluate", "report", "compare", "launch", "experiments"),

@@ -97,7 +97,7 @@ def test_what_cannot_be_translated_says_why(workdir, images, tmp_path):
         translate(workdir, "handbags2shoes", tmp_path / "absent", tmp_path / "out")
     with pytest.raises(DataError, match="overwritten"):
         translate(workdir, "handbags2shoes", images, images / "out")
-    with pytest.raises(DataError, match="overwrite"):
+    with pytest.raises(DataError, match="overwritten"):
         translate(workdir, "handbags2shoes", images / "wide.png", images)
     with pytest.raises(ConfigError, match="no run in"):
         translate(tmp_path, "handbags2shoes", images, tmp_path / "out")

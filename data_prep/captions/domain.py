@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import json
 import posixpath
 import tempfile
 from collections.abc import Iterator
@@ -45,6 +46,13 @@ class CaptionSource:
     val_share: float = 0.1
     held_out_share: float = 0.0
     fit: str = "pad"
+
+    def options(self) -> dict:
+        """What tells preparations of the same name apart, for JSON."""
+        options = dataclasses.asdict(self)
+        for name in ("table", "images", "archive"):
+            options[name] = options[name] and str(options[name].resolve())
+        return json.loads(json.dumps(options))
 
 
 def prepare_captions(
@@ -103,6 +111,8 @@ def prepare_captions(
         writer.finish(
             {
                 "source": {"table": table_name},
+                "options": source.options(),
+                "fit": source.fit,
                 "method": f"fit: {source.fit}; scaled by the area mean (bicubic where images grow)",
                 "val_share": source.val_share,
                 "held_out_combinations": sorted(" ".join(pair) for pair in held_out),

@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import itertools
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,9 @@ from data_prep.check.examination import Examination, examine, finding_of
 from data_prep.check.findings import LEVELS, Finding, ranked
 from data_prep.errors import PreparationError
 from data_prep.prepared import PreparedDomain, open_domain, prepared_domains
-from data_prep.unfinished import remove_leftovers, unfinished_folder
+
+# Share of images from which on two domains are said to hold the same ones.
+_SHARED = 0.05
 
 
 def check_prepared(
@@ -46,32 +50,32 @@ def check_prepared(
 def check_source(
     prepare: Callable[[Path], None],
     source: str,
-    data_dir: Path,
     size: int,
     sheet: Path | None,
     as_json: bool,
+    needs_validation: bool = True,
 ) -> str | None:
     """Checks a source that is not prepared: it is prepared in a folder that is removed afterwards.
 
     Args:
       prepare: Prepares it in a folder.
       source: Its name in the report.
-      data_dir: Where that folder is made.
       size, sheet, as_json: As in `check_prepared`.
+      needs_validation: Whether it should come with validation images.
     """
     failed = []
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(data_dir)
-        with unfinished_folder(data_dir, "check") as folder:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
                     prepare(folder)
             except PreparationError as error:
                 failed.append(finding_of(error, source))
-            return _report(folder, prepared_domains(folder, size), failed, size, sheet, as_json)
+            names = prepared_domains(folder, size)
+            return _report(folder, names, failed, size, sheet, as_json, needs_validation)
     except OSError as error:
-        raise PreparationError(f"cannot work in {data_dir}: {error}") from error
+        raise PreparationError(f"cannot work in {tempfile.gettempdir()}: {error}") from error
 
 
 def _report(
@@ -81,16 +85,17 @@ def _report(
     size: int,
     sheet: Path | None,
     as_json: bool,
+    needs_validation: bool = True,
 ) -> str | None:
     domains, examined = {}, {}
     for name in names:
         try:
             domains[name] = open_domain(data_dir, name, size)
-            examined[name] = examine(domains[name])
+            examined[name] = examine(domains[name], needs_validation)
             findings = findings + examined[name].findings
         except PreparationError as error:
             findings = [*findings, finding_of(error, name)]
-    findings = ranked(findings)
+    findings = ranked(findings + _same_images(examined))
     if as_json:
         report = {
             "domains": {name: examination.summary for name, examination in examined.items()},
@@ -106,6 +111,25 @@ def _report(
         except OSError as error:
             raise PreparationError(f"cannot write {sheet}: {error}") from error
     return findings[0].level if findings else None
+
+
+def _same_images(examined: dict[str, Examination]) -> list[Finding]:
+    """Findings of domains that hold the same images."""
+    found = []
+    for one, other in itertools.combinations(examined, 2):
+        digests = examined[one].digests, examined[other].digests
+        shared = len(digests[0] & digests[1])
+        if shared > _SHARED * min(map(len, digests)):
+            found.append(
+                Finding(
+                    "warning",
+                    f"{one} and {other}",
+                    f"the same images: {shared} are in both",
+                    "do not train a translation between them.",
+                    (),
+                )
+            )
+    return found
 
 
 def _rows(domains: dict[str, PreparedDomain], examined: dict[str, Examination]) -> dict:

@@ -20,6 +20,7 @@ _COLORLESS = 2.0
 _CUT = 0.1
 _FEW, _VERY_FEW, _FEW_HELD_OUT = 500, 100, 50
 _MANY_LEFT_OUT = 0.05
+_CROPPED, _MUCH_CROPPED = 0.02, 0.1
 _SHARE_THAT_MATTERS = 0.05
 _EXAMPLES = 5
 # The reasons for leaving an image out that mean it is unreadable.
@@ -36,19 +37,27 @@ class Examination:
       summary: For programs: counts, sizes, value statistics, numbers of findings.
       findings: In no order.
       shown: Label -> images as (split, index), for the contact sheet.
+      digests: Of the training images.
     """
 
     summary: dict
     findings: list[Finding]
     shown: dict[str, list[tuple[str, int]]]
+    digests: frozenset
 
 
-def examine(domain: PreparedDomain) -> Examination:
-    """Examines every image of a domain."""
+def examine(domain: PreparedDomain, needs_validation: bool = True) -> Examination:
+    """Examines every image of a domain.
+
+    Args:
+      domain: The domain.
+      needs_validation: Whether it is a finding that there are no validation images.
+    """
     measured = {split: measure(domain, split) for split in domain.names}
     found = _Findings(domain)
     _check_source(found)
-    _check_counts(found)
+    _check_framing(found)
+    _check_counts(found, needs_validation)
     for split, measurements in measured.items():
         _check_images(found, split, measurements)
         _check_duplicates(found, split, measurements)
@@ -72,7 +81,8 @@ def examine(domain: PreparedDomain) -> Examination:
         },
         **found.numbers,
     }
-    return Examination(summary, found.findings, found.shown)
+    digests = frozenset(measured["train"].digests)
+    return Examination(summary, found.findings, found.shown, digests)
 
 
 class _Findings:
@@ -159,7 +169,27 @@ def _check_source(found: _Findings) -> None:
         )  # fmt: skip
 
 
-def _check_counts(found: _Findings) -> None:
+def _check_framing(found: _Findings) -> None:
+    """Says what cropping has cut off."""
+    preparation = found.domain.preparation
+    sizes = {
+        tuple(map(int, size.split("x"))): count
+        for size, count in preparation.get("source_sizes", {}).items()
+    }
+    if preparation.get("fit") != "crop" or not sizes:
+        return
+    lost = sum(count * (1 - min(size) / max(size)) for size, count in sizes.items())
+    lost /= sum(sizes.values())
+    if lost > _CROPPED:
+        found.add(
+            "warning" if lost > _MUCH_CROPPED else "note", "",
+            f"cropped to the square in the middle: {lost:.0%} of the images' area is lost",
+            "look at the contact sheet. If it cuts things off, prepare the domain again with "
+            "--fit=pad --force.",
+        )  # fmt: skip
+
+
+def _check_counts(found: _Findings, needs_validation: bool) -> None:
     counts = {split: len(names) for split, names in found.domain.names.items()}
     if counts["train"] < _FEW:
         few = counts["train"] < _VERY_FEW
@@ -168,12 +198,12 @@ def _check_counts(found: _Findings) -> None:
             "expect the network to memorize them; --flip augments them if mirrored images are "
             "plausible.",
         )  # fmt: skip
-    if "val" not in counts:
+    if "val" not in counts and needs_validation:
         found.add(
             "warning", "", "no validation images",
             "provide some with --val_share or --val_images: without, a run cannot be evaluated.",
         )  # fmt: skip
-    elif counts["val"] < _FEW_HELD_OUT:
+    elif counts.get("val", _FEW_HELD_OUT) < _FEW_HELD_OUT:
         found.add(
             "note", "val", f"few images: {counts['val']}", "metrics will have wide intervals."
         )

@@ -206,6 +206,15 @@ def fingerprints(data_dir: str, domain: str, image_size: int) -> dict[str, str]:
     return _read_json(_folder(data_dir, domain, image_size) / "preparation.json")["fingerprints"]
 
 
+def fit(data_dir: str, domain: str, image_size: int) -> str:
+    """How the images of a domain became square, as for `images.fit_square`.
+
+    Raises:
+      DataError: as `fingerprints`.
+    """
+    return _read_json(_folder(data_dir, domain, image_size) / "preparation.json").get("fit", "pad")
+
+
 def _read_json(path: Path) -> dict:
     try:
         return json.loads(path.read_text())
@@ -247,12 +256,12 @@ def _folder(data_dir: str, domain: str, image_size: int) -> Path:
     if (folder / "dataset_info.json").is_file():
         return folder
     dataset, _, half = domain.partition("/")
-    prepared = sorted(
-        path.parent.parent.parent for path in Path(data_dir, dataset).glob("**/dataset_info.json")
-    )
-    others = sorted(
-        {str(path.relative_to(data_dir)) for path in prepared} - {dataset if half else ""}
-    )
+    prepared = {}
+    for path in sorted(Path(data_dir).glob(f"**/*px/{_VERSION}/dataset_info.json")):
+        name = str(path.parents[2].relative_to(data_dir))
+        if not name.startswith("incomplete"):
+            prepared.setdefault(name, []).append(path.parents[1].name.removesuffix("px"))
+    others = [f"{name} ({', '.join(sizes)})" for name, sizes in prepared.items()]
     where = f"--data_dir={data_dir} --image_size={image_size}"
     archive = (
         f"  If {dataset} is one of the pix2pix archives, download it,\n"
@@ -284,7 +293,7 @@ def _folder(data_dir: str, domain: str, image_size: int) -> Path:
         f"  Looked for: {folder}/"
         + (f", and for an archive {Path(data_dir) / dataset}.tar.gz" if half else "")
         + "\n"
-        + (f"  Prepared at some size: {', '.join(others)}\n" if others else "")
+        + (f"  Prepared (at pixels): {', '.join(others)}\n" if others else "")
         + f"{remedy}\n"
         "  To train without any download: make quickstart"
     )

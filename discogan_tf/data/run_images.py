@@ -1,5 +1,6 @@
 """The images of a run, loaded."""
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +14,15 @@ from discogan_tf.data.domains import (
     load_domain,
     load_domain_captions,
     load_training,
+    thinned,
     without,
 )
 from discogan_tf.errors import DataError
 
+# Two domains are compared by so many images of each. They are the same if more than this share is.
+_COMPARED, _SAME = 2000, 0.5
+# Validation images from which metrics have intervals that say something.
+_FEW = 20
 # Stream -> images, uint8 [n, size, size, 3] in 0 .. 255, in memory or on disk.
 Images = dict[str, np.ndarray | StoredImages]
 
@@ -53,6 +59,38 @@ def load_split(config: Config, split: str) -> dict[str, Domain]:
     return found
 
 
+def _require_usable(config: Config, training: dict[str, Domain]) -> None:
+    """Checks that there is something to learn from.
+
+    Raises:
+      DataError: if a domain has fewer images than a step takes, or both are the same images.
+    """
+    for stream, domain in training.items():
+        if len(domain.images) < config.batch_size:
+            raise DataError(
+                f"a step takes --batch_size={config.batch_size} images of each domain, but "
+                f"{config.domains[stream]} has {len(domain.images)} for training. Find more images "
+                "(some hundred at least), or lower --batch_size to try the commands"
+            )
+    if len(training) == 2:
+        digests = [_digests(domain) for domain in training.values()]
+        shared = len(digests[0] & digests[1]) / min(map(len, digests))
+        names = " and ".join(config.domains.values())
+        if shared > _SAME:
+            raise DataError(
+                f"{names} hold the same images ({shared:.0%} are equal), so there is nothing to "
+                "translate. Name two domains that differ by --domain_a and --domain_b"
+            )
+        if shared:
+            print(f"Note: {shared:.1%} of the images of {names} are in both.")
+
+
+def _digests(domain: Domain) -> set[bytes]:
+    """Digests of the images, or of many of them, evenly spaced."""
+    some = thinned(domain, _COMPARED).images
+    return {hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest() for image in some}
+
+
 def _load_captions(config: Config, split: str) -> Captions:
     found = load_domain_captions(config.data_dir, config.domain, split, config.image_size)
     if found is None:
@@ -81,10 +119,16 @@ def load_run_images(config: Config) -> RunImages:
         except DataError as error:
             print(f"Note: {error}. Sample grids and metrics use training images instead.")
             validation[stream] = loaded[stream]
+        if len(validation[stream].names) < _FEW:
+            print(
+                f"Note: {domain} has only {len(validation[stream].names)} validation image(s). "
+                "Metrics, and what is the best checkpoint, say little."
+            )
 
     def in_memory(domains: dict[str, Domain]) -> Images:
         return {key: cached(domain.images, config.cache_bytes) for key, domain in domains.items()}
 
+    _require_usable(config, loaded)
     training = in_memory(loaded)
     if config.domain:
         captions, held_out = _load_captions(config, "train"), validation["image"]

@@ -14,8 +14,11 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
 
     `diversity`: mean distance between two translations over that between two real images of the
     target domain. `duplicates`: share of translations whose nearest neighbor is closer than the
-    1 % quantile of the nearest-neighbor distances between real images.
+    1 % quantile of the nearest-neighbor distances between real images. Nothing, for fewer than two
+    images.
     """
+    if min(len(batch.outputs), len(batch.targets)) < 2:
+        return {}
     of_outputs = pairwise(batch.outputs, batch.outputs)
     of_targets = _mean_off_diagonal(pairwise(batch.targets, batch.targets))
     count = len(batch.outputs)

@@ -169,7 +169,7 @@ def main() -> None:
         text = table(losses)
         (folder / "losses.md").write_text(text)
         draw(losses, folder / "losses.png")
-        pixels.write_png(folder / "translations.png", pixels.draw_grid(rows))
+        pixels.write_image(folder / "translations.png", pixels.draw_grid(rows))
         print(f"\n{text}\nWritten to {folder}: losses.md, losses.png and translations.png.")
 
 

@@ -121,7 +121,7 @@ def show(configs: dict[str, list[Config]], command: str, resamples: int = 200) -
         notes[1] = f"Means of {seeds} seeds; in brackets the lowest and the highest."
     print(f"\n{direction}\n\n{tables.in_columns(*table)}\n", *notes, sep="\n")
     (folder / "three_models.md").write_text(tables.in_markdown(*table) + "\n")
-    pixels.write_png(folder / "three_models.png", grid)
+    pixels.write_image(folder / "three_models.png", grid)
     images = page.image(grid, "translations")
     plots = curves.draw_metrics({path.name: read_records(path) for path in workdirs}, direction)
     sections = [

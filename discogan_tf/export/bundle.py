@@ -46,6 +46,7 @@ from discogan_tf.networks.folding import fold
 from discogan_tf.runs.checkpoints import restore_generators
 from discogan_tf.runs.diagnostics import Diagnostics, replay
 from discogan_tf.runs.metrics_log import read_metrics_log
+from discogan_tf.runs.provenance import read_fits
 
 # Of validation images: for the comparisons, and for the golden answers and the sample grid.
 _COMPARED, _GOLDEN = 64, 10
@@ -87,7 +88,7 @@ def export(
         )
     warnings = _warnings(model, config, step)
     inputs = _validation_inputs(model, config)
-    signatures = folded_signatures(model)
+    signatures, fits = folded_signatures(model), read_fits(Path(config.workdir))
     version = _resolve_version(export_dir, version, tuple(directions))
     print(f"Exporting {config.workdir}, step {step}, to {export_dir} as version {version}.")
 
@@ -96,7 +97,7 @@ def export(
     staging = Path(tempfile.mkdtemp(prefix=".incomplete-", dir=export_dir))
     try:
         findings = {}
-        for display_name, (name, *_) in directions.items():
+        for display_name, (name, source, *_) in directions.items():
             findings[display_name] = _export_direction(
                 staging / display_name,
                 model.generators[name],
@@ -104,6 +105,7 @@ def export(
                 inputs[name],
                 other_formats,
                 model.size_multiple,
+                fits.get(source, "pad"),
             )
             print(f"\n{display_name}, largest differences in [0, 1]:")
             print(*card.parity_lines(findings[display_name]), sep="\n")
@@ -134,6 +136,7 @@ def _export_direction(
     inputs: dict[str, np.ndarray],
     formats: list[str],
     size_multiple: int | None,
+    fit: str,
 ) -> card.Direction:
     """Writes a version of one direction and checks it.
 
@@ -144,8 +147,9 @@ def _export_direction(
       inputs: Inputs of the generator, validation data.
       formats: Those to write beside the SavedModel.
       size_multiple: Of the model.
+      fit: How image files become square, as for `images.fit_square`.
     """
-    write_saved_model(folder, signatures, size_multiple)
+    write_saved_model(folder, signatures, size_multiple, fit)
     loaded, default = Version(folder), signatures[SERVING_DEFAULT]
     differences = parity.check_parity(network, default, loaded, inputs)
     for name in formats:
@@ -227,17 +231,20 @@ def _any_size(images: tf.TensorSpec) -> tf.TensorSpec:
 
 
 def write_saved_model(
-    folder: Path, signatures: dict[str, Signature], size_multiple: int | None = None
+    folder: Path,
+    signatures: dict[str, Signature],
+    size_multiple: int | None = None,
+    fit: str = "pad",
 ) -> None:
     """Writes a SavedModel of one direction.
 
     Args:
       folder: Where to.
-      signatures: Those of the direction, as `Model.signatures` returns them for folded generators.
+      size_multiple, fit: As for `export_signatures`.
       size_multiple: Of the model.
     """
     archive = keras.export.ExportArchive()
-    for name, (function, inputs) in export_signatures(signatures, size_multiple).items():
+    for name, (function, inputs) in export_signatures(signatures, size_multiple, fit).items():
         archive.add_endpoint(name, function, input_signature=list(inputs.values()))
     archive.write_out(str(folder), verbose=False)
 

@@ -71,7 +71,7 @@ def write_card(
     rows = {}
     for direction in directions.values():
         rows |= direction.rows
-    pixels.write_png(folder / SAMPLE_GRID, pixels.draw_grid(rows))
+    pixels.write_image(folder / SAMPLE_GRID, pixels.draw_grid(rows))
     text = _card(config, step, version, directions, warnings, size_multiple)
     (folder / CARD).write_text(text)
 

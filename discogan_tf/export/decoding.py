@@ -18,8 +18,8 @@ MAX_PIXELS_OF_REQUEST = 2 * MAX_PIXELS
 MAX_TRANSLATED_PIXELS = 4 * TILE**2
 
 
-def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
-    """Decodes image files for the networks, scaled and padded as `images.read_image` does.
+def decode_images(image_bytes: tf.Tensor, size: int, fit: str = "pad") -> tf.Tensor:
+    """Decodes image files for the networks, scaled and made square as `images.read_image` does.
 
     JPEG (CMYK too), PNG, GIF (its first frame) and still WebP; gray, palette, 16 bits, transparent;
     upright, as their EXIF data says.
@@ -27,6 +27,7 @@ def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
     Args:
       image_bytes: Files, string [batch].
       size: Height and width of the result.
+      fit: How images become square, as for `images.fit_square`.
 
     Returns:
       float32 [batch, size, size, 3] in [0, 1].
@@ -37,7 +38,7 @@ def decode_images(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
         `MAX_PIXELS_OF_REQUEST`. All headers are read before anything is decoded.
     """
     return tf.map_fn(
-        lambda file: pixels.to_float(pixels.fit_square(_decode(*file, size), size)),
+        lambda file: pixels.to_float(pixels.fit_square(_decode(*file, size), size, fit)),
         _inspected(image_bytes),
         fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32),
     )

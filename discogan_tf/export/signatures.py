@@ -18,7 +18,7 @@ GENERATE_BYTES = "generate_bytes"
 
 
 def export_signatures(
-    signatures: dict[str, Signature], size_multiple: int | None = None
+    signatures: dict[str, Signature], size_multiple: int | None = None, fit: str = "pad"
 ) -> dict[str, Signature]:
     """The signatures of one translation as they are exported.
 
@@ -30,6 +30,7 @@ def export_signatures(
     Args:
       signatures: Those of the translation, as `Model.signatures` returns them.
       size_multiple: Of the model. If it is a number, files are translated at their own size.
+      fit: How other files become square, as for `images.fit_square`.
     """
     exported = {
         name: signature._replace(function=_checked(signature))
@@ -46,7 +47,7 @@ def export_signatures(
         return {IMAGE_BYTES: files}
 
     def translate_bytes(image_bytes):
-        images = decode_images(image_bytes, inputs[IMAGES].shape[1])
+        images = decode_images(image_bytes, inputs[IMAGES].shape[1], fit)
         return {IMAGE_BYTES: encode_images(translate(images)[TRANSLATED])}
 
     files = {IMAGE_BYTES: tf.TensorSpec((None,), tf.string, name=IMAGE_BYTES)}

@@ -91,6 +91,11 @@ class Checkpoints:
         for old in complete_steps(self._folder)[self._keep :]:
             remove(self._folder / f"step-{old}")
 
+    def size_of_last(self) -> int:
+        """Bytes on disk of the last complete checkpoint."""
+        step = complete_steps(self._folder)[0]
+        return sum(path.stat().st_size for path in self._folder.glob(f"step-{step}.*"))
+
     def remove_leftovers(self) -> None:
         """Removes what a crash while saving left: all incomplete files, if any are complete."""
         if complete := complete_steps(self._folder):

@@ -1,7 +1,9 @@
 """What a run prints: a progress bar with losses, and messages when it begins, ends or fails."""
 
 import contextlib
+import resource
 import sys
+import time
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -12,6 +14,8 @@ from discogan_tf.errors import CheckpointError, NonFiniteLossError
 
 # The chapter prints a line of losses this often.
 _PRINT_EVERY_STEPS = 100
+# The time that a run will take is estimated from so many steps, after the first calls compiled it.
+_MEASURED_STEPS = 20
 # In a file the bar is one line every so many seconds.
 _SECONDS_BETWEEN_LINES = 30
 _BAR = "{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
@@ -29,8 +33,11 @@ class Progress:
 
     def __init__(self, first_step: int, num_steps: int, images_per_step: int, visible: bool):
         terminal = sys.stderr.isatty()
-        self._images_per_step = images_per_step
+        self._images_per_step, self._num_steps = images_per_step, num_steps
         self._visible = visible
+        # When the first call had ended, and the step that it had reached.
+        self._first_call: tuple[float, int] | None = None
+        self._is_estimated = False
         self._bar = tqdm(
             total=num_steps,
             initial=first_step,
@@ -43,6 +50,23 @@ class Progress:
 
     def advance(self, steps: int) -> None:
         self._bar.update(steps)
+        if not self._is_estimated and self._visible:
+            self._estimate(self._bar.n)
+
+    def _estimate(self, step: int) -> None:
+        """Says once how long the run will take, after some steps."""
+        if self._first_call is None:
+            self._first_call = time.monotonic(), step
+        elif step - self._first_call[1] >= _MEASURED_STEPS:
+            self._is_estimated = True
+            seconds = (time.monotonic() - self._first_call[0]) / (step - self._first_call[1])
+            minutes = (self._num_steps - step) * seconds / 60
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            self.say(
+                f"{1000 * seconds:.0f} ms per step: about {max(1, minutes):.0f} minute(s) for the "
+                f"other {self._num_steps - step:,} steps, without evaluations. "
+                f"{memory:.1f} GiB of memory."
+            )
 
     def show_losses(self, step: int, losses: dict[str, float]) -> None:
         if not self._visible:
@@ -76,6 +100,7 @@ def print_start(
     strategy: tf.distribute.Strategy,
     resumed_from: int | None,
     reproducibility_warnings: list[str],
+    checkpoint_bytes: int,
 ) -> None:
     """Prints what is trained on what, and whether a resumed run is exact.
 
@@ -86,6 +111,7 @@ def print_start(
       resumed_from: The step that it resumes from; None for a new run.
       reproducibility_warnings: Why a resumed run may differ in its last bits from one that never
         stopped.
+      checkpoint_bytes: Size of one of its checkpoints.
     """
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     domains = [
@@ -95,6 +121,11 @@ def print_start(
     print(
         f"{''.join(domains)}{config.image_size} pixels, {config.precision}, "
         f"{strategy.num_replicas_in_sync} replica(s) on {device}."
+    )
+    print(
+        f"{config.num_steps:,} steps of {config.batch_size} images. Checkpoints take "
+        f"{checkpoint_bytes / 1e6:.0f} MB each; the last {config.keep_checkpoints} and the best "
+        "generators are kept."
     )
     if resumed_from is None:
         print(f"Starting a new run in {config.workdir}.")

@@ -66,7 +66,7 @@ class MetricsLog:
 
     def write_sample_grid(self, step: int, grid: np.ndarray) -> None:
         """A sample grid, uint8 [height, width, 3]."""
-        pixels.write_png(self._grid_folder / f"step_{step:06d}.png", grid)
+        pixels.write_image(self._grid_folder / f"step_{step:06d}.png", grid)
         with self._tensorboard.as_default(step):
             tf.summary.image("samples", grid[np.newaxis])
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from discogan_tf.config import Config
-from discogan_tf.data.domains import fingerprints
+from discogan_tf.data.domains import fingerprints, fit
 from discogan_tf.errors import DataError
 from discogan_tf.runs import reproducibility
 
@@ -70,6 +70,10 @@ def record(config: Config, first_step: int, num_replicas: int) -> tuple[dict | N
             ],
         },
         "data": data,
+        "fits": {
+            stream: fit(config.data_dir, name, config.image_size)
+            for stream, name in config.domains.items()
+        },
         "config": dataclasses.asdict(config),
     }
     with path.open("a") as file:
@@ -77,6 +81,12 @@ def record(config: Config, first_step: int, num_replicas: int) -> tuple[dict | N
         file.flush()
         os.fsync(file.fileno())
     return before, line
+
+
+def read_fits(workdir: Path) -> dict[str, str]:
+    """Stream of a run -> how its training images became square, as for `images.fit_square`."""
+    starts = _read(workdir / _NAME)
+    return starts[-1].get("fits", {}) if starts else {}
 
 
 def _read(path: Path) -> list[dict]:

@@ -11,13 +11,26 @@ import tensorflow as tf
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from discogan_tf.serving import rest
 from discogan_tf.serving.error_messages import plain_reason
 from discogan_tf.serving.store import Store, Version
+
+_HELP_BEGIN = """\
+This server translates images: it speaks TensorFlow Serving's REST API. To translate one,
+
+    python -m discogan_tf.serving.client --url=http://HOST:PORT --direction=NAME in.jpg -o out.png
+
+/health says what is loaded. Models:
+"""
+_HELP_OF_MODEL = """\
+{name}
+    GET  /v1/models/{name}/metadata    its signatures
+    POST /v1/models/{name}:predict     requests
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,11 +101,19 @@ def create_app(store: Store, limits: Limits) -> ASGIApp:
         healthy = bool(versions) and set(store.errors) <= set(versions)
         return JSONResponse({"versions": versions, "errors": store.errors}, 200 if healthy else 503)
 
+    def help_text(request: Request) -> Response:
+        lines = [_HELP_BEGIN, *(_HELP_OF_MODEL.format(name=name) for name in store.versions)]
+        return PlainTextResponse("\n".join(lines) + "\n")
+
     def metrics_text(request: Request) -> Response:
         content = prometheus.generate_latest(metrics.registry)
         return Response(content, media_type=prometheus.CONTENT_TYPE_LATEST)
 
-    routes = [Route("/health", health), Route("/monitoring/prometheus/metrics", metrics_text)]
+    routes = [
+        Route("/", help_text),
+        Route("/health", health),
+        Route("/monitoring/prometheus/metrics", metrics_text),
+    ]
     register_url_convertor("part", _Part())
     for model in ("/v1/models/{name:part}", "/v1/models/{name:part}/versions/{number:part}"):
         routes += [

@@ -5,6 +5,7 @@ python -m discogan_tf.serving.server --export_dir=exported --port=8501
 GET  /v1/models/NAME[/versions/N]                what is loaded
 GET  /v1/models/NAME[/versions/N]/metadata       signatures and their tensors
 POST /v1/models/NAME[/versions/N]:predict
+GET  /                                           how to use it, for people
 GET  /health                                     200 if every model has a version loaded, else 503
 GET  /monitoring/prometheus/metrics
 """
@@ -12,6 +13,7 @@ GET  /monitoring/prometheus/metrics
 import argparse
 import logging
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -62,6 +64,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if not version_folders(values.export_dir):
         sys.exit(f"error: no export in {values.export_dir}. Run export.py first")
+    # Before models are loaded, which takes a while.
+    listening = _bound_socket(values.host, values.port)
     store = Store(values.export_dir)
     try:
         store.refresh()
@@ -73,10 +77,8 @@ def main() -> None:
     limits = Limits(
         values.max_batch_size, values.max_request_mib * _MIB, values.request_timeout_secs
     )
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(store, limits),
-        host=values.host,
-        port=values.port,
         http=limited_protocol(ConnectionLimits(header_timeout_secs=values.request_timeout_secs)),
         access_log=False,
         limit_concurrency=256,
@@ -84,7 +86,30 @@ def main() -> None:
         backlog=128,
         timeout_graceful_shutdown=10,
     )
+    server = uvicorn.Server(config)
+    startup = server.startup
+
+    async def announced_startup(sockets=None):
+        await startup(sockets)
+        logging.info("running on http://%s:%d", *listening.getsockname()[:2])
+
+    server.startup = announced_startup
+    server.run([listening])
     store.stop()
+
+
+def _bound_socket(host: str, port: int) -> socket.socket:
+    """A socket for the server, or the end of the program with a message that says why not."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except (OSError, OverflowError) as error:
+        sys.exit(
+            f"error: cannot listen on {host}:{port} ({error}). Another server may be running "
+            "there: give another --port"
+        )
+    return bound
 
 
 if __name__ == "__main__":

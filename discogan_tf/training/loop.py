@@ -150,6 +150,7 @@ class _Run:
                 self._strategy,
                 None if self._new else first_step,
                 reproducibility.reproducibility_warnings(before, now),
+                self._checkpoints.size_of_last(),
             )
         skipped = finite.read_skipped(self._workdir)
         with StopSignals() as stop:

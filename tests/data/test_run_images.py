@@ -1,10 +1,12 @@
 import dataclasses
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.folder import FolderSource
 from data_prep.prepare import prepare_images
 from discogan_tf.config import Config
 from discogan_tf.data.domains import load_domain
@@ -23,10 +25,11 @@ def config(tmp_path):
             pixels = rng.integers(0, 256, (40, 40, 3), np.uint8)
             Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
         for size in (32, 36):
-            prepare_images(tmp_path / name, None, 0.3, tmp_path / "data", name, size, "crop")
+            source = FolderSource(tmp_path / name, val_share=0.3)
+            prepare_images(source, tmp_path / "data", name, size)
     return Config(
         data_dir=str(tmp_path / "data"), domain_a="boots", domain_b="clogs", image_size=32,
-        load_size=36,
+        load_size=36, batch_size=4,
     )  # fmt: skip
 
 
@@ -42,6 +45,25 @@ def test_crops_are_never_made_of_validation_images(config):
         assert images.training[stream].shape[1:] == (32, 32, 3)
 
 
+def test_hopeless_data_is_refused_before_training(config):
+    with pytest.raises(
+        DataError, match=r"--batch_size=16 images of each domain, but boots has \d+"
+    ):
+        load_run_images(dataclasses.replace(config, batch_size=16))
+    images = Path(config.data_dir).parent / "boots"
+    prepare_images(FolderSource(images, val_share=0.3), Path(config.data_dir), "copy", 32)
+    same = dataclasses.replace(config, domain_b="copy", load_size=0)
+    with pytest.raises(DataError, match=r"boots and copy hold the same images \(100% are equal\)"):
+        load_run_images(same)
+
+
+def test_an_unprepared_domain_names_the_prepared_ones(config):
+    with pytest.raises(
+        DataError, match=r"Prepared \(at pixels\): boots \(32, 36\), clogs \(32, 36\)"
+    ):
+        load_run_images(dataclasses.replace(config, domain_a="boot"))
+
+
 def test_a_size_that_is_not_prepared_is_named(config):
     with pytest.raises(DataError, match="not prepared at 40 pixels"):
         load_run_images(dataclasses.replace(config, load_size=40))
@@ -53,6 +75,7 @@ def test_a_resume_compares_the_larger_images_too(config, tmp_path):
     provenance.record(config, 0, 1)
     shutil.rmtree(tmp_path / "data" / "boots" / "36px")
     (tmp_path / "boots" / "0.png").unlink()
-    prepare_images(tmp_path / "boots", None, 0.3, tmp_path / "data", "boots", 36, "crop")
+    source = FolderSource(tmp_path / "boots", val_share=0.3)
+    prepare_images(source, tmp_path / "data", "boots", 36)
     with pytest.raises(DataError, match="boots, 36 pixels"):
         provenance.record(config, 1, 1)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from data_prep.errors import PreparationError
-from data_prep.folder import prepare_folder, read_image
+from data_prep.folder import FolderSource, prepare_folder, read_image
 from data_prep.limits import LeftOut, Limits
 from discogan_tf.data.domains import load_domain
 
@@ -30,9 +30,8 @@ def _is(pixels, color, tolerance=4):
 
 def _prepare(images, data_dir, val_share=0.2, val_images=None):
     left_out = LeftOut()
-    counts = prepare_folder(
-        images, val_images, val_share, data_dir, "boots", 32, "crop", Limits(), left_out
-    )
+    source = FolderSource(images, val_images, val_share)
+    counts = prepare_folder(source, data_dir, "boots", 32, Limits(), left_out)
     domains = {split: load_domain(str(data_dir), "boots", split, 32) for split in counts}
     return domains, left_out.lines
 
@@ -88,7 +87,7 @@ def test_what_is_not_square_is_cropped_padded_or_stretched():
     data = _file(image)
     assert _is(_read(data, "crop"), _GREEN)
     padded = _read(data, "pad")
-    assert _is(padded[:8], _WHITE) and _is(padded[24:], _WHITE)
+    assert _is(padded[:8], _GREEN) and _is(padded[24:], _GREEN)  # As most of the upper side.
     assert _is(padded[8:24, :8], _RED) and _is(padded[8:24, 8:], _GREEN)
     stretched = _read(data, "stretch")
     assert _is(stretched[:, :8], _RED) and _is(stretched[:, 8:], _GREEN)
@@ -176,7 +175,21 @@ def test_command_line(tmp_path):
 
     done = run("--name=boots", f"--images={tmp_path / 'in'}", "--fit=pad", "--val_share=0.3")
     assert done.returncode == 0 and "Prepared boots: " in done.stdout, done.stderr
-    assert "already" in run("--name=boots", f"--images={tmp_path / 'in'}").stdout
+    again = "--name=boots", f"--images={tmp_path / 'in'}", "--val_share=0.3"
+    assert "already" in run(*again).stdout
+    other = run(*again, "--fit=crop")
+    assert other.returncode == 1 and "with fit=pad, not crop. Give --force" in other.stderr
+    _random_images(tmp_path / "others", 20, seed=5)
+    elsewhere = "--name=boots", f"--images={tmp_path / 'others'}"
+    other = run(*elsewhere, "--val_share=0.3")
+    assert other.returncode == 1 and "others. Give --force" in other.stderr
+    replaced = run(*elsewhere, "--force")
+    assert replaced.returncode == 0 and "Prepared boots" in replaced.stdout
+    counts = [
+        len(load_domain(str(tmp_path), "boots", split, 32).names) for split in ("train", "val")
+    ]
+    assert sum(counts) == 20
+    assert not list(tmp_path.glob("incomplete*"))
     for arguments, words in (
         (("--name=clogs", f"--images={tmp_path / 'absent'}"), "no folder at"),
         (("--name=../clogs", f"--images={tmp_path / 'in'}"), "--name"),

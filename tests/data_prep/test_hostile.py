@@ -16,7 +16,7 @@ from PIL import Image
 
 from data_prep.domain_writer import DomainWriter
 from data_prep.errors import ImageError, PreparationError
-from data_prep.folder import FITS, prepare_folder, read_image
+from data_prep.folder import FITS, FolderSource, prepare_folder, read_image
 from data_prep.limits import LeftOut, Limits
 from data_prep.pairs import PairForm, split_pair
 from data_prep.pix2pix import prepare_pairs
@@ -300,7 +300,8 @@ def test_a_folder_with_broken_files_keeps_the_good_ones(tmp_path, good_members):
     (images / "nowhere.jpg").symlink_to(images / "absent.jpg")
     os.mkfifo(images / "pipe.jpg")
     left_out = LeftOut()
-    counts = prepare_folder(images, None, 0.2, tmp_path, "boots", 32, "crop", Limits(), left_out)
+    source = FolderSource(images, val_share=0.2)
+    counts = prepare_folder(source, tmp_path, "boots", 32, Limits(), left_out)
     assert sum(counts.values()) == 5 and len(left_out) == 6
     assert {line.partition(":")[0] for line in left_out.lines} == {
         "cut.jpg", "notes.txt", "empty.png", "huge.png", "nowhere.jpg", "pipe.jpg",

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import data_prep.folder
 from benchmarks.serving_faults import _gif_frame, _gif_of_small_blocks, _jpeg_of, _png_header
 from discogan_tf import images as pixels
 from discogan_tf.export import headers
@@ -125,11 +126,27 @@ def test_exif_of_either_byte_order_is_followed_and_malformed_exif_is_ignored(tmp
         np.testing.assert_array_equal(_decode([content]), upright)
 
 
-def test_transparency_becomes_white_and_margins_are_white():
+def test_transparency_becomes_white_and_margins_have_the_color_of_the_border():
     image = Image.new("RGBA", (40, 20), (10, 20, 30, 0))
     assert np.all(_decode([_file(image, "PNG")])[0] == 1)
-    opaque = _decode([_file(Image.new("RGB", (40, 20)), "PNG")])[0].numpy()
-    assert np.all(opaque[8:24] == 0) and np.all(opaque[:8] == 1) and np.all(opaque[24:] == 1)
+    opaque = Image.new("RGB", (40, 20), (255, 0, 102))
+    opaque.paste((0, 0, 0), (0, 5, 40, 15))
+    decoded = _decode([_file(opaque, "PNG")])[0].numpy()
+    assert np.allclose(decoded[[*range(9), *range(24, 32)]], [1, 0, 0.4])
+    assert np.all(decoded[14:18] == 0)
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop", "stretch"])
+@pytest.mark.parametrize("shape", [(150, 100), (70, 90), (20, 12), (64, 64)])
+def test_images_become_square_as_in_training(fit, shape, tmp_path):
+    content = _file(_image(*shape), "PNG")
+    (tmp_path / "image").write_bytes(content)
+    in_training, _ = data_prep.folder.read_image(content, _SIZE, fit, 10**6)
+    in_use = pixels.read_image(tmp_path / "image", _SIZE, fit).astype(int)
+    in_graph = decode_images(tf.constant([content]), _SIZE, fit)[0].numpy() * 255
+    np.testing.assert_allclose(in_graph, in_use, atol=1e-3)
+    # Resampling of enlarged images differs in detail.
+    assert np.abs(in_use - in_training).mean() < (0.5 if min(shape) >= _SIZE else 3)
 
 
 def test_a_batch_of_all_kinds_at_once():

@@ -426,6 +426,19 @@ def test_a_folder_without_an_export_is_refused(tmp_path):
     assert done.returncode == 1 and "no export in" in done.stderr
 
 
+def test_a_busy_port_is_reported_before_anything_is_loaded(server, exported):
+    command = [sys.executable, "-m", "discogan_tf.serving.server", f"--export_dir={exported}"]
+    done = subprocess.run([*command, f"--port={server.port}"], capture_output=True, text=True)
+    assert done.returncode == 1 and "give another --port" in done.stderr
+    assert "ready after" not in done.stderr
+
+
+def test_the_root_answers_people(server):
+    answer = requests.get(server.url + "/")
+    assert answer.status_code == 200 and "handbags2shoes:predict" in answer.text
+    assert requests.get(server.url + "/health/").status_code == 404  # No redirect.
+
+
 @pytest.mark.slow
 def test_a_minute_of_good_and_bad_requests(exported, serve):
     server = serve(exported, "--request_timeout_secs=2")

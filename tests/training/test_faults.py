@@ -6,6 +6,8 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -261,3 +263,23 @@ def test_a_signal_saves_and_says_how_to_go_on(tiny_config, monkeypatch, capsys, 
     assert "Stopped and saved at step 3 of 1000" in capsys.readouterr().out
     assert (Path(config.workdir) / "checkpoints" / "step-3.index").exists()
     assert signal.getsignal(number) == before
+
+
+def test_a_signal_is_announced_and_a_second_one_says_what_it_loses(tmp_path):
+    code = """
+import os, signal, sys, time
+from discogan_tf.training.signals import StopSignals
+with StopSignals() as stop:
+    os.kill(os.getpid(), signal.SIGINT)
+    assert stop.signal == signal.SIGINT
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+    except KeyboardInterrupt:
+        sys.exit(7)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 7
+    first, second = done.stderr.strip().split("\n\n")
+    assert "then saving. A second time ends without saving" in first
+    assert "Ended without saving: the run resumes from its last checkpoint" in second
