@@ -15,12 +15,17 @@ h1 { font-size: 1.5rem; }
 h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #8886; }
 img { max-width: 100%; height: auto; image-rendering: pixelated; }
 .wide { overflow-x: auto; }
+.wide img { max-width: none; }
 table { border-collapse: collapse; font-size: 0.85rem; }
 th, td { padding: 0.25rem 0.6rem; text-align: left; white-space: nowrap; }
 th, td { border-bottom: 1px solid #8884; }
 .curves { display: grid; gap: 0.5rem; }
 .curves { grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
 .curves svg { width: 100%; height: auto; background: #fff; border-radius: 4px; }
+@media (max-width: 40rem) {
+  table { font-size: 0.75rem; }
+  th, td { padding: 0.25rem 0.3rem; white-space: normal; overflow-wrap: anywhere; }
+}
 .warning { border-left: 4px solid #c33; background: #c331; padding: 0.3rem 0.8rem; }
 input[type=range] { width: 100%; }
 pre { overflow-x: auto; font-size: 0.8rem; }
@@ -68,8 +73,12 @@ def curves(*svgs: str) -> str:
 
 
 def image(source: Path | np.ndarray, description: str) -> str:
-    """An image within the page, from a file or uint8 [height, width, 3]."""
-    return f'<img alt="{html.escape(description)}" src="{_data_uri(source)}">'
+    """An image within the page, from a file or uint8 [height, width, 3].
+
+    It keeps its size, so that labels in it stay legible; on narrow screens it scrolls.
+    """
+    tag = f'<img alt="{html.escape(description)}" src="{_data_uri(source)}">'
+    return f'<div class="wide">{tag}</div>'
 
 
 def slider(images: dict[str, Path], description: str) -> str:

@@ -71,11 +71,11 @@ class MetricsLog:
             tf.summary.image("samples", grid[np.newaxis])
 
     def write_histograms(self, step: int, networks: list) -> None:
-        """A histogram of every trainable variable."""
+        """A histogram of every trainable variable, which TensorBoard lists after all else."""
         with self._tensorboard.as_default(step):
             for network in networks:
                 for variable in network.trainable_variables:
-                    tf.summary.histogram(variable.path, variable.value)
+                    tf.summary.histogram(f"weights/{variable.path}", variable.value)
 
     def flush(self) -> None:
         """Brings what was written to the disk, before a checkpoint says that it is there."""
