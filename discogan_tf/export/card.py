@@ -14,6 +14,7 @@ from discogan_tf.text import LENGTH
 from discogan_tf.tiling import TILE
 
 CARD, SAMPLE_GRID = "MODEL_CARD.md", "sample_grid.png"
+_WARNINGS = "Warnings that held at that evaluation:"
 _NOTHING_LOGGED = "(The run's metrics log has none.)"
 
 
@@ -233,10 +234,16 @@ def _metrics(workdir: Path, step: int) -> str:
     return "\n".join(lines)
 
 
+def read_warnings(text: str) -> list[str]:
+    """The warnings in a model card."""
+    _, _, after = text.partition(f"{_WARNINGS}\n\n")
+    return [line.removeprefix("- ") for line in after.partition("\n\n")[0].splitlines()]
+
+
 def _warnings(warnings: list[str]) -> str:
     if not warnings:
         return "No warning held at that evaluation."
-    return "\n".join(["Warnings that held at that evaluation:", "", *(f"- {w}" for w in warnings)])
+    return "\n".join([_WARNINGS, "", *(f"- {w}" for w in warnings)])
 
 
 def _measurements(directions: dict[str, Direction]) -> str:

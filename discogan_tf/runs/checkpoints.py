@@ -170,6 +170,17 @@ def _read_best(workdir: Path) -> dict[str, dict]:
         ) from error
 
 
+def available(workdir: Path) -> dict[str, int]:
+    """Names that `restore_generators` takes -> their steps, by step; each step once."""
+    found = {str(step): step for step in complete_steps(workdir / "checkpoints") if step}
+    best = {_option(name): entry["step"] for name, entry in _read_best(workdir).items()}
+    found |= {name: step for name, step in best.items() if step not in found.values()}
+    by_step = {}
+    for name, step in sorted(found.items(), key=lambda item: item[1]):
+        by_step.setdefault(step, name)
+    return {name: step for step, name in by_step.items()}
+
+
 def restore_generators(workdir: Path, model, which: str = LAST) -> int:
     """Restores `model.generators` from a checkpoint of a run.
 

@@ -1,0 +1,56 @@
+"""A page to try a trained run or an export: drop an image, see its translation.
+
+    python -m discogan_tf.demo --workdir=runs/bags_shoes
+    python -m discogan_tf.demo --export_dir=exported
+
+The page makes no request to other machines. Exit status: 1 on an error that the message explains.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from discogan_tf.errors import ConfigError, DiscoganError
+from discogan_tf.startup import silence_startup_logs
+
+
+def _source(values):
+    from discogan_tf.demo.sources import ExportSource, RunSource
+
+    if bool(values.workdir) == bool(values.export_dir):
+        raise ConfigError("give --workdir=FOLDER of a run, or --export_dir=FOLDER of an export")
+    if values.workdir:
+        return RunSource(Path(values.workdir), values.data_dir)
+    return ExportSource(Path(values.export_dir))
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
+    silence_startup_logs()
+    # Gradio would report its use, and look for a newer version.
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
+    values = flags.FLAGS
+    try:
+        from discogan_tf.demo.page import create_page, serve
+    except ImportError as error:
+        sys.exit(f"error: the page needs Gradio ({error}): pip install -e .[demo]")
+    try:
+        serve(create_page(_source(values)), values.host, values.port)
+    except (DiscoganError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def define_flags() -> None:
+    flags.DEFINE_string("workdir", None, "Folder of a trained run.")
+    flags.DEFINE_string("export_dir", None, "Folder of an export, instead of a run.")
+    flags.DEFINE_string("data_dir", None, "Where the run's domains are prepared, if they moved.")
+    flags.DEFINE_string("host", "127.0.0.1", "0.0.0.0 accepts other machines.")
+    flags.DEFINE_integer("port", 7860, "Port of the page.", lower_bound=1, upper_bound=65535)
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)
