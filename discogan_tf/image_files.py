@@ -9,30 +9,33 @@ from PIL import Image, ImageOps
 # By Pillow's names. Of an animation, the first frame. HEIF needs the extra [heif].
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 MAX_PIXELS = 64_000_000
+# Of images that others send: enough for the photos of any phone.
+MAX_SENT_PIXELS = 25_000_000
 # Progressive JPEG files have some 10 scans, 18 in CMYK. Each takes time for all pixels.
 MAX_JPEG_SCANS = 64
 _START_OF_SCAN = b"\xff\xda"
 
 
-def open_upright(content: bytes) -> Image.Image:
+def open_upright(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decodes an image file and rotates it as its EXIF data says.
 
     Args:
       content: A file: JPEG, PNG, WebP, GIF, BMP, AVIF or, with pillow-heif installed, HEIC.
+      max_pixels: How many pixels its header may declare.
 
     Returns:
       An image of mode RGB, or RGBA if it has transparency.
 
     Raises:
-      OSError: if it is none of these, is corrupt, or declares more than `MAX_PIXELS` pixels or has
-        more than `MAX_JPEG_SCANS` scans.
+      OSError: if it is none of these, is corrupt, declares too many pixels, or has more than
+        `MAX_JPEG_SCANS` scans.
     """
     try:
         with warnings.catch_warnings():
-            # Pillow's own limit; `MAX_PIXELS` is smaller.
+            # Pillow's own limit; `max_pixels` is smaller.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=_known_formats()) as image:
-                _check(image, content)
+                _check(image, content, max_pixels)
                 upright = ImageOps.exif_transpose(image)
                 return _with_8_bits(upright)
     except Image.DecompressionBombError as error:
@@ -76,11 +79,11 @@ def _known_formats() -> tuple[str, ...]:
     return _FORMATS
 
 
-def _check(image: Image.Image, content: bytes) -> None:
+def _check(image: Image.Image, content: bytes, max_pixels: int) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    if width * height > max_pixels:
         raise OSError(
-            f"too many pixels: {width} x {height}; at most {MAX_PIXELS} are accepted: shrink it"
+            f"too many pixels: {width} x {height}; at most {max_pixels} are accepted: shrink it"
         )
     if image.format == "JPEG" and content.count(_START_OF_SCAN) > MAX_JPEG_SCANS:
         raise OSError(

@@ -60,9 +60,14 @@ def read_image(path: Path, size: int | None = None, fit: str = "pad") -> np.ndar
     image = open_upright(path.read_bytes())
     if size and image.width * image.height > _MANY_PIXELS:
         image = image.reduce(2)
-    pixels = tf.constant(np.asarray(image))
-    pixels = on_white(pixels) if image.mode == "RGBA" else pixels
-    return (fit_square(pixels, size, fit) if size else pixels).numpy()
+    pixels = as_rgb(image)
+    return fit_square(tf.constant(pixels), size, fit).numpy() if size else pixels
+
+
+def as_rgb(image: Image.Image) -> np.ndarray:
+    """uint8 [height, width, 3] of an image of mode RGB or RGBA, its transparency white."""
+    pixels = np.asarray(image)
+    return on_white(tf.constant(pixels)).numpy() if image.mode == "RGBA" else pixels
 
 
 def on_white(image: tf.Tensor) -> tf.Tensor:

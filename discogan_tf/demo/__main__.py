@@ -38,7 +38,13 @@ def main(argv: list[str]) -> None:
     except ImportError as error:
         sys.exit(f"error: the page needs Gradio ({error}): pip install -e .[demo]")
     try:
-        serve(create_page(_source(values)), values.host, values.port)
+        source = _source(values)
+        catalog = None
+        if values.index:
+            from discogan_tf.matching.catalog import Catalog
+
+            catalog = Catalog(Path(values.index))
+        serve(create_page(source, catalog), values.host, values.port)
     except (DiscoganError, OSError) as error:
         sys.exit(f"error: {error}")
 
@@ -47,6 +53,7 @@ def define_flags() -> None:
     flags.DEFINE_string("workdir", None, "Folder of a trained run.")
     flags.DEFINE_string("export_dir", None, "Folder of an export, instead of a run.")
     flags.DEFINE_string("data_dir", None, "Where the run's domains are prepared, if they moved.")
+    flags.DEFINE_string("index", None, "Folder of an index, whose matches are shown too.")
     flags.DEFINE_string("host", "127.0.0.1", "0.0.0.0 accepts other machines.")
     flags.DEFINE_integer("port", 7860, "Port of the page.", lower_bound=1, upper_bound=65535)
 

@@ -1,5 +1,6 @@
 """The page itself, made with Gradio. It needs no network and works with the keyboard."""
 
+import contextlib
 import html
 import re
 import tempfile
@@ -8,17 +9,18 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from discogan_tf import images as pixels
 from discogan_tf.demo.sources import Source
-from discogan_tf.image_files import open_upright
+from discogan_tf.image_files import MAX_SENT_PIXELS, open_upright
+from discogan_tf.matching.catalog import Catalog
 from discogan_tf.text import LENGTH
 
 # As the server accepts them.
-_MAX_FILE_MIB, _MAX_PIXELS = 32, 25_000_000
+_MAX_FILE_MIB = 32
 _SHOWN_PIXELS = 256
+_MATCHES = 12
 # Uploads and results are removed from the disk after an hour; looked for every ten minutes.
 _CACHE_SECS = (600, 3600)
 _CSS = "footer { display: none !important; } .warning { border-left: 4px solid #c33; }"
@@ -26,8 +28,13 @@ _NO_IMAGE = "Choose, drop, paste or photograph an image first."
 _NO_SENTENCE = "Write a sentence first."
 
 
-def create_page(source: Source) -> gr.Blocks:
-    """The page of a run or an export, to be served by `serve`."""
+def create_page(source: Source, catalog: Catalog | None = None) -> gr.Blocks:
+    """The page of a run or an export, to be served by `serve`.
+
+    Args:
+      source: The run or the export.
+      catalog: Whose matches are shown beside each translation of an image.
+    """
     names = list(source.checkpoints)
     with gr.Blocks(title=f"Translate: {source.title}", delete_cache=_CACHE_SECS) as page:
         gr.Markdown(f"# {html.escape(source.title)}")
@@ -46,10 +53,15 @@ def create_page(source: Source) -> gr.Blocks:
                     "Stage I" if source.takes_text else "Reconstruction: translated back"
                 )
                 notes = gr.Markdown(elem_id="notes")
+        matches = gr.Gallery(
+            label="Matches in the catalog", columns=6, height="auto", visible=catalog is not None,
+            elem_id="matches",
+        )  # fmt: skip
 
         def run(value, direction, seed, index):
             value = _sentence(value) if source.takes_text else _read(value)
             found = source.run(value, direction, names[int(index)], int(seed))
+            items = [] if catalog is None or source.takes_text else _matches(catalog, value)
             rebuilt = found.reconstruction
             return (
                 _enlarged(found.output),
@@ -58,9 +70,10 @@ def create_page(source: Source) -> gr.Blocks:
                     visible=rebuilt is not None,
                 ),
                 "\n\n".join([_size_note(found.output), *found.notes]),
+                items,
             )
 
-        outputs, all_inputs = [result, second, notes], [*inputs, checkpoint]
+        outputs, all_inputs = [result, second, notes, matches], [*inputs, checkpoint]
         button.click(run, all_inputs, outputs, api_name="translate")
         quietly = {"inputs": all_inputs, "outputs": outputs, "api_visibility": "private"}
         if source.takes_text:
@@ -68,7 +81,7 @@ def create_page(source: Source) -> gr.Blocks:
         else:
             inputs[0].input(run, **quietly)
             inputs[1].input(
-                lambda value, *others: run(value, *others) if value else [gr.skip()] * 3, **quietly
+                lambda value, *others: run(value, *others) if value else [gr.skip()] * 4, **quietly
             )
             _examples(source, inputs, run, outputs)
         if chosen:
@@ -167,6 +180,16 @@ def _checkpoint_name(source: Source, index: int) -> str:
     return f"Step {step:,}" + (f" ({name})" if not name.isdecimal() else "")
 
 
+def _matches(catalog: Catalog, image: np.ndarray) -> list[tuple[np.ndarray, str]]:
+    """Images of the nearest items of a catalog, with their names."""
+    found = []
+    for match in catalog.match(image, _MATCHES):
+        with contextlib.suppress(OSError):  # An item that was removed.
+            item = pixels.read_image(catalog.images / match.item, _SHOWN_PIXELS)
+            found.append((item, f"{match.item} ({match.distance:.2f})"))
+    return found
+
+
 def _read(path: str | None) -> np.ndarray:
     """uint8 [h, w, 3] of an uploaded file.
 
@@ -176,13 +199,9 @@ def _read(path: str | None) -> np.ndarray:
     if not path:
         raise gr.Error(_NO_IMAGE, print_exception=False)
     try:
-        image = open_upright(Path(path).read_bytes())
-        if image.width * image.height > _MAX_PIXELS:
-            raise OSError(f"more than {_MAX_PIXELS // 10**6} megapixels: shrink it")
+        return pixels.as_rgb(open_upright(Path(path).read_bytes(), MAX_SENT_PIXELS))
     except OSError as error:
         raise gr.Error(f"This image cannot be read: {error}", print_exception=False) from error
-    array = np.asarray(image)
-    return pixels.on_white(tf.constant(array)).numpy() if image.mode == "RGBA" else array
 
 
 def _sentence(value: str | None) -> str:

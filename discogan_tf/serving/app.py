@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 import time
+from collections.abc import Callable
 
 import anyio
 import prometheus_client as prometheus
@@ -15,7 +16,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from discogan_tf.serving import rest
+from discogan_tf.matching.catalog import Catalog
+from discogan_tf.serving import matching, rest
 from discogan_tf.serving.error_messages import plain_reason
 from discogan_tf.serving.store import Store, Version
 
@@ -60,22 +62,37 @@ class _Refusal(Exception):  # noqa: N818 - an answer, not a failure.
         self.status = status
 
 
-def create_app(store: Store, limits: Limits) -> ASGIApp:
-    """The application that serves what `store` has loaded."""
+def create_app(store: Store, limits: Limits, catalog: Catalog | None = None) -> ASGIApp:
+    """The application that serves what `store` has loaded.
+
+    Args:
+      store: The exported models.
+      limits: Of requests.
+      catalog: Answers requests for matches, if there is one.
+    """
     metrics = _Metrics(store)
     cores = anyio.CapacityLimiter(len(os.sched_getaffinity(0)))
     bodies = _Bodies(limits)
+
+    async def in_thread(function: Callable, *arguments) -> bytes:
+        if cores.statistics().tasks_waiting >= limits.max_waiting:
+            raise _Refusal(503, "overloaded: try again later")
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=cores)
+
+    async def match(request: Request) -> Response:
+        try:
+            async with bodies.read(request) as body:
+                answer = await in_thread(_match, catalog, body)
+            return Response(answer, media_type="application/json")
+        except ClientDisconnect:
+            return Response(status_code=499)
 
     async def predict(request: Request) -> Response:
         started, status = time.perf_counter(), 500
         try:
             async with bodies.read(request) as body:
                 version = _version(store, request)
-                if cores.statistics().tasks_waiting >= limits.max_waiting:
-                    raise _Refusal(503, "overloaded: try again later")
-                answer = await anyio.to_thread.run_sync(
-                    _predict, version, body, limits, limiter=cores
-                )
+                answer = await in_thread(_predict, version, body, limits)
             status = 200
             return Response(answer, media_type="application/json")
         except _Refusal as refusal:
@@ -114,6 +131,8 @@ def create_app(store: Store, limits: Limits) -> ASGIApp:
         Route("/health", health),
         Route("/monitoring/prometheus/metrics", metrics_text),
     ]
+    if catalog is not None:
+        routes.append(Route("/v1/match", match, methods=["POST"]))
     register_url_convertor("part", _Part())
     for model in ("/v1/models/{name:part}", "/v1/models/{name:part}/versions/{number:part}"):
         routes += [
@@ -180,6 +199,14 @@ def _predict(version: Version, body: bytes, limits: Limits) -> bytes:
     except tf.errors.InvalidArgumentError as error:
         raise _Refusal(400, plain_reason(error.message)) from error
     return rest.render(outputs, by_rows="instances" in request)
+
+
+def _match(catalog: Catalog, body: bytes) -> bytes:
+    """As `_predict`, of a request for matches."""
+    try:
+        return matching.answer(catalog, body)
+    except rest.BadRequest as error:
+        raise _Refusal(400, str(error)) from error
 
 
 class _Bodies:

@@ -6,6 +6,7 @@ GET  /v1/models/NAME[/versions/N]                what is loaded
 GET  /v1/models/NAME[/versions/N]/metadata       signatures and their tensors
 POST /v1/models/NAME[/versions/N]:predict
 GET  /                                           how to use it, for people
+POST /v1/match                                   matches in a catalog, with --index
 GET  /health                                     200 if every model has a version loaded, else 503
 GET  /monitoring/prometheus/metrics
 """
@@ -35,6 +36,7 @@ def main() -> None:
         help="0.0.0.0 accepts other machines: put a proxy in front of it",
     )
     parser.add_argument("--port", type=int, default=8501, help="port; 0 selects a free one")
+    parser.add_argument("--index", type=Path, help="index of a catalog, searched by POST /v1/match")
     parser.add_argument("--max_batch_size", type=int, default=64, help="images in a request")
     parser.add_argument("--max_request_mib", type=int, default=32, help="size of a request's body")
     parser.add_argument(
@@ -64,6 +66,15 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if not version_folders(values.export_dir):
         sys.exit(f"error: no export in {values.export_dir}. Run export.py first")
+    catalog = None
+    if values.index:
+        from discogan_tf.errors import DiscoganError
+        from discogan_tf.matching.catalog import Catalog
+
+        try:
+            catalog = Catalog(values.index)
+        except DiscoganError as error:
+            sys.exit(f"error: {error}")
     # Before models are loaded, which takes a while.
     listening = _bound_socket(values.host, values.port)
     store = Store(values.export_dir)
@@ -78,7 +89,7 @@ def main() -> None:
         values.max_batch_size, values.max_request_mib * _MIB, values.request_timeout_secs
     )
     config = uvicorn.Config(
-        create_app(store, limits),
+        create_app(store, limits, catalog),
         http=limited_protocol(ConnectionLimits(header_timeout_secs=values.request_timeout_secs)),
         access_log=False,
         limit_concurrency=256,

@@ -1,0 +1,1 @@
+"""Finds the items of a catalog that match an image."""
