@@ -3,7 +3,6 @@
 discogan train --flagfile=bags_shoes.cfg
 """
 
-import functools
 import runpy
 import sys
 
@@ -55,8 +54,10 @@ def _prepare(config) -> None:
 def _run_training() -> None:
     from absl import app
 
+    from discogan_tf import train as training
     from discogan_tf.flags import define_training_flags
 
+    sys.modules["__main__"].__doc__ = training.__doc__  # For --help.
     define_training_flags()
     app.run(train)
 
@@ -79,12 +80,11 @@ def main() -> None:
         sys.exit(f"error: no command {name!r}. {usage()}")
     module, _ = COMMANDS[name]
     sys.argv = [f"discogan {name}", *sys.argv[2:]]
-    run = (
-        functools.partial(runpy.run_module, module, run_name="__main__")
-        if module
-        else _run_training
-    )
-    run()
+    if module:
+        # In place of this module, so that --help describes the command.
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    else:
+        _run_training()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from the last checkpoint. Exit status: that of the first worker that failed, 128
 number if a signal ended it, and 0 if all are done.
 """
 
-import argparse
 import json
 import os
 import signal
@@ -21,6 +20,10 @@ import sys
 import threading
 import time
 
+from absl import app, flags
+
+from discogan_tf.flags import define_training_flags
+
 # The others notice by themselves that a worker is lost, and report it; then they are terminated.
 _PATIENCE_SECS = 30
 # Arguments of Python that start a worker.
@@ -29,7 +32,7 @@ _WORKER = ("-m", "discogan_tf.train")
 _STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
-def launch(count: int, flags: list[str]) -> int:
+def launch(count: int, arguments: list[str]) -> int:
     """Runs `count` workers to their end. Returns the exit status."""
     addresses, workers = free_addresses(count), []
 
@@ -42,7 +45,7 @@ def launch(count: int, flags: list[str]) -> int:
         signal.signal(number, forward)
     try:
         for index in range(count):
-            workers.append(_start(index, addresses, flags))
+            workers.append(_start(index, addresses, arguments))
         threads = [_repeat_output(worker, index) for index, worker in enumerate(workers) if index]
         status = _wait(workers)
         for thread in threads:
@@ -80,7 +83,7 @@ def _wait(workers: list[subprocess.Popen]) -> int:
     return 128 - code if code < 0 else code
 
 
-def _start(index: int, addresses: list[str], flags: list[str]) -> subprocess.Popen:
+def _start(index: int, addresses: list[str], arguments: list[str]) -> subprocess.Popen:
     cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
     cores = _share_of_cores(index, len(addresses))
     # The first one writes and shows progress; of the others the output is prefixed.
@@ -88,7 +91,7 @@ def _start(index: int, addresses: list[str], flags: list[str]) -> subprocess.Pop
         {} if index == 0 else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     )
     return subprocess.Popen(
-        [sys.executable, *_WORKER, *flags, "--distribute=multi_worker"],
+        [sys.executable, *_WORKER, *arguments, "--distribute=multi_worker"],
         env=os.environ | {"TF_CONFIG": json.dumps(cluster)},
         preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
         # A terminal's Ctrl-C is for the launcher alone: a second signal would not wait for a save.
@@ -127,19 +130,29 @@ def free_addresses(count: int) -> list[str]:
     return addresses
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m discogan_tf.launch",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--workers", type=int, required=True, help="number of processes")
-    values, flags = parser.parse_known_args()
-    if values.workers < 2:
-        parser.error("--workers: at least 2. For one process: python train.py")
-    sys.exit(launch(values.workers, flags))
+def main(argv: list[str]) -> None:
+    """Starts the workers. For `absl.app.run`."""
+    if len(argv) > 1:
+        raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
+    sys.exit(launch(flags.FLAGS.workers, _without_workers(sys.argv[1:])))
+
+
+def _without_workers(arguments: list[str]) -> list[str]:
+    """The arguments for each worker: all but `--workers=2`, or `--workers 2`."""
+    kept, skipped = [], False
+    for argument in arguments:
+        if skipped:
+            skipped = False
+        elif argument.lstrip("-") == "workers":
+            skipped = True
+        elif not argument.lstrip("-").startswith("workers="):
+            kept.append(argument)
+    return kept
 
 
 if __name__ == "__main__":
-    main()
+    define_training_flags()
+    flags.DEFINE_integer(
+        "workers", None, "Number of processes. For one: train.py.", lower_bound=2, required=True
+    )
+    app.run(main)

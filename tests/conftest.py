@@ -1,5 +1,6 @@
 """What the tests share: a tiny synthetic data set, and settings that train on it in seconds."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.serving_faults import Server
 from data_prep.captions.domain import CaptionSource
 from data_prep.captions.table import Columns
 from data_prep.prepare import prepare_archive, prepare_captioned
@@ -121,6 +123,13 @@ def exported(make_run, tmp_path_factory, worker_id) -> Path:
             export(make_run(making / "run"), making / "exported")
             (making / "exported").rename(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """A function: export folder and arguments -> a running server; all end with the session."""
+    with contextlib.ExitStack() as stack:
+        yield lambda folder, *arguments: stack.enter_context(Server(folder, *arguments))
 
 
 @pytest.fixture(scope="session")

@@ -86,4 +86,9 @@ def test_output_is_prefixed_and_cores_are_divided(ended):
 def test_one_process_needs_no_launcher():
     command = [sys.executable, "-m", "discogan_tf.launch", "--workers=1"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
-    assert done.returncode == 2 and "python train.py" in done.stderr
+    assert done.returncode == 1 and "--workers=1: 1 is not integer >= 2" in done.stderr
+
+
+def test_workers_get_all_flags_but_their_number():
+    arguments = ["--workers=2", "--seed=1", "--workers", "3", "--flip", "-workers=2"]
+    assert launch._without_workers(arguments) == ["--seed=1", "--flip"]

@@ -12,12 +12,12 @@ An exported text-to-image model generates an image of a sentence instead:
 the message explains.
 """
 
-import argparse
 import io
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from absl import app, flags
 from PIL import Image
 
 from discogan_tf.errors import DiscoganError, ServingError
@@ -114,21 +114,19 @@ def _directions(client: PredictionClient, named: str | None) -> list[str]:
     return available
 
 
-def _translate(client: PredictionClient, values: argparse.Namespace) -> None:
+def _translate(client: PredictionClient, images: list[Path], values: flags.FlagValues) -> None:
     directions = _directions(client, values.direction)
-    to_file = len(values.images) == len(directions) == 1 and not values.images[0].is_dir()
+    is_single = len(images) == len(directions) == 1 and not images[0].is_dir()
+    output = Path(values.output or ("translated.png" if is_single else "translated"))
+    if not is_single and (output.is_file() or output.suffix.lower() == ".png"):
+        raise ServingError(f"-o {output}: several images are written; name a folder for them")
     for direction in directions:
-        if to_file and not values.output.is_dir():
-            if values.output.resolve() == values.images[0].resolve():
-                raise ServingError(f"{values.output} would be overwritten: give another -o")
-            planned = {values.images[0]: values.output}
+        if is_single and not output.is_dir():
+            if output.resolve() == images[0].resolve():
+                raise ServingError(f"{output} would be overwritten: give another -o")
+            planned = {images[0]: output}
         else:
-            if values.output.is_file() or values.output.suffix.lower() == ".png":
-                raise ServingError(
-                    f"-o {values.output}: several images are written; name a folder for them"
-                )
-            folder = values.output / direction if len(directions) > 1 else values.output
-            planned = targets(values.images, folder)
+            planned = targets(images, output / direction if len(directions) > 1 else output)
         for source, target in planned.items():
             content = read_for_server(source)
             (translation,) = client.translate(direction, [content], values.version)
@@ -139,62 +137,55 @@ def _translate(client: PredictionClient, values: argparse.Namespace) -> None:
             print(f"{source} -> {target}")
 
 
-def _generate(client: PredictionClient, values: argparse.Namespace) -> None:
-    if values.output.is_dir():
-        raise ServingError(f"{values.output} is a folder: give -o FILE.png")
+def _generate(client: PredictionClient, values: flags.FlagValues) -> None:
+    output = Path(values.output or "generated.png")
+    if output.is_dir():
+        raise ServingError(f"{output} is a folder: give -o FILE.png")
     if values.direction is None:
         raise ServingError("give --direction, the name of the exported model")
     (image,) = client.generate(values.direction, [values.text], [values.seed], values.version)
-    values.output.parent.mkdir(parents=True, exist_ok=True)
-    values.output.write_bytes(image)
-    print(f"{values.text!r} -> {values.output}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(image)
+    print(f"{values.text!r} -> {output}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m discogan_tf.serving.client", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument(
-        "images", nargs="*", type=Path, metavar="IMAGE", help="an image, or a folder of images"
-    )
-    parser.add_argument("--text", help="a sentence, instead of images to translate")
-    parser.add_argument("--seed", type=int, default=0, help="of --text: each gives another image")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        help="PNG file for one image, folder for several (default: translated.png, or translated)",
-    )
-    parser.add_argument(
-        "--url", default="http://localhost:8501", help="http://..., or grpc://HOST:PORT"
-    )
-    parser.add_argument(
-        "--direction", help=f"for example handbags2shoes; {_BOTH} writes a folder for each"
-    )
-    parser.add_argument(
-        "--side_by_side", action="store_true", help="write each image beside its translation"
-    )
-    parser.add_argument("--version", type=int, help="of the export; by default the newest")
-    parser.add_argument("--timeout_secs", type=float, default=30.0, help="time for an answer")
-    parser.add_argument(
-        "--retries", type=int, default=3, help="further tries after a failure that may be temporary"
-    )
-    values = parser.parse_args()
-    if bool(values.images) == (values.text is not None):
-        parser.error("give images to translate, or --text")
-    if values.output is None:
-        is_file = values.text is not None or (
-            len(values.images) == 1 and not values.images[0].is_dir() and values.direction != _BOTH
-        )
-        values.output = Path("translated.png" if is_file else "translated")
+def main(argv: list[str]) -> None:
+    """Sends images, or a sentence. For `absl.app.run`."""
+    values, images = flags.FLAGS, [Path(argument) for argument in argv[1:]]
+    if bool(images) == (values.text is not None):
+        raise app.UsageError("give images to translate, or --text")
     try:
         client = create_client(values.url, values.timeout_secs, values.retries)
-        (_translate if values.text is None else _generate)(client, values)
+        if values.text is None:
+            _translate(client, images, values)
+        else:
+            _generate(client, values)
     except (DiscoganError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
+def define_flags() -> None:
+    """Defines the command's flags. Images are named without a flag."""
+    flags.DEFINE_string("text", None, "A sentence, instead of images to translate.")
+    flags.DEFINE_integer("seed", 0, "Of --text: each gives another image.", lower_bound=0)
+    flags.DEFINE_string(
+        "output",
+        None,
+        "PNG file for one image, folder for several; by default translated.png, or translated.",
+        short_name="o",
+    )
+    flags.DEFINE_string("url", "http://localhost:8501", "http://..., or grpc://HOST:PORT.")
+    flags.DEFINE_string(
+        "direction", None, f"For example handbags2shoes; {_BOTH} writes a folder for each."
+    )
+    flags.DEFINE_boolean("side_by_side", False, "Write each image beside its translation.")
+    flags.DEFINE_integer("version", None, "Of the export; by default the newest.", lower_bound=0)
+    flags.DEFINE_float("timeout_secs", 30.0, "Time for an answer.")
+    flags.DEFINE_integer("retries", 3, "Further tries after a failure that may be temporary.")
+
+
 if __name__ == "__main__":
-    main()
+    define_flags()
+    app.run(main)

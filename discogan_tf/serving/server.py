@@ -11,44 +11,25 @@ GET  /health                                     200 if every model has a versio
 GET  /monitoring/prometheus/metrics
 """
 
-import argparse
 import logging
 import signal
 import socket
 import sys
 from pathlib import Path
 
+from absl import app, flags
+
 from discogan_tf.startup import silence_startup_logs
 
 _MIB = 1 << 20
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m discogan_tf.serving.server", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument(
-        "--export_dir", type=Path, default=Path("exported"), help="what export.py wrote"
-    )
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="0.0.0.0 accepts other machines: put a proxy in front of it",
-    )
-    parser.add_argument("--port", type=int, default=8501, help="port; 0 selects a free one")
-    parser.add_argument("--index", type=Path, help="index of a catalog, searched by POST /v1/match")
-    parser.add_argument("--max_batch_size", type=int, default=64, help="images in a request")
-    parser.add_argument("--max_request_mib", type=int, default=32, help="size of a request's body")
-    parser.add_argument(
-        "--request_timeout_secs",
-        type=float,
-        default=10.0,
-        help="time for the headers of a request to arrive, and for its body",
-    )
-    parser.add_argument(
-        "--poll_secs", type=float, default=1.0, help="time between checks for new versions"
-    )
-    values = parser.parse_args()
+def main(argv: list[str]) -> None:
+    """Serves until Ctrl-C. For `absl.app.run`."""
+    if len(argv) > 1:
+        raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
+    values = flags.FLAGS
+    export_dir = Path(values.export_dir)
     silence_startup_logs()
     try:
         import uvicorn
@@ -63,21 +44,24 @@ def main() -> None:
     from discogan_tf.export.versions import version_folders
     from discogan_tf.serving.store import Store
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    if not version_folders(values.export_dir):
-        sys.exit(f"error: no export in {values.export_dir}. Run export.py first")
+    # In place of what absl set up.
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
+    )
+    if not version_folders(export_dir):
+        sys.exit(f"error: no export in {export_dir}. Run export.py first")
     catalog = None
     if values.index:
         from discogan_tf.errors import DiscoganError
         from discogan_tf.matching.catalog import Catalog
 
         try:
-            catalog = Catalog(values.index)
+            catalog = Catalog(Path(values.index))
         except DiscoganError as error:
             sys.exit(f"error: {error}")
     # Before models are loaded, which takes a while.
     listening = _bound_socket(values.host, values.port)
-    store = Store(values.export_dir)
+    store = Store(export_dir)
     try:
         store.refresh()
     except KeyboardInterrupt:
@@ -123,5 +107,27 @@ def _bound_socket(host: str, port: int) -> socket.socket:
     return bound
 
 
+def define_flags() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string("export_dir", "exported", "What export.py wrote.")
+    flags.DEFINE_string(
+        "host", "127.0.0.1", "0.0.0.0 accepts other machines: put a proxy in front of it."
+    )
+    flags.DEFINE_integer(
+        "port", 8501, "Port; 0 selects a free one.", lower_bound=0, upper_bound=65535
+    )
+    flags.DEFINE_string("index", None, "Index of a catalog, which POST /v1/match searches.")
+    flags.DEFINE_integer("max_batch_size", 64, "Images in a request.", lower_bound=1)
+    flags.DEFINE_integer("max_request_mib", 32, "Size of a request's body.", lower_bound=1)
+    flags.DEFINE_float(
+        "request_timeout_secs",
+        10.0,
+        "Time for the headers of a request to arrive, and for its body.",
+        lower_bound=0.0,
+    )
+    flags.DEFINE_float("poll_secs", 1.0, "Time between checks for new versions.", lower_bound=0.0)
+
+
 if __name__ == "__main__":
-    main()
+    define_flags()
+    app.run(main)

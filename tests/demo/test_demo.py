@@ -1,6 +1,5 @@
 """The demo page, driven in a browser, and what it shows."""
 
-import re
 import shutil
 import socket
 import subprocess
@@ -67,12 +66,7 @@ def test_an_upload_is_translated_and_a_bad_file_gets_a_message(url, browser, tmp
     source = page.get_attribute("[aria-label='Translation'] img, .image-frame img", "src")
     assert source
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert {re.match(r"\w+://[^/]*", address).group() for address in asked} <= {
-        url,
-        url.replace("http", "ws"),
-        "data:",
-        "blob:http",
-    } or all(address.startswith((url, "data:", "blob:")) for address in asked)
+    assert all(address.startswith((url, "data:", "blob:")) for address in asked)  # Offline.
     page.get_by_label("Clear").or_(page.get_by_label("Remove Image")).first.click()
     page.set_input_files("input[type=file]", tmp_path / "broken.png")
     page.wait_for_selector("text=This image cannot be read")
@@ -122,7 +116,7 @@ def test_bad_inputs_get_a_message(tmp_path):
     import gradio
 
     Image.new("1", (6000, 6000)).save(tmp_path / "large.png")
-    for path, reason in ((None, "Choose"), (str(tmp_path / "large.png"), "25 megapixels")):
+    for path, reason in ((None, "Choose"), (str(tmp_path / "large.png"), "at most 25000000")):
         with pytest.raises(gradio.Error, match=reason):
             _read(path)
     with pytest.raises(gradio.Error, match="Write a sentence"):
