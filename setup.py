@@ -67,6 +67,8 @@ setup(
             *_HEIF,
             *_DEMO,
             *_FAISS,
+            "nbclient>=0.10,<1",
+            "ipykernel>=6.29,<8",
             *_BROWSER,
         ],
     },

@@ -1,10 +1,13 @@
 """Captions as numbers."""
 
+import doctest
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from discogan_tf import text
+from discogan_tf.data import color_names
 
 _CAPTIONS = [
     "Café ﬁne  Red\tshoe",
@@ -53,3 +56,8 @@ def test_unknown_characters_and_words():
 
 def test_the_alphabet_has_each_character_once():
     assert len(set(text.ALPHABET)) == len(text.ALPHABET) == text.NUM_CHARACTERS - 2
+
+
+def test_names_of_colors_have_basic_colors():
+    assert not doctest.testmod(color_names).failed
+    assert {color_names.basic_color(name) for name in ("Grey", "Steel", "gray")} == {"gray"}

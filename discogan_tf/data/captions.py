@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from discogan_tf import text
+from discogan_tf.data.color_names import basic_color
 from discogan_tf.errors import DataError
 
 # The file that `data_prep captions` writes beside the images.
@@ -23,7 +24,7 @@ class Captions:
       rows: For each image {"captions", "type", "color", "held_out", "attributes"}.
       characters: int32 [n, k, 99], as `text.encode` returns them. An image with fewer than k
         captions has some of them several times.
-      classes: int32 [n]: the combination of type and color, numbered from 0 on. An image without
+      classes: int32 [n]: the combination of type and basic color, numbered from 0 on. An image without
         one is a class of its own.
       kinds: int32 [n]: the type alone, likewise.
     """
@@ -69,7 +70,9 @@ def load_captions(folder: Path, split: str) -> Captions | None:
         return Captions(
             rows,
             text.encode(repeated).reshape(len(rows), most, text.LENGTH),
-            _numbered([(row["type"], row["color"]) for row in rows]),
+            # By basic colors: "navy blue" and "blue" often name the same color, so that neither
+            # mismatches the other.
+            _numbered([(row["type"], basic_color(row["color"])) for row in rows]),
             _numbered([(row["type"],) for row in rows]),
         )
     except (OSError, ValueError, KeyError, ZeroDivisionError) as error:
@@ -81,7 +84,7 @@ def load_captions(folder: Path, split: str) -> Captions | None:
 class Mismatches:
     """For each image, images that its captions do not describe: those of other classes.
 
-    Half of them are of the same type in another color, if there are any. Otherwise a discriminator
+    Half of them are of the same type in another basic color, if there are any. Otherwise a discriminator
     could classify all mismatches by the type, and would never learn words of color.
 
     Args:

@@ -16,6 +16,7 @@ from discogan_tf import images as pixels
 from discogan_tf import text
 from discogan_tf.config import Config
 from discogan_tf.data.captions import Captions
+from discogan_tf.data.color_names import basic_color
 from discogan_tf.data.domains import (
     Domain,
     evenly_spaced,
@@ -96,8 +97,10 @@ class TextFidelity:
         Returns:
           type_accuracy, color_accuracy: Share of generated images classified as their text says.
             References are those of the real images.
-          unseen_type_accuracy, unseen_color_accuracy: The same of combinations of type and color
-            that training has not seen, if there are any.
+          basic_color_accuracy: The same of the basic colors, see `color_names`: catalogs have
+            many names for one color, which people use inconsistently.
+          unseen_type_accuracy, unseen_color_accuracy, unseen_basic_color_accuracy: The same of
+            combinations of type and color that training has not seen, if there are any.
           text_diversity: Mean distance of two images of one text, over that of two real images of
             one type and color. The reference is 1.
           Nothing, if no caption names a color.
@@ -112,7 +115,7 @@ class TextFidelity:
             kind: self._right(classify(of)) for kind, of in (("fake", images), ("real", self._real))
         }
         unseen = np.array([row["held_out"] for row in self._rows])
-        for number, attribute in enumerate(("type", "color")):
+        for number, attribute in enumerate(("type", "color", "basic_color")):
             of_fake, of_real = right["fake"][number], right["real"][number]
             chance = self._chance(attribute)
             for prefix, chosen in (("", slice(None)), ("unseen_", unseen)):
@@ -193,23 +196,28 @@ class TextFidelity:
         return classify
 
     def _right(self, classified: list[np.ndarray]) -> list[np.ndarray]:
-        """Of types and of colors, whether each image is what its row says: float64 [n]."""
+        """Of types, colors, basic colors: whether images are what their rows say, float64 [n]."""
+        types, colors = (
+            [names[number] for number in numbers]
+            for numbers, names in zip(classified, (self._types, self._colors), strict=True)
+        )
+        named = {"type": types, "color": colors, "basic_color": map(basic_color, colors)}
         return [
             np.array(
-                [
-                    names[number] == row[key]
-                    for number, row in zip(numbers, self._rows, strict=True)
-                ],
-                float,
+                [one == other for one, other in zip(of, self._values(key), strict=True)], float
             )
-            for numbers, names, key in zip(
-                classified, (self._types, self._colors), ("type", "color"), strict=True
-            )
+            for key, of in named.items()
         ]
+
+    def _values(self, attribute: str) -> list[str]:
+        """An attribute of each compared image."""
+        if attribute == "basic_color":
+            return [basic_color(row["color"]) for row in self._rows]
+        return [row[attribute] for row in self._rows]
 
     def _chance(self, attribute: str) -> float:
         """Share of pairs of captions that agree."""
-        values = np.array([row[attribute] for row in self._rows])
+        values = np.array(self._values(attribute))
         return float((values[:, None] == values).mean())
 
     def _diversity(self, resamples: int) -> dict[str, Measurement]:
