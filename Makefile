@@ -1,3 +1,4 @@
+# make install:    installs the package into .venv.
 # make quickstart: trains on a synthetic sample; nothing to download.
 # make test:       runs the tests.
 # make lint:       checks format and style.
@@ -5,8 +6,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test lint
+.PHONY: install quickstart test lint
 .DELETE_ON_ERROR:
+
+install: $(VENV)/installed
+	@echo "Installed. Next: . $(BIN)/activate, then: discogan"
 
 quickstart: $(VENV)/installed
 	$(BIN)/python -m data_prep sample --data_dir=data

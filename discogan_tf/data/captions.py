@@ -24,7 +24,7 @@ class Captions:
       rows: For each image {"captions", "type", "color", "held_out", "attributes"}.
       characters: int32 [n, k, 99], as `text.encode` returns them. An image with fewer than k
         captions has some of them several times.
-      classes: int32 [n]: the combination of type and basic color, numbered from 0 on. An image without
+      classes: int32 [n]: the combination of type and basic color, numbered from 0. An image without
         one is a class of its own.
       kinds: int32 [n]: the type alone, likewise.
     """
@@ -84,8 +84,8 @@ def load_captions(folder: Path, split: str) -> Captions | None:
 class Mismatches:
     """For each image, images that its captions do not describe: those of other classes.
 
-    Half of them are of the same type in another basic color, if there are any. Otherwise a discriminator
-    could classify all mismatches by the type, and would never learn words of color.
+    Half of them are of the same type in another basic color, if there are any. Otherwise a
+    discriminator could classify all mismatches by the type, and would never learn words of color.
 
     Args:
       captions: Of all images.
