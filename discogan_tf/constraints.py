@@ -1,6 +1,16 @@
 """What the settings of a run must satisfy together."""
 
+import dataclasses
+
 from discogan_tf.errors import ConfigError
+
+_TEXT_MODELS = ("text_encoder", "stackgan")
+# What only translators between two domains have.
+_OF_TRANSLATORS = (
+    "architecture", "patch_layers", "reconstruction_loss", "reconstruction_weight",
+    "reconstruction_rate", "early_reconstruction_rate", "early_steps", "identity_weight",
+    "identity_images", "color_weight", "shape_weight", "feature_matching_weight", "replay_images",
+)  # fmt: skip
 
 
 def require_consistent(config) -> None:
@@ -23,6 +33,11 @@ def require_consistent(config) -> None:
         raise ConfigError(
             "--domain: not with --flip or --load_size: captions may say what is where"
         )
+    if config.model in _TEXT_MODELS:
+        defaults = {field.name: field.default for field in dataclasses.fields(config)}
+        for name in _OF_TRANSLATORS:
+            if getattr(config, name) != defaults[name]:
+                raise ConfigError(f"--{name} has no effect with --model={config.model}: omit it")
     if config.architecture == "paper" and config.image_size != 64:
         raise ConfigError(
             f"--architecture=paper is for 64 pixels, not --image_size={config.image_size}"

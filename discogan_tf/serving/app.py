@@ -185,7 +185,7 @@ class _Part(Convertor):
         return value
 
 
-def _predict(version: Version, body: bytes, limits: Limits) -> bytes:
+def _predict(version: Version, body: bytearray, limits: Limits) -> bytes:
     """The body of the response to a request. Runs in a thread, because it is slow."""
     try:
         signature, request = rest.parse_body(body)
@@ -201,7 +201,7 @@ def _predict(version: Version, body: bytes, limits: Limits) -> bytes:
     return rest.render(outputs, by_rows="instances" in request)
 
 
-def _match(catalog: Catalog, body: bytes) -> bytes:
+def _match(catalog: Catalog, body: bytearray) -> bytes:
     """As `_predict`, of a request for matches."""
     try:
         return matching.answer(catalog, body)
@@ -218,7 +218,7 @@ class _Bodies:
 
     @contextlib.asynccontextmanager
     async def read(self, request: Request):
-        """The body of a request, bytes.
+        """The body of a request, a bytearray.
 
         Raises:
           _Refusal: if it is too large, arrives too slowly, or too much is in memory already.
@@ -237,7 +237,7 @@ class _Bodies:
                         raise too_large
                     if self._held_bytes > limits.max_held_bytes:
                         raise _Refusal(503, "overloaded: try again later")
-            yield bytes(body)
+            yield body
         except TimeoutError as error:
             raise _Refusal(
                 408, f"the body did not arrive within {limits.body_timeout_secs:g} s"

@@ -20,7 +20,7 @@ from discogan_tf.serving.rest import BadRequest
 _MAX_MATCHES = 1000
 
 
-def answer(catalog: Catalog, body: bytes) -> bytes:
+def answer(catalog: Catalog, body: bytes | bytearray) -> bytes:
     """The body of the response to a request.
 
     Raises:

@@ -30,7 +30,7 @@ class BadRequest(Exception):  # noqa: N818 - named for the HTTP status it become
     """A request that cannot be answered; the message says why."""
 
 
-def parse_body(body: bytes) -> tuple[str, dict]:
+def parse_body(body: bytes | bytearray) -> tuple[str, dict]:
     """The signature that a request names, and the request.
 
     Raises:
