@@ -7,10 +7,8 @@ seen show how often it is right at all; texts of other images show what chance w
 
 import re
 
-import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from discogan_tf import images as pixels
 from discogan_tf import text
@@ -24,36 +22,17 @@ from discogan_tf.data.domains import (
     load_domain_captions,
     to_input,
 )
+from discogan_tf.evaluation.attribute_classifier import (
+    attributes_of,
+    classifiable,
+    train_classifier,
+)
 from discogan_tf.evaluation.measurement import Measurement, mean_of
 from discogan_tf.models.stackgan import StackGAN, noise_of
-from discogan_tf.networks.layers import Dense
-from discogan_tf.networks.text import ImageEncoder
 
 _BATCH_SIZE = 64
-_FEATURES = 128
-# Of its training: about so many images are seen, with this learning rate, falling to 0.
-_SEEN, _LEARNING_RATE = 200_000, 1e-3
 # Texts, and images of each, for diversity within a text.
 _TEXTS, _IMAGES_PER_TEXT = 25, 8
-
-
-class AttributeClassifier(keras.Model):
-    """Images [batch, size, size, 3] in [0, 1] to logits of types and of colors, float32.
-
-    Args:
-      size: Height and width of the images.
-      num_types, num_colors: Numbers of logits.
-    """
-
-    def __init__(self, size: int, num_types: int, num_colors: int):
-        super().__init__(name="classifier", autocast=False)
-        self.encoder = ImageEncoder("encoder", size, _FEATURES)
-        self.to_types = Dense(num_types, True, "to_types", keras.initializers.GlorotUniform())
-        self.to_colors = Dense(num_colors, True, "to_colors", keras.initializers.GlorotUniform())
-
-    def call(self, images):
-        features = tf.nn.relu(self.encoder(images))
-        return self.to_types(features), self.to_colors(features)
 
 
 class TextFidelity:
@@ -77,14 +56,16 @@ class TextFidelity:
     ):
         self._model, self._config = model, config
         self._known = known
-        self._types, self._colors = (_names(known, key) for key in ("type", "color"))
+        rows = [row for _, captions in known for row in captions.rows]
+        self._attributes = classifiable([*rows, *captions.rows])
+        types, colors = ({row[key] for row in rows} for key in ("type", "color"))
         named = [(_caption_with_color(row), index) for index, row in enumerate(captions.rows)]
         usable = [
             (caption, index)
             for caption, index in named
             if caption
-            and captions.rows[index]["type"] in self._types
-            and captions.rows[index]["color"] in self._colors
+            and captions.rows[index]["type"] in types
+            and captions.rows[index]["color"] in colors
         ]
         self._texts = [caption for caption, _ in usable]
         indices = np.array([index for _, index in usable], int)
@@ -99,31 +80,29 @@ class TextFidelity:
             References are those of the real images.
           basic_color_accuracy: The same of the basic colors, see `color_names`: catalogs have
             many names for one color, which people use inconsistently.
-          unseen_type_accuracy, unseen_color_accuracy, unseen_basic_color_accuracy: The same of
-            combinations of type and color that training has not seen, if there are any.
+          ATTRIBUTE_accuracy: The same of other columns with few values, such as the pattern of the
+            synthetic sample, whether or not the caption says them.
+          unseen_...: The same of combinations of type and color that training has not seen, if
+            there are any.
           text_diversity: Mean distance of two images of one text, over that of two real images of
             one type and color. The reference is 1.
           Nothing, if no caption names a color.
         """
         if len(self._texts) < 2:
             return {}
-        classify = self._train_classifier()
-        characters = text.encode(self._texts)
-        images = self._generate(characters, np.arange(len(self._texts)))
+        classify = train_classifier(self._known, self._attributes, self._config.image_size)
+        images = self._generate(text.encode(self._texts), np.arange(len(self._texts)))
         found = {}
-        right = {
-            kind: self._right(classify(of)) for kind, of in (("fake", images), ("real", self._real))
-        }
+        of_fake, of_real = (self._right(classify(of)) for of in (images, self._real))
         unseen = np.array([row["held_out"] for row in self._rows])
-        for number, attribute in enumerate(("type", "color", "basic_color")):
-            of_fake, of_real = right["fake"][number], right["real"][number]
-            chance = self._chance(attribute)
-            for prefix, chosen in (("", slice(None)), ("unseen_", unseen)):
-                if prefix and unseen.sum() < 2:
-                    continue
-                found[f"{prefix}{attribute}_accuracy"] = mean_of(
-                    of_fake[chosen], resamples, reference=float(of_real[chosen].mean()),
-                    better="higher", note=f"reference: real images; chance is {chance:.2f}",
+        for prefix, chosen in (("", slice(None)), ("unseen_", unseen)):
+            if prefix and unseen.sum() < 2:
+                continue
+            for name, right in of_fake.items():
+                found[f"{prefix}{name}_accuracy"] = mean_of(
+                    right[chosen], resamples, reference=float(of_real[name][chosen].mean()),
+                    better="higher",
+                    note=f"reference: real images; chance is {self._chance(name):.2f}",
                 )  # fmt: skip
         return found | self._diversity(resamples)
 
@@ -138,86 +117,22 @@ class TextFidelity:
         ]
         return pixels.to_float(pixels.to_uint8(np.concatenate(parts))).numpy()
 
-    def _train_classifier(self):
-        """A function from images to the numbers of their types and colors, int64 [n] each."""
-        keras.utils.set_random_seed(0)
-        size = self._config.image_size
-        classifier = AttributeClassifier(size, len(self._types), len(self._colors))
-        classifier(tf.zeros((1, size, size, 3)))
-        rows = [row for _, captions in self._known for row in captions.rows]
-        labels = [
-            np.array([names.index(row[key]) if row[key] in names else -1 for row in rows])
-            for key, names in (("type", self._types), ("color", self._colors))
-        ]
-        labeled = np.flatnonzero((labels[0] >= 0) & (labels[1] >= 0))
-        sources = [images.images for images, _ in self._known]
-        starts = np.cumsum([0] + [len(images) for images in sources])
-        num_steps = _SEEN // _BATCH_SIZE
-        schedule = keras.optimizers.schedules.PolynomialDecay(_LEARNING_RATE, num_steps, 0.0)
-        optimizer = keras.optimizers.Adam(schedule)
-        optimizer.build(classifier.trainable_variables)
+    def _right(self, classified: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Attribute -> whether each image shows what its row says, float64 [n]."""
+        found = {name: of == self._values(name) for name, of in classified.items()}
+        basic = [basic_color(color) for color in classified["color"]]
+        found["basic_color"] = np.array(basic) == self._values("basic_color")
+        return {name: of.astype(float) for name, of in found.items()}
 
-        @tf.function
-        def step(images, types, colors):
-            with tf.GradientTape() as tape:
-                loss = sum(
-                    tf.reduce_mean(
-                        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=one, logits=logits)
-                    )
-                    for one, logits in zip((types, colors), classifier(images), strict=True)
-                )
-            variables = classifier.trainable_variables
-            optimizer.apply(tape.gradient(loss, variables), variables)
-
-        rng = np.random.default_rng(0)
-        for _ in tqdm(range(num_steps), desc="Training a classifier", unit="step", delay=1):
-            some = np.sort(rng.choice(labeled, _BATCH_SIZE))
-            parts = [
-                images[some[(some >= start) & (some < start + len(images))] - start]
-                for images, start in zip(sources, starts, strict=False)
-            ]
-            images = pixels.to_float(np.concatenate(parts)).numpy()
-            mirrored = rng.random(_BATCH_SIZE) < 0.5
-            images[mirrored] = images[mirrored, :, ::-1]
-            step(tf.constant(images), *(tf.constant(one[some]) for one in labels))
-
-        run = tf.function(classifier, reduce_retracing=True)
-
-        def classify(images):
-            parts = [
-                [
-                    logits.numpy().argmax(1)
-                    for logits in run(tf.constant(images[i : i + _BATCH_SIZE]))
-                ]
-                for i in range(0, len(images), _BATCH_SIZE)
-            ]
-            return [np.concatenate(of) for of in zip(*parts, strict=True)]
-
-        return classify
-
-    def _right(self, classified: list[np.ndarray]) -> list[np.ndarray]:
-        """Of types, colors, basic colors: whether images are what their rows say, float64 [n]."""
-        types, colors = (
-            [names[number] for number in numbers]
-            for numbers, names in zip(classified, (self._types, self._colors), strict=True)
-        )
-        named = {"type": types, "color": colors, "basic_color": map(basic_color, colors)}
-        return [
-            np.array(
-                [one == other for one, other in zip(of, self._values(key), strict=True)], float
-            )
-            for key, of in named.items()
-        ]
-
-    def _values(self, attribute: str) -> list[str]:
+    def _values(self, attribute: str) -> np.ndarray:
         """An attribute of each compared image."""
         if attribute == "basic_color":
-            return [basic_color(row["color"]) for row in self._rows]
-        return [row[attribute] for row in self._rows]
+            return np.array([basic_color(row["color"]) for row in self._rows])
+        return np.array([attributes_of(row)[attribute] for row in self._rows])
 
     def _chance(self, attribute: str) -> float:
         """Share of pairs of captions that agree."""
-        values = np.array(self._values(attribute))
+        values = self._values(attribute)
         return float((values[:, None] == values).mean())
 
     def _diversity(self, resamples: int) -> dict[str, Measurement]:
@@ -271,10 +186,6 @@ def load_fidelity(model, config: Config, split: str, count: int) -> TextFidelity
     known = [part(images, captions, np.setdiff1d(everything, compared))]
     known += [load("train")] if split != "train" else []
     return TextFidelity(model, config, known, *part(images, captions, compared))
-
-
-def _names(known: list[tuple[Domain, Captions]], key: str) -> list[str]:
-    return sorted({row[key] for _, captions in known for row in captions.rows} - {""})
 
 
 def _caption_with_color(row: dict) -> str | None:

@@ -11,7 +11,7 @@ from PIL import Image
 from discogan_tf import text
 from discogan_tf.config import Config
 from discogan_tf.errors import ConfigError
-from discogan_tf.evaluation import text_fidelity
+from discogan_tf.evaluation import attribute_classifier, text_fidelity
 from discogan_tf.evaluation.evaluated_run import load_evaluated_run, measure
 from discogan_tf.export import golden
 from discogan_tf.export.bundle import export
@@ -37,7 +37,7 @@ _TINY = {
 @pytest.fixture(autouse=True)
 def brief_classifier(monkeypatch):
     """Classifiers of evaluations learn for ten steps."""
-    monkeypatch.setattr(text_fidelity, "_SEEN", 640)
+    monkeypatch.setattr(attribute_classifier, "_SEEN", 640)
 
 
 @pytest.fixture(scope="module")
@@ -284,3 +284,21 @@ def test_generate_refuses_what_it_cannot_draw(runs, tmp_path):
 def test_stage_1_must_be_smaller():
     with pytest.raises(ConfigError, match="less than --image_size=32"):
         Config(image_size=32, stage_1_size=32)
+
+
+def test_attributes_that_few_values_distinguish_are_classified():
+    rows = [
+        {
+            "type": "boot", "color": color,
+            "attributes": {
+                "colour": color.upper(), "pattern": pattern, "code": str(number), "note": "",
+                "type": "boots",
+            },
+        }
+        for number, (color, pattern) in enumerate([("red", "plain"), ("blue", "dots")] * 12)
+    ]  # fmt: skip
+    # Pattern says the same as color here, and every code is of one image.
+    assert attribute_classifier.classifiable(rows) == {"type": ["boot"], "color": ["blue", "red"]}
+    rows[0]["attributes"]["pattern"] = "dots"
+    found = attribute_classifier.classifiable(rows)
+    assert found["pattern"] == ["dots", "plain"] and "code" not in found and "note" not in found
