@@ -89,7 +89,6 @@ def _prepare_folder(arguments: flags.FlagValues) -> None:
     from data_prep.download import download
     from data_prep.folder import FolderSource
     from data_prep.prepare import prepare_images, prepare_unpaired
-    from data_prep.prepared import is_prepared
     from data_prep.unpaired import is_unpaired_set, unpacked
 
     if bool(arguments.images) == bool(arguments.download):
@@ -112,17 +111,36 @@ def _prepare_folder(arguments: flags.FlagValues) -> None:
         raise PreparationError("--val_images: a set of two domains has folders testA and testB")
     if arguments.download:
         domains = [f"{name}_{side}" for side in "ab"]
-        prepared = [is_prepared(Path(arguments.data_dir), d, arguments.image_size) for d in domains]
-        if all(prepared) and not arguments.force:
+        if not arguments.force and all(_is_prepared_to_fit(arguments, d) for d in domains):
             print(f"{' and '.join(domains)} are already prepared.")
             return
         archive = download(arguments.download, Path(arguments.data_dir))
         with unpacked(archive, _limits(arguments)) as folder:
-            prepare_unpaired(dataclasses.replace(source, images=folder), *target)
+            unpacked_source = dataclasses.replace(source, images=folder, origin=archive.name)
+            prepare_unpaired(unpacked_source, *target)
     elif is_set:
         prepare_unpaired(source, *target)
     else:
         prepare_images(source, *target)
+
+
+def _is_prepared_to_fit(arguments: flags.FlagValues, domain: str) -> bool:
+    """Whether a domain is prepared.
+
+    Raises:
+      PreparationError: if it is, but with another --fit.
+    """
+    from data_prep.prepared import is_prepared, open_domain
+
+    place = Path(arguments.data_dir), domain, arguments.image_size
+    if not is_prepared(*place):
+        return False
+    fit = open_domain(*place).preparation.get("fit", arguments.fit)
+    if fit != arguments.fit:
+        raise PreparationError(
+            f"{domain} is already prepared, but with --fit={fit}. Give --force to replace it"
+        )
+    return True
 
 
 def _prepare_sample(arguments: flags.FlagValues) -> None:

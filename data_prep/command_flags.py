@@ -139,7 +139,9 @@ def define_check() -> None:
     """Flags of `check`."""
     _define_common()
     _define_limits()
-    flags.DEFINE_multi_string("domain", [], "A prepared domain; repeat for several; or all.")
+    flags.DEFINE_multi_string(
+        "domain", [], "A prepared domain; repeat for several; by default all."
+    )
     flags.DEFINE_string("archive", None, "A pix2pix archive instead.")
     flags.DEFINE_string("images", None, "A folder of images instead.")
     _define_fit()

@@ -13,7 +13,6 @@ from data_prep.errors import ImageError
 
 # Progressive JPEG files have some 10 scans, 18 in CMYK. Each takes time for all pixels.
 _MAX_JPEG_SCANS = 64
-_START_OF_SCAN = b"\xff\xda"
 
 
 def known_formats(formats: tuple[str, ...]) -> tuple[str, ...]:
@@ -49,7 +48,7 @@ def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[I
                     raise ImageError(
                         f"{width}x{height} pixels, too many (--max_pixels={max_pixels})"
                     )
-                if image.format == "JPEG" and data.count(_START_OF_SCAN) > _MAX_JPEG_SCANS:
+                if image.format in ("JPEG", "MPO") and _num_scans(data) > _MAX_JPEG_SCANS:
                     raise ImageError(
                         f"a JPEG of more than {_MAX_JPEG_SCANS} scans takes too long to decode"
                     )
@@ -59,11 +58,20 @@ def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[I
     except Image.DecompressionBombError as error:
         raise ImageError(f"more pixels than Pillow considers safe: {error}") from error
     except Image.UnidentifiedImageError as error:
-        if data[4:8] == b"ftyp":
+        if data[4:8] == b"ftyp" and "HEIF" not in formats:
             raise ImageError("if this is a HEIC photo: pip install -e .[heif]") from error
         raise ImageError(f"cannot be decoded: no {', '.join(formats)} file") from error
     except Exception as error:  # Pillow's decoders raise many kinds of errors on corrupt files.
         raise ImageError(f"cannot be decoded: {error}") from error
+
+
+def _num_scans(jpeg: bytes) -> int:
+    """How many scans the first image of a JPEG file has, without thumbnails and what follows."""
+    at = 2
+    while jpeg[at : at + 1] == b"\xff" and jpeg[at + 1 : at + 2] not in (b"", b"\xda", b"\xd9"):
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    # In the data of scans, 0xFF is followed by 0 or a number that restarts decoding.
+    return jpeg[at:].partition(b"\xff\xd9")[0].count(b"\xff\xda")
 
 
 def jpeg_size(data: bytes) -> tuple[int, int] | None:
@@ -97,6 +105,9 @@ def decode_jpeg(data: bytes, width: int, height: int, gray: bool = False) -> np.
 
 def upright_rgb(image: Image.Image) -> np.ndarray:
     """As `to_rgb`, and rotated as its EXIF data says."""
+    for key in ("xmp", "XML:com.adobe.xmp"):
+        # Pillow would look there too; exports do not.
+        image.info.pop(key, None)
     return to_rgb(ImageOps.exif_transpose(image))
 
 

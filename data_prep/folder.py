@@ -34,19 +34,21 @@ class FolderSource:
       val_share: The fraction of images for validation, from 0 to 1, if `val_images` is None.
       fit: How images become square. "pad" with the color of their own border, as commands that use
         a trained run do; "crop" to the largest square in the middle; or "stretch".
+      origin: What the folder was unpacked from, if it is temporary.
     """
 
     images: Path
     val_images: Path | None = None
     val_share: float = 0.1
     fit: str = "pad"
+    origin: str = ""
 
     def options(self) -> dict:
         """What tells preparations of the same name apart, for JSON."""
         folders = [path and str(path.resolve()) for path in (self.images, self.val_images)]
         return {
-            "images": folders[0],
-            "val_images": folders[1],
+            "images": self.origin or folders[0],
+            "val_images": None if self.origin else folders[1],
             "val_share": None if self.val_images else self.val_share,
             "fit": self.fit,
         }
@@ -75,7 +77,8 @@ def prepare_folder(
       PreparationError: if there is no such folder, or nothing usable in it.
       OSError: if the result cannot be written.
     """
-    images, val_images, val_share, fit = dataclasses.astuple(source)
+    images, val_images = source.images, source.val_images
+    val_share, fit = source.val_share, source.fit
     source_sizes: collections.Counter = collections.Counter()
     with DomainWriter(data_dir, name, size) as writer:
         if val_images is None:

@@ -117,6 +117,7 @@ def prepare_unpaired(
             source,
             images=source.images / f"train{side}",
             val_images=test if test.is_dir() else None,
+            origin=source.origin and f"{source.origin}, side {side}",
         )
         prepare_images(of_side, data_dir, f"{name}_{side.lower()}", image_size, limits, force)
 
@@ -200,7 +201,8 @@ def _is_prepared_like(options: dict, data_dir: Path, domain: str, image_size: in
 def _say_prepared(data_dir: Path, domain: str, image_size: int) -> None:
     print(
         f"{domain} is already prepared at {image_size} pixels in "
-        f"{data_dir / domain}/{image_size}px. Remove that folder to prepare it again."
+        f"{data_dir / domain}/{image_size}px. To prepare it again, give --force, or remove that "
+        "folder."
     )
 
 

@@ -370,6 +370,8 @@ def default_names(domain_a: str, domain_b: str) -> tuple[str, str]:
     ('monet', 'photo')
     >>> default_names("bags_2024", "bags2")
     ('bags_2024', 'bags2')
+    >>> default_names("set2/photo", "shoes2024/photo")
+    ('set2', 'shoes2024')
     """
     dataset_a, _, half_a = domain_a.partition("/")
     dataset_b, _, half_b = domain_b.partition("/")
@@ -378,7 +380,10 @@ def default_names(domain_a: str, domain_b: str) -> tuple[str, str]:
     pair = re.fullmatch(r"([A-Za-z]+)2([A-Za-z]+)_a", domain_a)
     if pair and domain_b == f"{domain_a[:-1]}b":
         return pair.group(1), pair.group(2)
+    pairs = (
+        re.fullmatch(r"(?:\w*_)?[A-Za-z]+2([A-Za-z]+)", name) for name in (dataset_a, dataset_b)
+    )
     return tuple(
-        dataset.rpartition("2")[2] if half and "2" in dataset else dataset
-        for dataset, half in ((dataset_a, half_a), (dataset_b, half_b))
+        pair.group(1) if half and pair else dataset
+        for pair, half, dataset in zip(pairs, (half_a, half_b), (dataset_a, dataset_b), strict=True)
     )

@@ -25,6 +25,10 @@ class ServingError(DiscoganError):
     """A server of exported translations cannot be reached, or refuses a request."""
 
 
+class RefusedError(ServingError):
+    """A server refuses one request, for what is in it. Others may succeed."""
+
+
 class NonFiniteLossError(DiscoganError):
     """A loss or gradient became NaN or infinite, or a weight did.
 

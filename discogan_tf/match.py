@@ -43,11 +43,12 @@ def index(
     if workdir:
         from discogan_tf.translator import Translator
 
-        directions = Translator(workdir).directions
-        found = [name for name in directions if domain and name.endswith(f"2{domain}")]
+        targets = Translator(workdir).targets
+        found = [name for name, target in targets.items() if target == domain]
         if len(found) != 1:
-            ends = " or ".join(name.partition("2")[2] for name in directions)
-            raise ConfigError(f"--domain={domain}: this run translates to {ends}")
+            raise ConfigError(
+                f"give --domain: this run translates to {' or '.join(targets.values())}"
+            )
         (direction,) = found
     elif compare == TRANSLATION:
         raise ConfigError("--compare=translation needs --workdir and --domain")
@@ -70,11 +71,17 @@ def query(index_folder: Path, image: Path, num: int, output_dir: Path) -> None:
       OSError: if the query cannot be read.
     """
     from discogan_tf import images as pixels
-    from discogan_tf.matching.catalog import Catalog
+    from discogan_tf.matching.catalog import TRANSLATION, Catalog
 
     catalog = Catalog(index_folder)
     original = pixels.read_image(image)
-    translation = catalog.translate(original)
+    try:
+        translation = catalog.translate(original)
+    except DiscoganError as error:
+        if catalog.compare == TRANSLATION:
+            raise
+        print(f"Note: the query is not translated: {error}")
+        translation = None
     matches = catalog.match(original, num, translation)
     output_dir.mkdir(parents=True, exist_ok=True)
     rows = [

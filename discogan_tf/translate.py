@@ -119,14 +119,18 @@ def _translate_files(
     from discogan_tf import images as pixels
 
     unreadable, shown, written = {}, [], 0
-    batch_size = 1 if keep_size else _BATCH_SIZE
+    # Originals are held as large as they are only one at a time.
+    is_whole = keep_size or side_by_side
+    batch_size = 1 if is_whole else _BATCH_SIZE
+    size_read = None if is_whole else translator.image_size
     sources = list(files)
     with tqdm(total=len(sources), unit="image", desc=direction, delay=1) as progress:
         for start in range(0, len(sources), batch_size):
             originals = {}
             for source in sources[start : start + batch_size]:
                 try:
-                    originals[source] = pixels.read_image(source)
+                    fit = translator.fit(direction)
+                    originals[source] = pixels.read_image(source, size_read, fit)
                 except OSError as error:
                     unreadable[source] = str(error)
             outputs = translator.translate(list(originals.values()), direction, keep_size)
@@ -143,8 +147,11 @@ def _translate_files(
                 if side_by_side:
                     output = pixels.beside(original, output)
                 files[source].parent.mkdir(parents=True, exist_ok=True)
-                pixels.write_image(files[source], output)
-            written += len(originals)
+                try:
+                    pixels.write_image(files[source], output)
+                    written += 1
+                except ValueError as error:  # WebP has at most 16,383 pixels to a side.
+                    unreadable[source] = f"cannot be written: {error}"
             progress.update(len(sources[start : start + batch_size]))
     if shown:
         rows = map(list, zip(*shown, strict=True))

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from discogan_tf import images as pixels
 from discogan_tf.errors import ConfigError
+from discogan_tf.image_files import upright
 from discogan_tf.models import create_inference_model
 from discogan_tf.models.contract import (
     IMAGES,
@@ -36,6 +38,7 @@ class Translator:
       config: The run's settings.
       step: The step of the checkpoint.
       directions: Names of its translations, such as "handbags2shoes".
+      targets: Name of each -> display name of the domain that it translates to.
       image_size: Height and width of the images that it was trained on, in pixels.
       translates_any_size: Whether `keep_size` translates at that size. Otherwise images are
         translated at `image_size`, and the result is enlarged.
@@ -61,6 +64,8 @@ class Translator:
         if not self._translations:
             raise ConfigError(f"--model={self.config.model} translates no images")
         self.directions = list(self._translations)
+        names = self.config.display_names
+        self.targets = {name: names[of.target] for name, of in self._translations.items()}
         self.image_size, self._multiple = self.config.image_size, model.size_multiple
         self.translates_any_size = bool(model.size_multiple)
         self.step = restore_generators(workdir, model, checkpoint)
@@ -80,6 +85,11 @@ class Translator:
             named = "none" if direction is None else repr(direction)
             raise ConfigError(f"direction {named}: this run has {' and '.join(self.directions)}")
         return direction
+
+    def fit(self, direction: str) -> str:
+        """How images become square, as for `images.fit_square`: as those of training did."""
+        translation: Translation = self._translations[direction]
+        return self._fits.get(translation.source, "pad")
 
     def translate(
         self, images: Sequence, direction: str | None = None, keep_size: bool = False
@@ -104,7 +114,7 @@ class Translator:
         originals = [_as_array(image) for image in images]
         if keep_size and self.translates_any_size:
             return [self._at_its_size(image, direction) for image in originals]
-        fit = "pad" if keep_size else self._fit(direction)
+        fit = "pad" if keep_size else self.fit(direction)
         translated = self._run(direction, SERVING_DEFAULT, self._squares(originals, fit))
         if not keep_size:
             return list(translated[TRANSLATED])
@@ -126,14 +136,10 @@ class Translator:
           if the model has no way back; each uint8 [image_size, image_size, 3].
         """
         direction = self.resolve(direction)
-        squares = self._squares([_as_array(image) for image in images], self._fit(direction))
+        squares = self._squares([_as_array(image) for image in images], self.fit(direction))
         has_inverse = _CYCLE in self._signatures[self._translations[direction].name]
         outputs = self._run(direction, _CYCLE if has_inverse else SERVING_DEFAULT, squares)
         return list(squares), list(outputs[TRANSLATED]), list(outputs.get(_RECONSTRUCTED, []))
-
-    def _fit(self, direction: str) -> str:
-        translation: Translation = self._translations[direction]
-        return self._fits.get(translation.source, "pad")
 
     def _squares(self, originals: list[np.ndarray], fit: str) -> np.ndarray:
         """uint8 [n, image_size, image_size, 3]."""
@@ -142,10 +148,12 @@ class Translator:
 
     def _run(self, direction: str, signature: str, squares: np.ndarray) -> dict[str, np.ndarray]:
         """Name of each output -> uint8 [n, ...]."""
+        if not len(squares):
+            return {TRANSLATED: squares, _RECONSTRUCTED: squares}
         function = self._function(direction, signature, self.image_size)
         batches = [
             function(pixels.to_float(squares[start : start + _BATCH_SIZE]))
-            for start in range(0, max(1, len(squares)), _BATCH_SIZE)
+            for start in range(0, len(squares), _BATCH_SIZE)
         ]
         return {
             name: np.concatenate([pixels.to_uint8(batch[name]) for batch in batches])
@@ -173,8 +181,8 @@ def _as_array(image) -> np.ndarray:
     """uint8 [height, width, 3] of anything that `Translator.translate` takes."""
     if isinstance(image, (str, Path)):
         return pixels.read_image(Path(image))
-    if hasattr(image, "convert"):
-        image = image.convert("RGB")
+    if isinstance(image, Image.Image):
+        return pixels.as_rgb(upright(image.copy()))
     array = np.asarray(image)
     if array.ndim != 3 or array.shape[-1] != 3 or 0 in array.shape:
         raise ValueError(f"an image has the shape {array.shape}, not [height, width, 3]")

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,28 @@ def test_command_line_skips_reports_and_fails_on_broken_files(workdir, images, t
     assert "broken.jpg" in done.stderr and "cut.jpg" in done.stderr
     assert "2 file(s) could not be read" in done.stderr
     assert len(list((tmp_path / "out").rglob("*.png"))) == 6
+
+
+def test_directions_sizes_formats_and_pairs(workdir, images, tmp_path, capsys):
+    out = tmp_path / "out"
+    translate(workdir, "both", images, out, size=80, file_format="webp", side_by_side=True)
+    for direction in ("handbags2shoes", "shoes2handbags"):
+        with Image.open(out / direction / "wide.webp") as pair:
+            assert pair.format == "WEBP" and pair.size == (80 + round(90 * 80 / 50), 80)
+    assert "scaled to 80, which adds no detail" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="give --direction=both, or one of: handbags2shoes"):
+        translate(workdir, None, images, tmp_path / "none")
+    with pytest.raises(ConfigError, match="give only one"):
+        translate(workdir, "both", images, tmp_path / "none", keep_size=True, size=80)
+
+
+def test_a_folder_of_frames_becomes_a_video(workdir, images, tmp_path):
+    if shutil.which("ffmpeg") is None:
+        with pytest.raises(ConfigError, match="needs ffmpeg"):
+            translate(workdir, "handbags2shoes", images, tmp_path / "out", video=5)
+        pytest.skip("ffmpeg is not installed")
+    translate(workdir, "handbags2shoes", images, tmp_path / "out", video=5)
+    assert (tmp_path / "out" / "video.mp4").stat().st_size > 500
 
 
 def test_a_moved_run_still_translates(workdir, images, tmp_path):

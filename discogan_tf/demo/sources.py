@@ -11,6 +11,7 @@ from discogan_tf.data.domains import evenly_spaced
 from discogan_tf.data.run_images import load_split
 from discogan_tf.errors import ConfigError, DataError, ExportError
 from discogan_tf.export import golden
+from discogan_tf.export.bundle import read_fit
 from discogan_tf.export.card import CARD, read_warnings
 from discogan_tf.export.versions import Version, version_folders
 from discogan_tf.models import model_class
@@ -162,13 +163,13 @@ class ExportSource:
         self.warnings = read_warnings(self._card())
 
     def run(self, value, direction: str, checkpoint: str, seed: int) -> Result:
-        version = self._versions[direction]
+        version = self._versions[direction or self.directions[0]]
         if self.takes_text:
             inputs = {"text": np.array([value.encode()], object), "seed": np.array([seed])}
             (file,) = version.run("generate_bytes", inputs)["image_bytes"]
             return Result(None, pixels.decode(file), None, [])
-        (side,) = {version.inputs(SERVING_DEFAULT)["images"].shape[1]}
-        square = pixels.fit_square(value, side or max(value.shape[:2])).numpy()
+        side = version.inputs(SERVING_DEFAULT)["images"].shape[1]
+        square = pixels.fit_square(value, side, read_fit(version.folder)).numpy()
         signature = "cycle" if "cycle" in version.signatures else SERVING_DEFAULT
         outputs = version.run(signature, {"images": pixels.to_float(square[np.newaxis]).numpy()})
         images = {name: pixels.to_uint8(output[0]) for name, output in outputs.items()}

@@ -51,6 +51,7 @@ from discogan_tf.runs.provenance import read_fits
 # Of validation images: for the comparisons, and for the golden answers and the sample grid.
 _COMPARED, _GOLDEN = 64, 10
 _CONFIG = "config.cfg"
+_FIT = "fit.txt"
 
 
 def export(
@@ -113,6 +114,7 @@ def export(
             extra = golden.extra_folder(staging / display_name)
             card.write_card(extra, config, step, version, findings, warnings, model.size_multiple)
             (extra / _CONFIG).write_text(to_flagfile(config))
+            (extra / _FIT).write_text(fits.get(directions[display_name].source, "pad"))
         server_files.write_server_files(staging, tuple(directions))
         _put_in_place(staging, export_dir, tuple(directions), version)
         for text in warnings:
@@ -120,6 +122,12 @@ def export(
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return version
+
+
+def read_fit(version_folder: Path) -> str:
+    """How image files become square before this version, as for `images.fit_square`."""
+    path = golden.extra_folder(version_folder) / _FIT
+    return path.read_text() if path.is_file() else "pad"
 
 
 def _warnings(model, config: Config, step: int) -> list[str]:

@@ -12,6 +12,10 @@ FORMATS = ("JPEG", "PNG", "GIF", "WebP")
 _HEADER_BYTES = 32
 # As in `image_files.py`: each scan of a JPEG takes time for all pixels.
 _MAX_JPEG_SCANS = 64
+# The first byte of each of a JPEG's markers.
+_MARK = ord(b"\xff")
+# Before the first scan, of a JPEG.
+_MAX_SEGMENTS = 1000
 # WebP keeps heights and widths in 14 bits each.
 _2_14 = 1 << 14
 # Of a GIF, because each takes some 16 microseconds to skip: extensions before the first frame, and
@@ -92,8 +96,24 @@ def is_animated_webp(contents: tf.Tensor) -> tf.Tensor:
 
 
 def has_few_scans(contents: tf.Tensor) -> tf.Tensor:
-    """Whether a JPEG can be decoded in little time: a file of 300 KB may have 5,000 scans."""
-    return tf.size(tf.strings.split(contents, b"\xff\xda")) <= 1 + _MAX_JPEG_SCANS
+    """Whether a JPEG can be decoded in little time: a file of 300 KB may have 5,000 scans.
+
+    Only scans of the first image count, not those of a thumbnail, or in what phones append.
+    """
+    content = _bytes(contents)
+    last = tf.size(content) - 4
+    (begin,) = tf.while_loop(
+        lambda at: (content[at] == _MARK) & (content[at + 1] != 0xDA) & (content[at + 1] != 0xD9),
+        lambda at: (
+            tf.minimum(at + 2 + tf.cast(_number(content, at + 3, at + 2), tf.int32), last),
+        ),
+        (2,),
+        maximum_iterations=_MAX_SEGMENTS,
+    )
+    scans = tf.strings.substr(contents, begin, tf.strings.length(contents) - begin)
+    # In the data of scans, 0xFF is followed by 0 or a number that restarts decoding.
+    scans = tf.strings.split(scans, b"\xff\xd9")[0]
+    return tf.size(tf.strings.split(scans, b"\xff\xda")) <= 1 + _MAX_JPEG_SCANS
 
 
 def first_frame(contents: tf.Tensor) -> tf.Tensor:
@@ -114,7 +134,10 @@ def first_frame(contents: tf.Tensor) -> tf.Tensor:
         opaque = _replaced(file, control + 3, b"\0")  # Without the transparency flag.
         return _replaced(opaque, color, b"\xff\xff\xff")
 
-    return tf.cond((control > 0) & (content[control + 3] % 2 == 1), white, lambda: file)
+    table_bytes = tf.where(local > 0, local, _color_table_bytes(content[10]))
+    is_in_table = 3 * tf.cast(content[control + 6], tf.int32) < table_bytes
+    has_color = (control > 0) & (content[control + 3] % 2 == 1) & is_in_table
+    return tf.cond(has_color, white, lambda: file)
 
 
 def _replaced(contents: tf.Tensor, at: tf.Tensor, new: bytes) -> tf.Tensor:

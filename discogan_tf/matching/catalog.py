@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,11 +121,13 @@ class Catalog:
             self.images, self.items = Path(content["images"]), content["items"]
             self.compare, self.direction = content["compare"], content["direction"]
             self._workdir = content["workdir"]
+            if len(self._values) != len(self.items):
+                raise ValueError(f"{len(self._values)} features of {len(self.items)} items")
         except FileNotFoundError as error:
             raise DataError(
                 f"no index in {folder}: make one with discogan_tf.match index"
             ) from error
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"the index in {folder} is corrupt ({error}): make it again") from error
         self._features = Features(**arrays)
         if not self._features.is_usable:

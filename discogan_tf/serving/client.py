@@ -19,17 +19,17 @@ from urllib.parse import urlsplit
 
 from absl import app, flags
 from PIL import Image
+from tqdm import tqdm
 
-from discogan_tf.errors import DiscoganError, ServingError
-from discogan_tf.image_files import beside, open_upright
+from discogan_tf.errors import DiscoganError, RefusedError, ServingError
+from discogan_tf.image_files import MAX_SENT_PIXELS, beside, open_upright
 from discogan_tf.output_files import targets
 from discogan_tf.serving.prediction_client import PredictionClient
 from discogan_tf.serving.rest_client import RestClient
 from discogan_tf.startup import silence_startup_logs
 
-# What the exported graph decodes, and how large; others are converted before they are sent.
+# What the exported graph decodes; others are converted before they are sent.
 _SENT_FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
-_SENT_PIXELS = 25_000_000
 _BOTH = "both"
 
 
@@ -75,8 +75,11 @@ def read_for_server(path: Path) -> bytes:
     content = path.read_bytes()
     try:
         with Image.open(io.BytesIO(content), formats=_SENT_FORMATS) as image:
-            is_still = image.format != "WEBP" or not getattr(image, "is_animated", False)
-            if is_still and image.width * image.height <= _SENT_PIXELS:
+            # The graph reads only GIF files whose first frame fills the screen.
+            is_simple = image.format != "GIF" and not (
+                image.format == "WEBP" and getattr(image, "is_animated", False)
+            )
+            if is_simple and image.width * image.height <= MAX_SENT_PIXELS:
                 return content
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         pass
@@ -84,7 +87,7 @@ def read_for_server(path: Path) -> bytes:
         upright = open_upright(content)
     except OSError:
         return content
-    if upright.width * upright.height > _SENT_PIXELS:
+    if upright.width * upright.height > MAX_SENT_PIXELS:
         upright = upright.reduce(2)
     file = io.BytesIO()
     upright.save(file, "PNG", compress_level=1)
@@ -120,6 +123,7 @@ def _translate(client: PredictionClient, images: list[Path], values: flags.FlagV
     output = Path(values.output or ("translated.png" if is_single else "translated"))
     if not is_single and (output.is_file() or output.suffix.lower() == ".png"):
         raise ServingError(f"-o {output}: several images are written; name a folder for them")
+    refused = []
     for direction in directions:
         if is_single and not output.is_dir():
             if output.resolve() == images[0].resolve():
@@ -127,14 +131,20 @@ def _translate(client: PredictionClient, images: list[Path], values: flags.FlagV
             planned = {images[0]: output}
         else:
             planned = targets(images, output / direction if len(directions) > 1 else output)
-        for source, target in planned.items():
+        for source, target in tqdm(planned.items(), desc=direction, unit="image", delay=1):
             content = read_for_server(source)
-            (translation,) = client.translate(direction, [content], values.version)
+            try:
+                (translation,) = client.translate(direction, [content], values.version)
+            except RefusedError as error:
+                refused.append(f"{source}: {error}")
+                continue
             if values.side_by_side:
                 translation = beside(content, translation)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(translation)
-            print(f"{source} -> {target}")
+            tqdm.write(f"{source} -> {target}")
+    if refused:
+        raise ServingError("\n".join(refused))
 
 
 def _generate(client: PredictionClient, values: flags.FlagValues) -> None:

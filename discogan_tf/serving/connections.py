@@ -18,8 +18,8 @@ class ConnectionLimits:
     """Limits of connections.
 
     Attributes:
-      max_connections: Open at once. Beyond it, the one that has waited longest for a request is
-        closed.
+      max_connections: Open at once. Beyond it, the one is closed that has let the server wait for
+        longest, for a request or for the rest of its body; if there is none, answers are 503.
       header_timeout_secs: Time for the headers of a request to arrive, and for the next request.
       read_timeout_secs: Time in which a client must read `min_read_bytes` of an answer.
       min_read_bytes: See there.
@@ -49,24 +49,23 @@ class _LimitedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self.waiting_since = time.monotonic()
-        # When the client began to lag behind, and what it had left to read.
+        # When the client was first seen with something left to read, and how much it was then.
         self.lagging_since: float | None = None
         self._unread_bytes = 0
         super().connection_made(transport)
         self._check_timer = self.loop.call_later(_CHECK_SECS, self._check)
         if len(self.connections) > self.limits.max_connections:
-            waiting = [other for other in self.connections if other.is_waiting()]
-            if waiting:
-                min(waiting, key=lambda other: other.waiting_since).transport.abort()
+            idle = [other for other in self.connections if other.is_idle() and other is not self]
+            if idle:
+                min(idle, key=lambda other: other.waiting_since).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._check_timer.cancel()
         super().connection_lost(exc)
 
-    def is_waiting(self) -> bool:
-        """Whether no request is being answered and every answer has been read."""
-        answered = self.cycle is None or self.cycle.response_complete
-        return answered and self.unread_bytes() == 0 and not self.transport.is_closing()
+    def is_idle(self) -> bool:
+        """Whether the server waits for the client: for a request, or the rest of its body."""
+        return self._awaits_request() or (self.cycle.more_body and not self.cycle.response_started)
 
     def unread_bytes(self) -> int:
         """Size of what the client has not read, except for what the system buffers."""
@@ -79,28 +78,33 @@ class _LimitedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """The client reads more slowly than the server writes."""
         super().pause_writing()
-        self.lagging_since, self._unread_bytes = time.monotonic(), self.unread_bytes()
+        self._note_lag(time.monotonic())
         lagging = [other for other in self.connections if other.lagging_since is not None]
         if sum(other.unread_bytes() for other in lagging) > self.limits.max_unread_bytes:
-            slowest = min(lagging, key=lambda other: other.lagging_since)
-            slowest.lagging_since = None
-            slowest.transport.abort()
+            min(lagging, key=lambda other: other.lagging_since).transport.abort()
 
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        # The next request is waited for from here on.
-        self.lagging_since, self.waiting_since = None, time.monotonic()
+    def _awaits_request(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _note_lag(self, now: float) -> None:
+        if self.lagging_since is None:
+            self.lagging_since, self._unread_bytes = now, self.unread_bytes()
 
     def _check(self) -> None:
         """Disconnects a client that took too long; else looks again later."""
-        now = time.monotonic()
-        if self.lagging_since is not None:
+        now, unread = time.monotonic(), self.unread_bytes()
+        if unread:
+            # However little it is: while something is left, uvicorn does not close a connection.
+            self._note_lag(now)
             if now - self.lagging_since > self.limits.read_timeout_secs:
-                if self._unread_bytes - self.unread_bytes() < self.limits.min_read_bytes:
+                if self._unread_bytes - unread < self.limits.min_read_bytes:
                     self.transport.abort()
                     return
-                self.lagging_since, self._unread_bytes = now, self.unread_bytes()
-        elif self.is_waiting() and now - self.waiting_since > self.limits.header_timeout_secs:
+                self.lagging_since, self._unread_bytes = now, unread
+        elif self.lagging_since is not None:
+            # The next request is waited for from here on.
+            self.lagging_since, self.waiting_since = None, now
+        elif self._awaits_request() and now - self.waiting_since > self.limits.header_timeout_secs:
             self.transport.abort()
             return
         self._check_timer = self.loop.call_later(_CHECK_SECS, self._check)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from discogan_tf.errors import ServingError
+from discogan_tf.errors import RefusedError, ServingError
 from discogan_tf.serving.error_messages import plain_reason
 from discogan_tf.serving.prediction_client import PredictionClient
 
@@ -60,7 +60,9 @@ class GrpcClient(PredictionClient):
         try:
             answer = self._service.Predict(request, timeout=self._timeout_secs)
         except grpc.RpcError as error:
-            raise ServingError(self._explain(error)) from error
+            is_refused = error.code() == grpc.StatusCode.INVALID_ARGUMENT
+            kind = RefusedError if is_refused else ServingError
+            raise kind(self._explain(error)) from error
         return {key: tf.make_ndarray(value) for key, value in answer.outputs.items()}
 
     def _explain(self, error: grpc.RpcError) -> str:

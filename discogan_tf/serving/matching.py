@@ -15,6 +15,7 @@ from discogan_tf import images as pixels
 from discogan_tf.errors import DiscoganError
 from discogan_tf.image_files import MAX_SENT_PIXELS, open_upright
 from discogan_tf.matching.catalog import Catalog
+from discogan_tf.serving import rest
 from discogan_tf.serving.rest import BadRequest
 
 _MAX_MATCHES = 1000
@@ -27,6 +28,7 @@ def answer(catalog: Catalog, body: bytes | bytearray) -> bytes:
       BadRequest: if the request cannot be answered; the message says why.
     """
     try:
+        rest.require_few_lists(body)
         request = orjson.loads(body)
         content = base64.b64decode(request["image"]["b64"], validate=True)
         num = request.get("num", 12)

@@ -64,7 +64,7 @@ def _png_files(outputs: dict[str, np.ndarray], count: int) -> list[bytes]:
     """
     files = list(outputs.get("image_bytes", ()))
     if len(files) != count:
-        raise ServingError(f"the server sent {len(files)} images, {count} were asked for")
+        raise ServingError(f"the server sent {len(files)} images, {count} were requested")
     for file in files:
         try:
             with Image.open(io.BytesIO(file), formats=("PNG",)) as image:

@@ -36,8 +36,7 @@ def parse_body(body: bytes | bytearray) -> tuple[str, dict]:
     Raises:
       BadRequest: if it is not JSON, has neither form, or has more lists than images could need.
     """
-    if body.count(b"[") + body.count(b"{") > _FEW_LISTS + len(body) // _MIN_BYTES_OF_LIST:
-        raise BadRequest("the body has more lists and objects than images of this size could need")
+    require_few_lists(body)
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -48,6 +47,16 @@ def parse_body(body: bytes | bytearray) -> tuple[str, dict]:
     if not isinstance(signature, str):
         raise BadRequest('"signature_name" must be a string')
     return signature or SERVING_DEFAULT, request
+
+
+def require_few_lists(body: bytes | bytearray) -> None:
+    """Refuses a body that would take many times its size in memory.
+
+    Raises:
+      BadRequest: if it has more lists than images could need.
+    """
+    if body.count(b"[") + body.count(b"{") > _FEW_LISTS + len(body) // _MIN_BYTES_OF_LIST:
+        raise BadRequest("the body has more lists and objects than images of this size could need")
 
 
 def parse_inputs(request: dict, specs: Specs, max_batch_size: int) -> dict[str, np.ndarray]:

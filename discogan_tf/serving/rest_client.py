@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import queue
+import re
 import threading
 import time
 
@@ -13,15 +14,18 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
-from discogan_tf.errors import ServingError
+from discogan_tf.errors import RefusedError, ServingError
 from discogan_tf.serving.error_messages import plain_reason
 from discogan_tf.serving.prediction_client import PredictionClient
 
 # The server is starting, overloaded, or behind a proxy that is: worth another try.
 _RETRIED_STATUS = (429, 502, 503, 504)
+# The request is at fault: others may succeed.
+_OF_THE_REQUEST = (400, 413)
 # A request of 64 images of 256 pixels is answered with less.
 _MAX_ANSWER_BYTES = 64 << 20
 _PIECE_BYTES = 1 << 18
+_MODEL_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 # The output of each exported signature that has only one.
 _ONLY_OUTPUT = {
     "serving_default": "translated",
@@ -65,7 +69,8 @@ class RestClient(PredictionClient):
         if status == 404:
             raise ServingError(self._why_not_found(name, version, _reason(answer)))
         if status != 200:
-            raise ServingError(f"{self._url} answered {status}: {_reason(answer)}")
+            kind = RefusedError if status in _OF_THE_REQUEST else ServingError
+            raise kind(f"{self._url} answered {status}: {_reason(answer)}")
         try:
             outputs = _parsed(answer)["outputs"]
             # The value of an only output comes without its name.
@@ -85,14 +90,16 @@ class RestClient(PredictionClient):
         """
         try:
             status, answer = self._send("GET", "/health")
-            names = sorted(_parsed(answer)["versions"]) if status != 404 else []
+            names = list(_parsed(answer)["versions"].items()) if status != 404 else []
+            # They become names of folders and of paths.
+            names = sorted(name for name, _ in names if re.fullmatch(_MODEL_NAME, name))
             signatures = {}
             for name in names:
                 _, answer = self._send("GET", f"/v1/models/{name}/metadata")
                 signatures[name] = sorted(
                     _parsed(answer)["metadata"]["signature_def"]["signature_def"]
                 )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ServingError(f"{self._url} does not say what it serves") from error
         if not signatures:
             raise ServingError(f"{self._url} does not say what it serves")

@@ -72,11 +72,13 @@ def main(argv: list[str]) -> None:
     limits = Limits(
         values.max_batch_size, values.max_request_mib * _MIB, values.request_timeout_secs
     )
+    connections = ConnectionLimits(header_timeout_secs=values.request_timeout_secs)
     config = uvicorn.Config(
         create_app(store, limits, catalog),
-        http=limited_protocol(ConnectionLimits(header_timeout_secs=values.request_timeout_secs)),
+        http=limited_protocol(connections),
         access_log=False,
-        limit_concurrency=256,
+        # Some more, because a closed connection ends only after the next begins.
+        limit_concurrency=connections.max_connections + 50,
         # Accepted at once; more could exhaust the file descriptors before the first is closed.
         backlog=128,
         timeout_graceful_shutdown=10,

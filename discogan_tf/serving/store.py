@@ -60,6 +60,7 @@ class Store:
         self.errors = errors
         if before - set(self.versions.values()):
             del before
+            loaded = None  # It may be the last reference to a version.
             _free_memory()
 
     def start(self, poll_secs: float) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import io
 import struct
 import time
@@ -9,6 +10,7 @@ from PIL import Image
 
 import data_prep.folder
 from benchmarks.serving_faults import _gif_frame, _gif_of_small_blocks, _jpeg_of, _png_header
+from data_prep.errors import ImageError
 from discogan_tf import images as pixels
 from discogan_tf.export import headers
 from discogan_tf.export.decoding import MAX_PIXELS, decode_images, encode_images
@@ -124,6 +126,52 @@ def test_exif_of_either_byte_order_is_followed_and_malformed_exif_is_ignored(tmp
     for exif in (b"", b"II", b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff" + bytes(12)):
         content = _file(_image(), "JPEG", exif=b"Exif\0\0" + exif)
         np.testing.assert_array_equal(_decode([content]), upright)
+
+
+def _with_scans(jpeg, count):
+    """A progressive JPEG with its smallest scan repeated."""
+    before, *scans = jpeg.split(b"\xff\xda")
+    smallest = min(scans[1:-1], key=len)
+    return b"\xff\xda".join([before, scans[0], *[smallest] * count, *scans[1:]])
+
+
+def test_scans_are_limited_but_only_those_of_the_first_image(tmp_path):
+    jpeg = _file(_image(), "JPEG", progressive=True)
+    # A video behind it, as phones append one, and a thumbnail before it.
+    video = np.random.default_rng(0).bytes(6 << 20)
+    assert video.count(b"\xff\xda") > 64
+    thumbnail = b"\xff\xe1" + (2 + len(jpeg)).to_bytes(2, "big") + jpeg
+    usual = jpeg[:2] + thumbnail + jpeg[2:] + video
+    ours, theirs = _both(usual, tmp_path)
+    assert np.abs(ours - theirs).max() <= 5
+    (tmp_path / "in_training").write_bytes(usual)
+    data_prep.folder.read_image(usual, _SIZE, "pad", 10**6)
+    mpo = _file(_image(), "MPO", save_all=True, append_images=[_image()], progressive=True)
+    for hostile in (_with_scans(jpeg, 100), _with_scans(mpo, 100)):
+        (tmp_path / "hostile").write_bytes(hostile)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="so many scans"):
+            _decode([hostile])
+        with pytest.raises(OSError, match="scans takes too long"):
+            pixels.read_image(tmp_path / "hostile", _SIZE)
+        with pytest.raises(ImageError, match="scans takes too long"):
+            data_prep.folder.read_image(hostile, _SIZE, "pad", 10**6)
+
+
+def test_damaged_files_are_refused_by_all(tmp_path):
+    rng = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for kind, options in (("JPEG", {"exif": exif}), ("PNG", {}), ("WEBP", {}), ("GIF", {})):
+        content = bytearray(_file(_image(60, 40), kind, **options))
+        for _ in range(30):
+            damaged = bytearray(content)
+            for place in rng.integers(0, len(content), 8):
+                damaged[place] = rng.integers(256)
+            (tmp_path / "image").write_bytes(damaged)
+            with contextlib.suppress(OSError):  # And nothing else.
+                pixels.read_image(tmp_path / "image", _SIZE)
+            with contextlib.suppress(tf.errors.InvalidArgumentError):
+                _decode([bytes(damaged)])
 
 
 def test_transparency_becomes_white_and_margins_have_the_color_of_the_border():

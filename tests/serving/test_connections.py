@@ -31,6 +31,16 @@ def test_more_idle_connections_than_allowed_keep_nobody_out(server, begin):
                 assert connection.recv(1) == b""
 
 
+def test_half_sent_bodies_keep_nobody_out(server):
+    head = b"POST /v1/models/x:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
+    with contextlib.ExitStack() as stack:
+        for _ in range(260):
+            address = ("127.0.0.1", server.port)
+            stack.enter_context(socket.create_connection(address)).sendall(head)
+        for _ in range(5):
+            assert requests.get(f"{server.url}/health", timeout=5).status_code == 200
+
+
 def test_a_connection_may_be_used_again_within_the_limit(server):
     with requests.Session() as session:
         for _ in range(3):
@@ -38,14 +48,18 @@ def test_a_connection_may_be_used_again_within_the_limit(server):
             time.sleep(0.4)
 
 
-async def _large_answer(scope, receive, send):
-    """An ASGI application that answers with 8 MiB."""
-    headers = [(b"content-length", b"%d" % (8 << 20))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": bytes(8 << 20)})
+def _answer_of(size):
+    """An ASGI application that answers with so many bytes."""
+
+    async def application(scope, receive, send):
+        headers = [(b"content-length", b"%d" % size)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    return application
 
 
-def _read(limits, clients, pause_secs, total_secs):
+def _read(limits, clients, pause_secs, total_secs, size=8 << 20):
     """How many bytes each of some clients reads, 256 KiB at a time with a pause after each."""
     import uvicorn
 
@@ -62,7 +76,11 @@ def _read(limits, clients, pause_secs, total_secs):
 
     async def main():
         config = uvicorn.Config(
-            _large_answer, port=0, http=limited_protocol(limits), log_level="error", lifespan="off"
+            _answer_of(size),
+            port=0,
+            http=limited_protocol(limits),
+            log_level="error",
+            lifespan="off",
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())

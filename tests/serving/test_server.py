@@ -291,18 +291,23 @@ def test_the_client_takes_folders_and_both_directions(server, tmp_path):
 
 
 def test_the_client_converts_only_what_the_graph_does_not_read(tmp_path):
-    for name, options in {"a.jpg": {}, "b.png": {}, "c.gif": {}, "d.webp": {}}.items():
+    for name, options in {"a.jpg": {}, "b.png": {}, "d.webp": {}}.items():
         Image.new("RGB", (20, 10), "red").save(tmp_path / name, **options)
         assert read_for_server(tmp_path / name) == (tmp_path / name).read_bytes()
     frames = [Image.new("RGB", (20, 10), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "animated.webp", save_all=True, append_images=frames[1:])
     Image.new("1", (6000, 6000)).save(tmp_path / "large.png")
-    for name, size in {"e.bmp": (20, 10), "f.avif": (20, 10), "g.heic": (20, 10)}.items():
+    for name, size in {
+        "c.gif": (20, 10),
+        "e.bmp": (20, 10),
+        "f.avif": (20, 10),
+        "g.heic": (20, 10),
+    }.items():
         if name == "g.heic":
             pytest.importorskip("pillow_heif").register_heif_opener()
         Image.new("RGB", size, "red").save(tmp_path / name)
     expected = {
-        "animated.webp": (20, 10), "large.png": (3000, 3000), "e.bmp": (20, 10),
+        "animated.webp": (20, 10), "large.png": (3000, 3000), "c.gif": (20, 10), "e.bmp": (20, 10),
         "f.avif": (20, 10), "g.heic": (20, 10),
     }  # fmt: skip
     for name, size in expected.items():
@@ -330,8 +335,8 @@ def _http(body: bytes, status="200 OK", headers="") -> bytes:
         (_http(b'{"outputs": [{"b32": ""}]}'), "answered something else"),
         (_http(b'{"outputs": [[1], [1, 2]]}'), "answered something else"),
         (_http(b'{"outputs": {"image_bytes": {"a": 1}}}'), "answered something else"),
-        (_http(b'{"outputs": {"images": []}}'), "sent 0 images, 1 were asked for"),
-        (_http(b'{"outputs": []}'), "sent 0 images, 1 were asked for"),
+        (_http(b'{"outputs": {"images": []}}'), "sent 0 images, 1 were requested"),
+        (_http(b'{"outputs": []}'), "sent 0 images, 1 were requested"),
         (_http(b'{"outputs": [{"b64": ""}]}'), "not a PNG image"),
         (_http(b'{"outputs": [{"b64": "R0lGODlh"}]}'), "not a PNG image"),
         (_http(b'{"outputs": [0.5]}'), "not a PNG image"),
@@ -350,6 +355,28 @@ def test_the_client_survives_any_answer(answer, reason):
     with pytest.raises(ServingError, match=re.escape(reason)) as raised:
         client.translate("handbags2shoes", [b""])
     assert "\x1b" not in str(raised.value) and len(str(raised.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "versions", [{"../../etc": 1}, {"/tmp/x": 1}, {"\x1b[31m": 1}, [1, 2], {"": 1}]
+)
+def test_names_of_a_server_never_become_paths(versions, tmp_path):
+    client = _Scripted(*[(200, {"versions": versions})] * 9)
+    done = _client("--url", client.url, "--direction=both", "--retries=0", __file__, "-o", tmp_path)
+    assert done.returncode == 1 and "give --direction" in done.stderr
+    assert "\x1b" not in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_bad_file_does_not_stop_a_folder(server, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.db").write_bytes(b"no image")
+    Image.new("RGB", (20, 10), "red").save(tmp_path / "in" / "b.png")
+    done = _client(
+        "--url", server.url, "--direction=handbags2shoes", tmp_path / "in", "-o", tmp_path / "out"
+    )
+    assert done.returncode == 1 and "a.db" in done.stderr
+    assert (tmp_path / "out" / "b.png").is_file()
 
 
 def test_the_client_ends_when_a_server_answers_byte_by_byte():
