@@ -65,6 +65,8 @@ class _LimitedProtocol(H11Protocol):
 
     def is_idle(self) -> bool:
         """Whether the server waits for the client: for a request, or the rest of its body."""
+        if self.transport.is_closing():  # Closed already, for another one.
+            return False
         return self._awaits_request() or (self.cycle.more_body and not self.cycle.response_started)
 
     def unread_bytes(self) -> int:
