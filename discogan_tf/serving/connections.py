@@ -19,7 +19,7 @@ class ConnectionLimits:
 
     Attributes:
       max_connections: Open at once. Beyond it, the one is closed that has let the server wait for
-        longest, for a request or for the rest of its body; if there is none, answers are 503.
+        longest, for a request or for the rest of its body; if there is none, the new one.
       header_timeout_secs: Time for the headers of a request to arrive, and for the next request.
       read_timeout_secs: Time in which a client must read `min_read_bytes` of an answer.
       min_read_bytes: See there.
@@ -56,8 +56,8 @@ class _LimitedProtocol(H11Protocol):
         self._check_timer = self.loop.call_later(_CHECK_SECS, self._check)
         if len(self.connections) > self.limits.max_connections:
             idle = [other for other in self.connections if other.is_idle() and other is not self]
-            if idle:
-                min(idle, key=lambda other: other.waiting_since).transport.abort()
+            closed = min(idle, key=lambda other: other.waiting_since, default=self)
+            closed.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._check_timer.cancel()

@@ -77,8 +77,6 @@ def main(argv: list[str]) -> None:
         create_app(store, limits, catalog),
         http=limited_protocol(connections),
         access_log=False,
-        # Some more, because a closed connection ends only after the next begins.
-        limit_concurrency=connections.max_connections + 50,
         # Accepted at once; more could exhaust the file descriptors before the first is closed.
         backlog=128,
         timeout_graceful_shutdown=10,
