@@ -88,6 +88,11 @@ class _LimitedProtocol(H11Protocol):
     def _awaits_request(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
+    def _patience_secs(self) -> float:
+        """Time for a request to arrive: after the first one, no less than uvicorn keeps alive."""
+        headers = self.limits.header_timeout_secs
+        return headers if self.cycle is None else max(headers, self.timeout_keep_alive + 1)
+
     def _note_lag(self, now: float) -> None:
         if self.lagging_since is None:
             self.lagging_since, self._unread_bytes = now, self.unread_bytes()
@@ -106,7 +111,7 @@ class _LimitedProtocol(H11Protocol):
         elif self.lagging_since is not None:
             # The next request is waited for from here on.
             self.lagging_since, self.waiting_since = None, now
-        elif self._awaits_request() and now - self.waiting_since > self.limits.header_timeout_secs:
+        elif self._awaits_request() and now - self.waiting_since > self._patience_secs():
             self.transport.abort()
             return
         self._check_timer = self.loop.call_later(_CHECK_SECS, self._check)
