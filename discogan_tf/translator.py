@@ -133,7 +133,7 @@ class Translator:
 
         Returns:
           The images as the network takes them, their translations, and their reconstructions, empty
-          if the model has no way back; each uint8 [image_size, image_size, 3].
+          if the model has no inverse; each uint8 [image_size, image_size, 3].
         """
         direction = self.resolve(direction)
         squares = self._squares([_as_array(image) for image in images], self.fit(direction))

@@ -60,7 +60,7 @@ def _png_files(outputs: dict[str, np.ndarray], count: int) -> list[bytes]:
     """The images of an answer.
 
     Raises:
-      ServingError: if they are not as many PNG files as were asked for.
+      ServingError: if they are not as many PNG files as requested.
     """
     files = list(outputs.get("image_bytes", ()))
     if len(files) != count:

@@ -157,21 +157,21 @@ def test_scans_are_limited_but_only_those_of_the_first_image(tmp_path):
             data_prep.folder.read_image(hostile, _SIZE, "pad", 10**6)
 
 
-def test_damaged_files_are_refused_by_all(tmp_path):
+def test_corrupt_files_are_refused_by_all(tmp_path):
     rng = np.random.default_rng(0)
     exif = Image.Exif()
     exif[0x0112] = 6
     for kind, options in (("JPEG", {"exif": exif}), ("PNG", {}), ("WEBP", {}), ("GIF", {})):
         content = bytearray(_file(_image(60, 40), kind, **options))
         for _ in range(30):
-            damaged = bytearray(content)
+            corrupt = bytearray(content)
             for place in rng.integers(0, len(content), 8):
-                damaged[place] = rng.integers(256)
-            (tmp_path / "image").write_bytes(damaged)
+                corrupt[place] = rng.integers(256)
+            (tmp_path / "image").write_bytes(corrupt)
             with contextlib.suppress(OSError):  # And nothing else.
                 pixels.read_image(tmp_path / "image", _SIZE)
             with contextlib.suppress(tf.errors.InvalidArgumentError):
-                _decode([bytes(damaged)])
+                _decode([bytes(corrupt)])
 
 
 def test_transparency_becomes_white_and_margins_have_the_color_of_the_border():
