@@ -83,7 +83,10 @@ def create_page(source: Source, catalog: Catalog | None = None) -> gr.Blocks:
             inputs[1].input(
                 lambda value, *others: run(value, *others) if value else [gr.skip()] * 4, **quietly
             )
-            _examples(source, inputs, run, outputs)
+            # It is removed with the page.
+            page.example_folder = tempfile.TemporaryDirectory(prefix="discogan_demo_")
+            folder = Path(page.example_folder.name)
+            _examples(source, folder, [*inputs, checkpoint], run, outputs)
         if chosen:
             checkpoint.change(
                 lambda index: _checkpoint_name(source, int(index)),
@@ -137,11 +140,10 @@ def _result_image(label: str) -> gr.Image:
     )
 
 
-def _examples(source: Source, inputs: list, run: Callable, outputs: list) -> None:
+def _examples(source: Source, folder: Path, inputs: list, run: Callable, outputs: list) -> None:
     """Validation images, which are translated by the last checkpoint when one is chosen."""
-    image, direction, _ = inputs
+    image, direction, _, checkpoint = inputs
     last = len(source.checkpoints) - 1
-    folder = Path(tempfile.mkdtemp(prefix="discogan_demo_"))
     for number, name in enumerate(source.directions):
         files = []
         for index, example in enumerate(source.examples(name)):
@@ -152,8 +154,8 @@ def _examples(source: Source, inputs: list, run: Callable, outputs: list) -> Non
             gr.Examples(
                 files,
                 image,
-                [direction, *outputs],
-                lambda path, name=name: (name, *run(path, name, 0, last)),
+                [direction, checkpoint, *outputs],
+                lambda path, name=name: (name, last, *run(path, name, 0, last)),
                 label=f"Examples for {name}",
                 cache_examples=False,
                 run_on_click=True,

@@ -8,8 +8,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from discogan_tf import images as pixels
 from discogan_tf import text
 from discogan_tf.config import Config
+from discogan_tf.demo.sources import ExportSource, RunSource
 from discogan_tf.errors import ConfigError
 from discogan_tf.evaluation import attribute_classifier, text_fidelity
 from discogan_tf.evaluation.evaluated_run import load_evaluated_run, measure
@@ -169,8 +171,15 @@ def test_sentences_become_images_that_an_export_draws_as_well(runs, tmp_path, ca
     request = {
         "text": np.array([b"something else", b"a red boot"], object), "seed": np.array([1, 6]),
     }  # fmt: skip
-    drawn = version.run("generate_bytes", request)["image_bytes"][1]
-    (tmp_path / "served.png").write_bytes(drawn)
+    generated = version.run("generate_bytes", request)["image_bytes"][1]
+    (tmp_path / "served.png").write_bytes(generated)
+    # The page shows the same, of a run and of its export.
+    sources = RunSource(Path(config.workdir)), ExportSource(tmp_path / "exported")
+    for source in sources:
+        checkpoint = list(source.checkpoints)[-1]
+        result = source.run("a red boot", None, checkpoint, 6)
+        difference = np.abs(result.output.astype(int) - pixels.decode(generated)).max()
+        assert source.takes_text and difference <= 1
     served, here = (
         np.asarray(Image.open(path), int)
         for path in (tmp_path / "served.png", tmp_path / "out/01_a_red_boot_6.png")
