@@ -60,7 +60,7 @@ def _start(export_dir: Path) -> tuple[subprocess.Popen, str]:
         [*command, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     url = f"http://127.0.0.1:{port}"
-    for _ in range(200):
+    for _ in range(600):  # Three minutes, on a machine that does other work.
         try:
             requests.get(url, timeout=5)
             return process, url
