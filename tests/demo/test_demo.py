@@ -52,7 +52,7 @@ def browser():
         opened.close()
 
 
-@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("width", [pytest.param(1200, marks=pytest.mark.slow), 390])
 def test_an_upload_is_translated_and_a_bad_file_gets_a_message(url, browser, tmp_path, width):
     Image.new("RGB", (90, 50), (180, 30, 40)).save(tmp_path / "bag.png")
     (tmp_path / "broken.png").write_bytes(b"no image")

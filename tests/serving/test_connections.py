@@ -95,12 +95,14 @@ def _read(limits, clients, pause_secs, total_secs, size=8 << 20):
     return asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_nothing_is_disconnected_and_a_slow_one_is_not():
     limits = ConnectionLimits(read_timeout_secs=0.5)
     assert _read(limits, clients=1, pause_secs=6, total_secs=12)[0] < 8 << 20
     assert _read(limits, clients=1, pause_secs=0.05, total_secs=30)[0] > 8 << 20
 
 
+@pytest.mark.slow
 def test_answers_that_nobody_reads_are_limited_together():
     limits = ConnectionLimits(max_unread_bytes=20 << 20)
     counts = _read(limits, clients=8, pause_secs=0.2, total_secs=30)
