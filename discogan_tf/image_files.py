@@ -69,25 +69,14 @@ def num_scans(jpeg: bytes) -> int:
     return jpeg[at:].partition(b"\xff\xd9")[0].count(b"\xff\xda")
 
 
-def beside(original: bytes, translation: bytes) -> bytes:
-    """A PNG file of an image, scaled to the height of its translation, and the translation.
-
-    Args:
-      original: A file that `open_upright` reads.
-      translation: A PNG file.
-
-    Raises:
-      OSError: as `open_upright`.
-    """
-    left, right = open_upright(original).convert("RGBA"), open_upright(translation)
-    width = max(1, round(left.width * right.height / left.height))
-    both = Image.new("RGB", (width + right.width, right.height), "white")
-    left = left.resize((width, right.height), Image.Resampling.LANCZOS)
+def beside(original: Image.Image, translation: Image.Image) -> Image.Image:
+    """An image on white, scaled to the height of its translation, and right of it that."""
+    width = max(1, round(original.width * translation.height / original.height))
+    left = original.convert("RGBA").resize((width, translation.height), Image.Resampling.LANCZOS)
+    both = Image.new("RGB", (width + translation.width, translation.height), "white")
     both.paste(left, mask=left)
-    both.paste(right, (width, 0))
-    file = io.BytesIO()
-    both.save(file, "PNG")
-    return file.getvalue()
+    both.paste(translation, (width, 0))
+    return both
 
 
 def _known_formats() -> tuple[str, ...]:

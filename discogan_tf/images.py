@@ -213,14 +213,6 @@ def enlarge(image: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize(shape, Image.Resampling.LANCZOS))
 
 
-def beside(original: np.ndarray, translation: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 3] both: the original, scaled to the height of the translation, left of it."""
-    height = len(translation)
-    width = max(1, round(original.shape[1] * height / len(original)))
-    left = Image.fromarray(original).resize((width, height), Image.Resampling.LANCZOS)
-    return np.concatenate([np.asarray(left), translation], axis=1)
-
-
 def draw_pairs(upper: list[np.ndarray], lower: list[np.ndarray], columns: int) -> np.ndarray:
     """A grid of images over their counterparts.
 

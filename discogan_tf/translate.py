@@ -113,23 +113,25 @@ def _translate_files(
     side_by_side: bool,
 ) -> dict[Path, str]:  # fmt: skip
     """Translates files in one direction. Returns those that could not be read, and why."""
+    import numpy as np
     import tensorflow as tf
+    from PIL import Image
     from tqdm import tqdm
 
     from discogan_tf import images as pixels
+    from discogan_tf.image_files import beside
 
     unreadable, shown, written = {}, [], 0
     # Originals are held as large as they are only one at a time.
     is_whole = keep_size or side_by_side
     batch_size = 1 if is_whole else _BATCH_SIZE
-    size_read = None if is_whole else translator.image_size
+    size_read, fit = None if is_whole else translator.image_size, translator.fit(direction)
     sources = list(files)
     with tqdm(total=len(sources), unit="image", desc=direction, delay=1) as progress:
         for start in range(0, len(sources), batch_size):
             originals = {}
             for source in sources[start : start + batch_size]:
                 try:
-                    fit = translator.fit(direction)
                     originals[source] = pixels.read_image(source, size_read, fit)
                 except OSError as error:
                     unreadable[source] = str(error)
@@ -145,7 +147,8 @@ def _translate_files(
                 if size:
                     output = pixels.enlarge(output, size)
                 if side_by_side:
-                    output = pixels.beside(original, output)
+                    pair = beside(Image.fromarray(original), Image.fromarray(output))
+                    output = np.asarray(pair)
                 files[source].parent.mkdir(parents=True, exist_ok=True)
                 try:
                     pixels.write_image(files[source], output)

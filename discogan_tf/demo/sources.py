@@ -53,12 +53,14 @@ class Result(NamedTuple):
 
 
 class Source(Protocol):
-    """Attributes:
-    title: What is shown.
-    directions: Names of the translations; of a text-to-image model, the model's one.
-    checkpoints: Name -> step, the first steps first.
-    takes_text: Whether inputs are sentences.
-    warnings: About the quality, those that hold.
+    """What a page needs of a run or an export.
+
+    Attributes:
+      title: What is shown.
+      directions: Names of the translations; of a text-to-image model, its domain or its export.
+      checkpoints: Name -> step, the first steps first.
+      takes_text: Whether inputs are sentences.
+      warnings: About the quality, those that hold.
     """
 
     title: str

@@ -5,6 +5,8 @@ CIELAB, its hues and, with the extra `[features]`, what ImageNet's classes see i
 were measured by `python -m benchmarks.matching`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from discogan_tf import images as pixels
@@ -41,17 +43,19 @@ class Features:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """float32 [n, d] of uint8 [n, SIZE, SIZE, 3]."""
-        parts = []
-        for start in range(0, len(images), _BATCH_SIZE):
-            some = pixels.to_float(images[start : start + _BATCH_SIZE]).numpy()
-            found = [_colors(some)]
-            if self.mean is not None:
-                found.append(self._project(self._extract(some)[0]))
-            parts.append(np.concatenate(found, 1))
-        return np.concatenate(parts).astype(np.float32)
+        network = None if self.mean is None else _in_batches(self._network, images)
+        return self.combine(images, network)
 
-    def _project(self, network: np.ndarray) -> np.ndarray:
-        return _NETWORK_WEIGHT * _normalized(network - self.mean) @ self.components
+    def combine(self, images: np.ndarray, network: np.ndarray | None) -> np.ndarray:
+        """As calling it, with the network's features, [n, 1280], if they are known already."""
+        colors = _in_batches(_colors, images)
+        if self.mean is None:
+            return colors.astype(np.float32)
+        projected = _normalized(network - self.mean) @ self.components
+        return np.concatenate([colors, _NETWORK_WEIGHT * projected], 1).astype(np.float32)
+
+    def _network(self, images: np.ndarray) -> np.ndarray:
+        return self._extract(images)[0]
 
 
 def fit(images: np.ndarray) -> tuple[Features, np.ndarray]:
@@ -67,23 +71,20 @@ def fit(images: np.ndarray) -> tuple[Features, np.ndarray]:
     if extract is None or len(images) < _COMPONENTS:
         features = Features()
         return features, features(images)
-    network = np.concatenate(
-        [
-            extract(pixels.to_float(images[start : start + _BATCH_SIZE]).numpy())[0]
-            for start in range(0, len(images), _BATCH_SIZE)
-        ]
-    )
+    network = _in_batches(lambda some: extract(some)[0], images)
     mean = network.mean(0)
     centered = _normalized(network - mean)
     # Of the covariance, because there may be millions of images.
     _, vectors = np.linalg.eigh(centered.T @ centered)
     features = Features(mean, vectors[:, ::-1][:, :_COMPONENTS].astype(np.float32))
-    colors = [
-        _colors(pixels.to_float(images[start : start + _BATCH_SIZE]).numpy())
-        for start in range(0, len(images), _BATCH_SIZE)
-    ]
-    values = np.concatenate([np.concatenate(colors), features._project(network)], 1)
-    return features, values.astype(np.float32)
+    return features, features.combine(images, network)
+
+
+def _in_batches(function: Callable, images: np.ndarray) -> np.ndarray:
+    """A function of float32 [n, SIZE, SIZE, 3] in [0, 1], applied to any number of uint8 images."""
+    starts = range(0, len(images), _BATCH_SIZE)
+    batches = (pixels.to_float(images[start : start + _BATCH_SIZE]).numpy() for start in starts)
+    return np.concatenate([function(batch) for batch in batches])
 
 
 def _colors(images: np.ndarray) -> np.ndarray:

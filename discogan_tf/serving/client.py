@@ -139,7 +139,9 @@ def _translate(client: PredictionClient, images: list[Path], values: flags.FlagV
                 refused.append(f"{source}: {error}")
                 continue
             if values.side_by_side:
-                translation = beside(content, translation)
+                file = io.BytesIO()
+                beside(open_upright(content), open_upright(translation)).save(file, "PNG")
+                translation = file.getvalue()
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(translation)
             tqdm.write(f"{source} -> {target}")
