@@ -74,15 +74,16 @@ def _prepare_pix2pix(arguments: flags.FlagValues) -> None:
     }
     for archive, name in downloads.items():
         domains = [f"{name}/{half}" for half in forms[archive].halves]
-        if not all(
+        if arguments.force or not all(
             is_prepared(Path(arguments.data_dir), domain, arguments.image_size)
             for domain in domains
         ):
             download(name, Path(arguments.data_dir), arguments.sha256)
     for archive, form in forms.items():
         prepare_archive(
-            archive, Path(arguments.data_dir), arguments.image_size, form, _limits(arguments)
-        )
+            archive, Path(arguments.data_dir), arguments.image_size, form, _limits(arguments),
+            arguments.force,
+        )  # fmt: skip
 
 
 def _prepare_folder(arguments: flags.FlagValues) -> None:
@@ -145,13 +146,19 @@ def _is_prepared_to_fit(arguments: flags.FlagValues, domain: str) -> bool:
 
 def _prepare_sample(arguments: flags.FlagValues) -> None:
     from data_prep.prepare import prepare_archive
-    from data_prep.sample.archive import draw_archives
+    from data_prep.sample.archive import ARCHIVES, draw_archives
+    from data_prep.sample.captions import NAME
 
+    if arguments.force:
+        for name in (NAME,) if arguments.captions else ARCHIVES:
+            Path(arguments.data_dir, f"{name}.tar.gz").unlink(missing_ok=True)
     if arguments.captions:
         _prepare_captioned_sample(arguments)
         return
     for archive in draw_archives(Path(arguments.data_dir), arguments.num_train, arguments.num_val):
-        prepare_archive(archive, Path(arguments.data_dir), arguments.image_size)
+        prepare_archive(
+            archive, Path(arguments.data_dir), arguments.image_size, force=arguments.force
+        )
 
 
 def _prepare_captioned_sample(arguments: flags.FlagValues) -> None:
@@ -167,7 +174,9 @@ def _prepare_captioned_sample(arguments: flags.FlagValues) -> None:
     source = CaptionSource(
         None, None, archive, Columns(), val_share=arguments.num_val / count, held_out_share=0.1
     )
-    prepare_captioned(source, Path(arguments.data_dir), NAME, arguments.image_size)
+    prepare_captioned(
+        source, Path(arguments.data_dir), NAME, arguments.image_size, force=arguments.force
+    )
 
 
 def _check(arguments: flags.FlagValues) -> int:

@@ -68,6 +68,7 @@ def define_pix2pix() -> None:
         "download", [], list(KNOWN_SETS), "An archive to download; repeat for several."
     )
     flags.DEFINE_string("sha256", None, "Digest that the one downloaded archive must have.")
+    _define_force()
 
 
 def define_folder() -> None:
@@ -133,6 +134,7 @@ def define_sample() -> None:
         "of each kind, and a tenth of all combinations of kind and color, become validation "
         "images.",
     )
+    _define_force()
 
 
 def define_check() -> None:

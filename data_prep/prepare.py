@@ -25,6 +25,7 @@ def prepare_archive(
     image_size: int,
     form: PairForm | None = None,
     limits: Limits | None = None,
+    force: bool = False,
 ) -> None:
     """Prepares halves of a pix2pix archive as domains, completely or not at all, and reports on it.
 
@@ -34,6 +35,7 @@ def prepare_archive(
       image_size: Height and width of the prepared images.
       form: Which halves, and how; both, from archives like edges2shoes, if None.
       limits: Bounds on the archive.
+      force: Whether to replace domains of this name.
 
     Raises:
       PreparationError: if the archive cannot be used or the result cannot be written.
@@ -42,7 +44,9 @@ def prepare_archive(
 
     name = dataset_name(archive)
     require_name(name, printable(str(archive)))
-    form = _without_prepared(form or PairForm(), name, data_dir, image_size)
+    form = form or PairForm()
+    if not force:
+        form = _without_prepared(form, name, data_dir, image_size)
     if not form.halves:
         return
     domains = tuple(f"{name}/{half}" for half in form.halves)

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import discogan_tf
+from discogan_tf import images as pixels
+from discogan_tf.demo.sources import ExportSource
 from discogan_tf.errors import ConfigError, DataError
+from discogan_tf.export.bundle import export
+from discogan_tf.export.versions import Version
 from discogan_tf.translate import translate
 
 
@@ -120,6 +125,41 @@ def test_command_line_skips_reports_and_fails_on_broken_files(workdir, images, t
     assert "broken.jpg" in done.stderr and "cut.jpg" in done.stderr
     assert "2 file(s) could not be read" in done.stderr
     assert len(list((tmp_path / "out").rglob("*.png"))) == 6
+
+
+def test_images_are_framed_as_those_of_training(make_run, tmp_path):
+    """By the command, from Python, in an export and on its page."""
+    config = make_run(tmp_path / "run")
+    (tmp_path / "run" / "provenance.jsonl").write_text('{"fits": {"a": "crop", "b": "pad"}}\n')
+    image = Image.new("RGB", (96, 32), (200, 30, 30))
+    image.paste((30, 30, 200), (32, 0, 64, 32))  # All that a crop to the middle keeps.
+    image.save(tmp_path / "wide.png")
+    middle = np.full((32, 32, 3), (30, 30, 200), np.uint8)
+    run = discogan_tf.load(tmp_path / "run")
+    (expected,) = run.translate([middle], "handbags2shoes")
+    (found,) = run.translate([image], "handbags2shoes")
+    np.testing.assert_array_equal(found, expected)
+    (padded,) = run.translate([image], "shoes2handbags")
+    assert np.abs(padded.astype(int) - run.translate([middle], "shoes2handbags")[0]).max() > 1
+    translate(tmp_path / "run", "handbags2shoes", tmp_path / "wide.png", tmp_path / "out")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "wide.png")), expected)
+    export(config, tmp_path / "exported")
+    version = Version(tmp_path / "exported" / "handbags2shoes" / "1")
+    files = {"image_bytes": np.array([(tmp_path / "wide.png").read_bytes()], object)}
+    served = pixels.decode(version.run("translate_bytes", files)["image_bytes"][0])
+    page = ExportSource(tmp_path / "exported").run(np.asarray(image), "handbags2shoes", "", 0)
+    for output in (served, page.output):
+        assert np.abs(output.astype(int) - expected).max() <= 1
+
+
+def test_originals_are_not_held_at_their_full_size(workdir, images, tmp_path, monkeypatch):
+    sizes = []
+    read = pixels.read_image
+    monkeypatch.setattr(
+        pixels, "read_image", lambda path, size, fit: sizes.append(size) or read(path, size, fit)
+    )
+    translate(workdir, "handbags2shoes", images, tmp_path / "out")
+    assert set(sizes) == {32}
 
 
 def test_directions_sizes_formats_and_pairs(workdir, images, tmp_path, capsys):

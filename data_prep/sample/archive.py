@@ -84,8 +84,7 @@ def _draw_archive(path: Path, members: list[str], pool: concurrent.futures.Execu
             print(f"{path} exists already.")
             return
         raise PreparationError(
-            f"{path} holds another number of pairs. Remove it, {truth_path.name} and the folder "
-            f"{truth_path.stem} to draw it again"
+            f"{path} holds another number of pairs. Give --force to generate it again"
         )
     truth = {}
     temporary = path.with_name(path.name + ".part")

@@ -122,6 +122,5 @@ def _require_same(path: Path, count: int) -> None:
         found = sum(name.endswith(".jpg") for name in tar.getnames())
     if found != count:
         raise PreparationError(
-            f"{path} holds {found} images, not {count}. Remove it and the folder "
-            f"{path.parent / NAME} to draw it again"
+            f"{path} holds {found} images, not {count}. Give --force to generate it again"
         )

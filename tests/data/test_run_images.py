@@ -9,7 +9,8 @@ from PIL import Image
 from data_prep.folder import FolderSource
 from data_prep.prepare import prepare_images
 from discogan_tf.config import Config
-from discogan_tf.data.domains import load_domain
+from discogan_tf.data import run_images
+from discogan_tf.data.domains import Domain, load_domain
 from discogan_tf.data.run_images import load_run_images
 from discogan_tf.errors import DataError
 from discogan_tf.runs import provenance
@@ -55,6 +56,14 @@ def test_hopeless_data_is_refused_before_training(config):
     same = dataclasses.replace(config, domain_b="copy", load_size=0)
     with pytest.raises(DataError, match=r"boots and copy hold the same images \(100% are equal\)"):
         load_run_images(same)
+
+
+def test_the_same_images_in_another_order_are_the_same(config):
+    domain = load_domain(config.data_dir, "boots", "train", 32)
+    order = np.random.default_rng(0).permutation(len(domain.names))
+    shuffled = Domain(domain.images[:][order], [domain.names[index] for index in order])
+    with pytest.raises(DataError, match="100% are equal"):
+        run_images._require_usable(config, {"a": domain, "b": shuffled})
 
 
 def test_an_unprepared_domain_names_the_prepared_ones(config):

@@ -82,7 +82,7 @@ def test_edges_are_thin_and_where_colors_change():
 def test_drawing_again_is_skipped_or_refused(folder, capsys):
     draw_archives(folder, num_train=40, num_val=5)
     assert "exists already" in capsys.readouterr().out
-    with pytest.raises(PreparationError, match="Remove it"):
+    with pytest.raises(PreparationError, match="Give --force"):
         draw_archives(folder, num_train=41, num_val=5)
 
 

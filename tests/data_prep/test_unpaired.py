@@ -1,6 +1,7 @@
 """Data sets of two domains, in folders trainA, trainB, testA and testB."""
 
 import io
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -75,6 +76,14 @@ def test_an_archive_that_was_downloaded_by_hand_is_used(images, tmp_path):
     assert result.returncode == 0, result.stderr
     assert _gray_values(data_dir, "horse2zebra_b", "train") == [100, 101, 102, 103]
     assert not [path for path in data_dir.iterdir() if "incomplete" in path.name.lower()]
+    # One that was interrupted between the two continues, though it is unpacked elsewhere.
+    shutil.rmtree(data_dir / "horse2zebra_b")
+    continued = _data_prep("--download=horse2zebra", f"--data_dir={data_dir}", "--image_size=32")
+    assert continued.returncode == 0, continued.stderr
+    assert "Prepared horse2zebra_b" in continued.stdout
+    assert "Prepared horse2zebra_a" not in continued.stdout
+    other = "--download=horse2zebra", f"--data_dir={data_dir}", "--image_size=32", "--fit=crop"
+    assert "with --fit=pad. Give --force" in _data_prep(*other).stderr
     # A second time nothing is unpacked, nor downloaded though the archive is gone.
     (data_dir / "horse2zebra.zip").unlink()
     again = _data_prep("--download=horse2zebra", f"--data_dir={data_dir}", "--image_size=32")

@@ -1,4 +1,5 @@
 import shutil
+import weakref
 
 import numpy as np
 import pytest
@@ -51,6 +52,45 @@ def test_a_version_replaced_under_its_number_is_loaded_anew(copy):
         for version in (before, store.versions["handbags2shoes"])
     ]
     assert not np.allclose(*answers)
+
+
+def test_a_replaced_version_is_freed(copy):
+    store = Store(copy)
+    store.refresh()
+    before = [weakref.ref(version) for version in store.versions.values()]
+    assert len(before) == 2
+    for name in store.versions:
+        shutil.copytree(copy / name / "1", copy / name / "2")
+    store.refresh()
+    assert {version.number for version in store.versions.values()} == {2}
+    assert all(version() is None for version in before)
+
+
+def test_a_version_that_misses_its_golden_answers_is_not_served(copy):
+    store = Store(copy)
+    store.refresh()
+    shutil.copytree(copy / "handbags2shoes" / "1", copy / "handbags2shoes" / "2")
+    arrays = golden.extra_folder(copy / "handbags2shoes" / "2") / "golden" / "arrays.npz"
+    changed = {key: value + 0.1 * (".output." in key) for key, value in np.load(arrays).items()}
+    np.savez(arrays, **changed)
+    store.refresh()
+    assert store.versions["handbags2shoes"].number == 1
+    assert "does not reproduce its golden answers" in store.errors["handbags2shoes"]
+
+
+def test_a_dangling_link_is_one_models_error(copy):
+    broken = copy / "handbags2shoes" / "2"
+    shutil.copytree(copy / "handbags2shoes" / "1", broken)
+    (file,) = (broken / "variables").glob("*.index")
+    file.unlink()
+    file.symlink_to("nowhere")
+    store = Store(copy)
+    store.refresh()
+    assert {name: version.number for name, version in store.versions.items()} == {
+        "handbags2shoes": 1,
+        "shoes2handbags": 1,
+    }
+    assert list(store.errors) == ["handbags2shoes"]
 
 
 def test_what_is_gone_is_not_served(copy):
