@@ -19,7 +19,7 @@ ORIGINAL, TRANSLATION = "original", "translation"
 _FORMAT = 1
 # From here on an approximate search pays: exact search takes 44 ms among a million items.
 _MANY = 1_000_000
-_NEIGHBORS, _EFFORT = 32, 64
+NEIGHBORS, EFFORT = 32, 64
 
 
 class Match(NamedTuple):
@@ -196,7 +196,7 @@ def _approximate_search(values: np.ndarray):
     except ImportError:
         print("Note: among so many items a search is faster with: pip install -e .[faiss]")
         return None
-    index = faiss.IndexHNSWFlat(values.shape[1], _NEIGHBORS)
+    index = faiss.IndexHNSWFlat(values.shape[1], NEIGHBORS)
     index.add(values)
     return index
 
@@ -209,5 +209,5 @@ def _read_approximate_search(path: Path):
     except ImportError:
         return None  # The exact search needs nothing but the features.
     index = faiss.read_index(str(path))
-    index.hnsw.efSearch = _EFFORT
+    index.hnsw.efSearch = EFFORT
     return index

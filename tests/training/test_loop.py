@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from data_prep.sample.archive import draw_archives
 from discogan_tf.data.domains import load_domain
 from discogan_tf.errors import ConfigError, DataError
 from discogan_tf.models import create_model
-from discogan_tf.runs import workdir
+from discogan_tf.runs import console, workdir
 from discogan_tf.runs.checkpoints import restore_generators
 from discogan_tf.runs.workdir import read_config
 from discogan_tf.training.loop import train
@@ -167,3 +168,15 @@ def test_mirrored_run_is_near_a_run_on_one_device(tiny_config):
             # Of gradients each replica reports the norm of its own part.
             if not name.startswith("gradient_norm"):
                 assert theirs[name] == pytest.approx(ours[name], rel=0.02), name
+
+
+def test_the_time_left_is_estimated_once_and_without_the_first_call(capsys, monkeypatch):
+    # Read after the first call, of 2 steps, which compiles, and 20 steps later.
+    clock = iter([100.0, 105.0])
+    monkeypatch.setattr(console, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with console.Progress(0, 1222, 32, visible=True) as progress:
+        for _ in range(30):
+            progress.advance(2)
+    printed = capsys.readouterr().out
+    assert "250 ms per step: about 5 minute(s) for the other 1,200 steps" in printed
+    assert printed.count("per step") == 1
