@@ -76,13 +76,16 @@ def create_page(source: Source, catalog: Catalog | None = None) -> gr.Blocks:
         outputs, all_inputs = [result, second, notes, matches], [*inputs, checkpoint]
         button.click(run, all_inputs, outputs, api_name="translate")
         quietly = {"inputs": all_inputs, "outputs": outputs, "api_visibility": "private"}
+
+        def run_again(value, *others):
+            """For another direction or checkpoint: nothing happens without an input."""
+            return run(value, *others) if value else [gr.skip()] * len(outputs)
+
         if source.takes_text:
             inputs[0].submit(run, **quietly)
         else:
             inputs[0].input(run, **quietly)
-            inputs[1].input(
-                lambda value, *others: run(value, *others) if value else [gr.skip()] * 4, **quietly
-            )
+            inputs[1].input(run_again, **quietly)
             # It is removed with the page.
             page.example_folder = tempfile.TemporaryDirectory(prefix="discogan_demo_")
             folder = Path(page.example_folder.name)
@@ -94,14 +97,14 @@ def create_page(source: Source, catalog: Catalog | None = None) -> gr.Blocks:
                 chosen,
                 api_visibility="private",
             )
-            checkpoint.release(run, **quietly)
+            checkpoint.release(run_again, **quietly)
         with gr.Accordion("How good is it? Metrics and model card", open=False):
             gr.Markdown(source.quality())
     page.queue(max_size=32)
     return page
 
 
-def serve(page: gr.Blocks, host: str, port: int, announce: bool = True) -> None:
+def serve(page: gr.Blocks, host: str, port: int) -> None:
     """Serves a page until Ctrl-C.
 
     Raises:
@@ -111,7 +114,8 @@ def serve(page: gr.Blocks, host: str, port: int, announce: bool = True) -> None:
         server_name=host,
         server_port=port,
         share=False,
-        quiet=not announce,
+        quiet=True,
+        prevent_thread_lock=True,
         max_file_size=_MAX_FILE_MIB << 20,
         show_error=True,
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
@@ -119,6 +123,8 @@ def serve(page: gr.Blocks, host: str, port: int, announce: bool = True) -> None:
         ssr_mode=False,
         footer_links=[],
     )
+    print(f"Open http://{host}:{port} in a browser. Ctrl-C ends.", flush=True)
+    page.block_thread()
 
 
 def _image_inputs(source: Source) -> list:
