@@ -106,6 +106,7 @@ def main(argv: list[str]) -> None:
             configs[str(workdir) if alike else workdir.name] = config
         content = compare(configs, values.checkpoint)
         if values.output:
+            Path(values.output).parent.mkdir(parents=True, exist_ok=True)
             Path(values.output).write_text(content)
             print(f"Written to {values.output}: open it in a browser.")
     except (DiscoganError, OSError) as error:

@@ -18,7 +18,7 @@ def _command(data_dir, workdir, *more):
     return [
         sys.executable, "train.py", f"--data_dir={data_dir}", f"--workdir={workdir}",
         "--domain_a=sample_edges2handbags/photo", "--domain_b=sample_edges2shoes/photo",
-        "--image_size=32", "--batch_size=4", "--base_filters=8", "--identity_weight=0",
+        "--image_size=32", "--batch_size=4", "--base_filters=8", "--model=gan",
         "--save_every_steps=3", "--sample_every_steps=1000", "--log_every_steps=1", *more,
     ]  # fmt: skip
 

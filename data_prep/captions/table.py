@@ -128,7 +128,8 @@ def _rows(content: bytes, name: str, left_out: LeftOut) -> Iterator[tuple[int, d
     # Quotation marks in TSV are text: 12" vinyl.
     dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"strict": True}
     rest = object()
-    csv.field_size_limit(max(len(text), 1))
+    # Never lower than it was: the limit is that of the whole process.
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey=rest, **dialect)
     try:
         header = reader.fieldnames or []

@@ -121,7 +121,9 @@ def create_step(
             name: _sum([update[name] for update in metrics if name in update]) for name in norms
         }
 
-    @tf.function
+    # Without AutoGraph: there is no loop or branch over tensors to convert, and looking takes two
+    # seconds.
+    @tf.function(autograph=False)
     def step(element, number=1) -> dict[str, tf.Tensor]:
         for optimizer in optimizers.values():
             optimizer.learning_rate = learning_rate(number)

@@ -1,5 +1,6 @@
 """Captioned images as domains."""
 
+import csv
 import io
 import json
 import tarfile
@@ -41,9 +42,16 @@ def test_templates_and_rows_of_one_image_are_merged():
     assert found["2.jpg"].captions == ["Tote"]  # No template with an empty cell.
 
 
+def test_the_limit_of_fields_is_never_lowered():
+    """It is that of the whole process."""
+    before = csv.field_size_limit()
+    _read("image,caption\n1.jpg,red\n", "c.csv")
+    assert csv.field_size_limit() >= before
+
+
 def test_csv_and_json_lines():
-    csv, _ = _read('image,caption\n1.jpg,"red, with a ""dot"""\n', "c.csv")
-    assert csv["1.jpg"].captions == ['red, with a "dot"']
+    table, _ = _read('image,caption\n1.jpg,"red, with a ""dot"""\n', "c.csv")
+    assert table["1.jpg"].captions == ['red, with a "dot"']
     lines = '{"image": "1.jpg", "captions": ["a", "b", "a"]}\nnot json\n\n[1]\n'
     found, left_out = _read(lines, "c.jsonl")
     assert found["1.jpg"].captions == ["a", "b"]

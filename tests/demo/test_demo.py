@@ -127,8 +127,8 @@ def test_bad_inputs_get_a_message(tmp_path):
     ("arguments", "reason"),
     [
         ((), "give --workdir"),
-        (("--workdir=absent",), "no run in"),
-        (("--export_dir=absent",), "no export in"),
+        pytest.param(("--workdir=absent",), "no run in", marks=pytest.mark.slow),
+        pytest.param(("--export_dir=absent",), "no export in", marks=pytest.mark.slow),
     ],
 )
 def test_without_anything_to_show_the_message_says_what_to_do(arguments, reason):
@@ -138,7 +138,7 @@ def test_without_anything_to_show_the_message_says_what_to_do(arguments, reason)
 
 
 def test_missing_runs_and_exports_are_errors(tmp_path):
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="no run in"):
         RunSource(tmp_path)
-    with pytest.raises(ExportError):
+    with pytest.raises(ExportError, match="no export in"):
         ExportSource(tmp_path)

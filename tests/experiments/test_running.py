@@ -7,15 +7,20 @@ import pytest
 
 from discogan_tf.errors import ConfigError, DataError
 from discogan_tf.experiments.running import exit_on_errors, train_all
-from tests.training.fakes import fake_losses, logged_losses, with_fake_step
+from tests.training.fakes import fake_losses, logged_losses, with_fake_metrics, with_fake_step
 
 
 @pytest.fixture
-def runs(tiny_config):
+def runs(tiny_config, monkeypatch):
     """Two runs of two steps."""
+    with_fake_metrics(monkeypatch)
     return {
         name: dataclasses.replace(
-            tiny_config, num_steps=2, workdir=str(Path(tiny_config.workdir) / name), ema_decay=0.0
+            tiny_config,
+            model="gan",
+            num_steps=2,
+            ema_decay=0.0,
+            workdir=str(Path(tiny_config.workdir) / name),
         )
         for name in ("one", "other")
     }

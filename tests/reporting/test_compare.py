@@ -1,8 +1,12 @@
-import dataclasses
 import subprocess
 import sys
 
-from discogan_tf.flagfile import to_flagfile
+import pytest
+from absl import app
+
+from discogan_tf.compare import compare, main
+from discogan_tf.config import Config
+from discogan_tf.errors import ConfigError
 
 
 def _compare(*arguments):
@@ -36,16 +40,13 @@ def test_two_runs_side_by_side(make_run, tmp_path):
 
 def test_what_cannot_be_compared_says_why(make_run, tmp_path):
     make_run(tmp_path / "a")
-    alone = _compare(tmp_path / "a")
-    assert alone.returncode != 0 and "two runs or more" in alone.stderr
+    with pytest.raises(app.UsageError, match="two runs or more"):
+        main(["compare", str(tmp_path / "a")])
     absent = _compare(tmp_path / "a", tmp_path / "absent")
     assert absent.returncode == 1 and "no run in" in absent.stderr
 
 
-def test_runs_of_other_images_are_refused(make_run, tmp_path):
-    config = make_run(tmp_path / "a")
-    other = dataclasses.replace(config, workdir=str(tmp_path / "b"), image_size=64)
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "config.cfg").write_text(to_flagfile(other))
-    refused = _compare(tmp_path / "a", tmp_path / "b")
-    assert refused.returncode == 1 and "--image_size: a has 32, b has 64" in refused.stderr
+def test_runs_of_other_images_are_refused():
+    configs = {"a": Config(image_size=32), "b": Config(image_size=64)}
+    with pytest.raises(ConfigError, match="--image_size: a has 32, b has 64"):
+        compare(configs, "last")

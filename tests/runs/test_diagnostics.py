@@ -155,7 +155,7 @@ def test_a_run_gone_wrong_warns_in_the_terminal_and_in_tensorboard(
 
     monkeypatch.setattr("discogan_tf.training.loop.create_model", broken)
     with_fake_step(monkeypatch, lambda number: fake_losses())
-    config = dataclasses.replace(tiny_config, evaluate_every_steps=1, ema_decay=0.0)
+    config = dataclasses.replace(tiny_config, model="gan", evaluate_every_steps=1, ema_decay=0.0)
     for num_steps in stops:
         train(dataclasses.replace(config, num_steps=num_steps))
     printed = capsys.readouterr().out
@@ -181,15 +181,19 @@ def test_a_run_that_has_become_worse_stops(tiny_config, monkeypatch, capsys):
     """At the second bad evaluation, with a checkpoint; the same command does not go on."""
     with_fake_step(monkeypatch, lambda number: fake_losses())
     scores = iter([50.0, 90.0, 90.0, 90.0])
-    measured = {name: _HEALTHY for name in ("handbags2shoes", "shoes2handbags")}
 
     def measure(self):
         score = next(scores)
-        return {name: values | {"score": score} for name, values in measured.items()}
+        return {"handbags2shoes": _HEALTHY | {"score": score}}
 
     monkeypatch.setattr("discogan_tf.training.evaluator.Evaluator._measure", measure)
     config = dataclasses.replace(
-        tiny_config, evaluate_every_steps=1, save_every_steps=100, num_steps=4, stop_when_worse=True
+        tiny_config,
+        model="gan",
+        evaluate_every_steps=1,
+        save_every_steps=100,
+        num_steps=4,
+        stop_when_worse=True,
     )
     assert train(config).step == 3
     printed = capsys.readouterr().out

@@ -34,7 +34,9 @@ def test_averages_follow_the_equation():
 
 
 def test_averages_are_saved_and_shown(tiny_config, tmp_path):
-    config = dataclasses.replace(tiny_config, ema_decay=0.9, learning_rate=1e-2, num_steps=2)
+    config = dataclasses.replace(
+        tiny_config, model="gan", ema_decay=0.9, learning_rate=1e-2, num_steps=2
+    )
     train(config)
     reader = tf.train.load_checkpoint(str(tmp_path / "run" / "checkpoints" / "step-2"))
     names = [

@@ -142,6 +142,7 @@ def test_the_same_in_bfloat16_with_the_authors_settings(config, tmp_path, checkp
     _assert_resumes_exactly_everywhere(config, tmp_path, [1], checkpoint_state)
 
 
+@pytest.mark.slow
 def test_the_same_in_bfloat16_with_cyclegans_settings(config, cyclegan, tmp_path, checkpoint_state):
     """Stopped when its replay buffers are full, and with crops and flips."""
     settings = cyclegan | {"replay_images": 4, "load_size": 36, "identity_weight": 10.0}

@@ -21,7 +21,20 @@ from discogan_tf.runs.lock import WorkdirLock
 from discogan_tf.runs.manifest import complete_steps
 from discogan_tf.training import loop
 from discogan_tf.training.loop import train
-from tests.training.fakes import fake_losses, logged_losses, tensorboard_tags, with_fake_step
+from tests.training.fakes import (
+    fake_losses,
+    logged_losses,
+    tensorboard_tags,
+    with_fake_metrics,
+    with_fake_step,
+)
+
+
+@pytest.fixture
+def tiny_config(tiny_config, monkeypatch):
+    """Of the smallest model: what the loop does at faults is the same for all."""
+    with_fake_metrics(monkeypatch)
+    return dataclasses.replace(tiny_config, model="gan")
 
 
 def test_lost_checkpoints_are_no_new_start(tiny_config):

@@ -14,7 +14,7 @@ from discogan_tf.runs.manifest import complete_steps, find_corruption
 _ROOT = Path(__file__).parents[2]
 
 
-def _command(data_dir, workdir, num_steps):
+def _command(model, data_dir, workdir, num_steps):
     """Saves at every step, so that kills land in saves."""
     return [
         sys.executable,
@@ -22,6 +22,7 @@ def _command(data_dir, workdir, num_steps):
         f"--data_dir={data_dir}",
         f"--workdir={workdir}",
         f"--num_steps={num_steps}",
+        f"--model={model}",
         "--domain_a=sample_edges2handbags/photo",
         "--domain_b=sample_edges2shoes/photo",
         "--image_size=32",
@@ -67,13 +68,15 @@ def _is_in_a_save(workdir):
     )
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("model", "kills"), [("gan", 1), pytest.param("discogan", 50, marks=pytest.mark.slow)]
+)
 def test_killed_again_and_again_it_ends_as_if_it_never_was(
-    data_dir, tmp_path, checkpoint_state, kills
+    data_dir, tmp_path, checkpoint_state, model, kills
 ):
     rng = random.Random(0)
     workdir = tmp_path / "run"
-    command = _command(data_dir, workdir, 100_000)
+    command = _command(model, data_dir, workdir, 100_000)
     in_saves = 0
     for number in range(kills):
         before = _last(workdir)
@@ -86,7 +89,7 @@ def test_killed_again_and_again_it_ends_as_if_it_never_was(
     reached = _last(workdir)
     print(f"{kills} kills, {in_saves} of them inside a save, up to step {reached}.")
     done = subprocess.run(
-        _command(data_dir, workdir, reached + 2), cwd=_ROOT, capture_output=True, text=True
+        _command(model, data_dir, workdir, reached + 2), cwd=_ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0 and f"from its checkpoint of step {reached}." in done.stdout, (
         done.stderr
@@ -94,7 +97,7 @@ def test_killed_again_and_again_it_ends_as_if_it_never_was(
     assert not _is_in_a_save(workdir) and not list((workdir / "checkpoints").glob("*_temp*"))
     straight = tmp_path / "straight"
     subprocess.run(
-        _command(data_dir, straight, reached + 2), cwd=_ROOT, capture_output=True, check=True
+        _command(model, data_dir, straight, reached + 2), cwd=_ROOT, capture_output=True, check=True
     )
     assert (workdir / "metrics.jsonl").read_text() == (straight / "metrics.jsonl").read_text()
     assert checkpoint_state(workdir, reached + 2) == checkpoint_state(straight, reached + 2)

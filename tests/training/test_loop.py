@@ -20,7 +20,13 @@ from discogan_tf.runs.checkpoints import restore_generators
 from discogan_tf.runs.workdir import read_config
 from discogan_tf.training.loop import train
 from discogan_tf.training.samples import SampleGrids
-from tests.training.fakes import fake_losses, logged_losses, tensorboard_tags, with_fake_step
+from tests.training.fakes import (
+    fake_losses,
+    logged_losses,
+    tensorboard_tags,
+    with_fake_metrics,
+    with_fake_step,
+)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +135,8 @@ def test_without_validation_images_the_sample_grids_show_training_ones(
     for archive in draw_archives(tmp_path, num_train=3, num_val=0):
         prepare_archive(archive, tmp_path, image_size=32)
     with_fake_step(monkeypatch, lambda number: fake_losses())
-    train(dataclasses.replace(tiny_config, data_dir=str(tmp_path), num_steps=1, batch_size=2))
+    config = dataclasses.replace(tiny_config, model="gan", data_dir=str(tmp_path), num_steps=1)
+    train(dataclasses.replace(config, batch_size=2))
     assert "Sample grids and metrics use training images" in capsys.readouterr().out
 
 
@@ -146,9 +153,10 @@ def test_missing_data_leaves_no_workdir(tiny_config):
 
 def test_calls_end_where_something_is_due_and_before_skipped_steps(tiny_config, monkeypatch):
     with_fake_step(monkeypatch, lambda number: fake_losses())
+    with_fake_metrics(monkeypatch)
     config = dataclasses.replace(
-        tiny_config, num_steps=1, steps_per_execution=4, log_every_steps=10, sample_every_steps=10,
-        save_every_steps=10,
+        tiny_config, model="gan", num_steps=1, steps_per_execution=4, log_every_steps=10,
+        sample_every_steps=10, save_every_steps=10,
     )  # fmt: skip
     train(config)
     (Path(config.workdir) / "skipped_steps.json").write_text("[4, 5]")

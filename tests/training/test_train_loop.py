@@ -14,7 +14,7 @@ def _lines(workdir):
 def test_steps_are_the_same_bit_for_bit(tiny_config, checkpoint_state, tmp_path):
     """Seven steps, with EMA and two updates; calls end early where steps are logged and saved."""
     config = dataclasses.replace(
-        tiny_config, num_steps=7, log_every_steps=5, save_every_steps=4, ema_decay=0.9,
+        tiny_config, model="gan", num_steps=7, log_every_steps=5, save_every_steps=4, ema_decay=0.9,
         generator_updates_per_step=2, evaluate_every_steps=100, batch_size=2,
     )  # fmt: skip
     train(config)
