@@ -121,9 +121,7 @@ def create_step(
             name: _sum([update[name] for update in metrics if name in update]) for name in norms
         }
 
-    # Without AutoGraph: there is no loop or branch over tensors to convert, and looking takes two
-    # seconds.
-    @tf.function(autograph=False)
+    @tf.function
     def step(element, number=1) -> dict[str, tf.Tensor]:
         for optimizer in optimizers.values():
             optimizer.learning_rate = learning_rate(number)
