@@ -69,6 +69,11 @@ class Config(TextSettings):
         "If both domains are halves of one archive, train each on a different half of the pairs, "
         "so that no image is seen together with its ground truth.",
     )
+    train_share: float = setting(
+        1.0,
+        "Share of the training images to train on, evenly spaced, such as 0.5.",
+        check=(lambda value: 0 < value <= 1, "must be greater than 0 and at most 1"),
+    )
     cache_bytes: int = setting(
         4 << 30,
         "Cache the training images of a domain in memory if they fit into this many bytes. "

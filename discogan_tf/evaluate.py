@@ -29,7 +29,11 @@ def evaluate(values) -> dict:
         features.create_extractor(Path(values.feature_weights)) if values.feature_weights else None
     )
     run = evaluated_run.load_evaluated_run(
-        config, values.split, values.checkpoint, values.num_images
+        config,
+        values.split,
+        values.checkpoint,
+        values.num_images,
+        Path(values.text_encoder) if values.text_encoder else None,
     )
     report = evaluated_run.measure(run, values.resamples, extract)
     print(f"{values.workdir}, step {report['step']}\n")
@@ -65,6 +69,9 @@ if __name__ == "__main__":
     )
     flags.DEFINE_string(
         "feature_weights", None, "Keras InceptionV3 weights (.h5), for Frechet and kernel distance."
+    )
+    flags.DEFINE_string(
+        "text_encoder", None, "Workdir of another text encoder, to judge a text-to-image model by."
     )
     flags.DEFINE_string("data_dir", None, "Where the run's domains are prepared, if they moved.")
     app.run(main)

@@ -36,7 +36,8 @@ class TextSettings:
     kl_weight: float = setting(
         0.002,
         "Weight of the Kullback-Leibler divergence of the conditioning variable, summed over its "
-        "dimensions, from the standard normal distribution.",
+        "dimensions, from the standard normal distribution. 0 trains without conditioning "
+        "augmentation: c is a function of the text alone.",
         check=NOT_NEGATIVE,
     )
     learning_rate_halving_steps: int = setting(

@@ -138,11 +138,24 @@ def load_training(config: Config, image_size: int) -> dict[str, Domain]:
       image_size: Height and width of the prepared images.
 
     If both domains are halves of one archive and `config.split_pairs` is set, each gets one half of
-    the pairs, so that the ground truth of no image is seen, as in the paper authors' code.
+    the pairs, so that the ground truth of no image is seen, as in the paper authors' code. Of what
+    a domain gets, `config.train_share` is taken.
 
     Raises:
       DataError: as `load_domain`; or if there is only one pair to split.
     """
+    return {
+        stream: _part(domain, share_indices(len(domain.names), config.train_share))
+        for stream, domain in _load_unpaired(config, image_size).items()
+    }
+
+
+def share_indices(count: int, share: float) -> np.ndarray:
+    """Indices of a share of `count` images, evenly spaced, at least one."""
+    return _evenly_spaced(count, max(1, round(count * share)))
+
+
+def _load_unpaired(config: Config, image_size: int) -> dict[str, Domain]:
     domains = {
         stream: load_domain(config.data_dir, name, "train", image_size)
         for stream, name in config.domains.items()
@@ -161,9 +174,14 @@ def load_training(config: Config, image_size: int) -> dict[str, Domain]:
         )
     halves = _split_in_halves(domains["a"].names)
     return {
-        stream: Domain(domain.images.take(indices), [domain.names[index] for index in indices])
+        stream: _part(domain, indices)
         for (stream, domain), indices in zip(domains.items(), halves, strict=True)
     }
+
+
+def _part(domain: Domain, indices: np.ndarray) -> Domain:
+    """Some of the images of a domain on disk, still there."""
+    return Domain(domain.images.take(indices), [domain.names[index] for index in indices])
 
 
 def are_halves_of_one(domain_a: str, domain_b: str) -> bool:

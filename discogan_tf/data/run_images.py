@@ -14,6 +14,7 @@ from discogan_tf.data.domains import (
     load_domain,
     load_domain_captions,
     load_training,
+    share_indices,
     without,
 )
 from discogan_tf.errors import DataError
@@ -135,6 +136,7 @@ def load_run_images(config: Config) -> RunImages:
     training = in_memory(loaded)
     if config.domain:
         captions, held_out = _load_captions(config, "train"), validation["image"]
+        captions = captions.take(share_indices(len(captions.rows), config.train_share))
         known = captions if held_out is loaded["image"] else _load_captions(config, "val")
         validation["text"] = _first_captions(known, held_out)
         with_text = training | {"text": _first_captions(captions, loaded["image"]).images}

@@ -28,6 +28,7 @@ from discogan_tf.evaluation.attribute_classifier import (
     train_classifier,
 )
 from discogan_tf.evaluation.measurement import Measurement, mean_of
+from discogan_tf.evaluation.text_precision import TextJudge
 from discogan_tf.models.stackgan import StackGAN, noise_of
 
 _BATCH_SIZE = 64
@@ -72,8 +73,12 @@ class TextFidelity:
         self._rows = [captions.rows[index] for index in indices]
         self._real = to_input(held_out.images[indices]).numpy() if len(indices) else None
 
-    def measure(self, resamples: int = 0) -> dict[str, Measurement]:
+    def measure(self, resamples: int = 0, judge: TextJudge | None = None) -> dict[str, Measurement]:
         """Accuracies, of captions that name the color of their image, and diversity.
+
+        Args:
+          resamples: Samples for each bootstrap interval; 0 for none.
+          judge: A text encoder to compare images with texts.
 
         Returns:
           type_accuracy, color_accuracy: Share of generated images classified as their text says.
@@ -86,6 +91,9 @@ class TextFidelity:
             there are any.
           text_diversity: Mean distance of two images of one text, over that of two real images of
             one type and color. The reference is 1.
+          caption_diversity: The same of images of different texts, from the same noise, and of any
+            two real images: low if texts change little.
+          r_precision, text_gap: By the judge, if there is one; see `TextJudge`.
           Nothing, if no caption names a color.
         """
         if len(self._texts) < 2:
@@ -104,7 +112,11 @@ class TextFidelity:
                     better="higher",
                     note=f"reference: real images; chance is {self._chance(name):.2f}",
                 )  # fmt: skip
-        return found | self._diversity(resamples)
+        if judge:
+            values = [(row["type"], basic_color(row["color"])) for row in self._rows]
+            classes = np.unique(values, axis=0, return_inverse=True)[1].ravel()
+            found |= judge.measure(self._texts, classes, images, self._real, resamples)
+        return found | self._diversity(resamples) | self._caption_diversity(resamples)
 
     def _generate(self, characters: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         """Images of texts as 8 bits would show them, float32."""
@@ -154,6 +166,23 @@ class TextFidelity:
             "text_diversity": mean_of(
                 within / np.mean(real), resamples, reference=1.0, better="higher"
             )
+        }
+
+    def _caption_diversity(self, resamples: int) -> dict[str, Measurement]:
+        """Over groups of texts, each with a noise of its own."""
+        chosen = evenly_spaced(np.arange(len(self._texts)), _TEXTS * _IMAGES_PER_TEXT)
+        groups = np.array_split(np.random.default_rng(0).permutation(chosen), _TEXTS)
+        groups = [group for group in groups if len(group) > 1]
+        if not groups:
+            return {}
+        indices = np.concatenate(groups)
+        seeds = np.concatenate([np.full(len(group), n) for n, group in enumerate(groups)])
+        images = self._generate(text.encode([self._texts[i] for i in indices]), seeds)
+        ends = np.cumsum([len(group) for group in groups])[:-1]
+        between = np.array([_spread(of_group) for of_group in np.split(images, ends)])
+        real = np.mean([_spread(self._real[group]) for group in groups])
+        return {
+            "caption_diversity": mean_of(between / real, resamples, reference=1.0, better="higher")
         }
 
 

@@ -63,6 +63,7 @@ class StackGAN:
             "condition_size": config.condition_size,
             "noise_size": config.noise_size,
             "normalization": config.normalization,
+            "augment": config.kl_weight > 0,
         }
         if config.stage_1_size:
             sizes |= {"stage_1_size": config.stage_1_size, "blocks": config.residual_blocks}

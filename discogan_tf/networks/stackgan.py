@@ -42,16 +42,19 @@ class ConditioningAugmentation(keras.layers.Layer):
     Args:
       size: Of c.
       name: Of the layer.
+      noisy: Whether there is noise; without it, c is the mean.
     """
 
-    def __init__(self, size: int, name: str):
+    def __init__(self, size: int, name: str, noisy: bool = True):
         super().__init__(name=name, autocast=False)
+        self._noisy = noisy
         self.to_moments = Dense(2 * size, True, "to_moments", keras.initializers.GlorotUniform())
 
     def call(self, embedding, noise):
         """c, mean and logarithm of the deviation of it; noise [batch, size], standard normal."""
         mean, log_deviation = tf.split(self.to_moments(embedding), 2, axis=1)
-        return mean + tf.exp(log_deviation) * noise, mean, log_deviation
+        c = mean + tf.exp(log_deviation) * noise if self._noisy else mean
+        return c, mean, log_deviation
 
 
 class StageIGenerator(keras.Model):
@@ -66,6 +69,7 @@ class StageIGenerator(keras.Model):
       condition_size: Size of c.
       noise_size: Size of z.
       normalization: A key of `NORMALIZATIONS`; the paper's is "batch".
+      augment: Whether there is conditioning augmentation, noise in c.
 
     Attributes:
       num_noise: How many random numbers it takes for an image: those for c, then z.
@@ -80,6 +84,7 @@ class StageIGenerator(keras.Model):
         condition_size: int = 128,
         noise_size: int = 100,
         normalization: str = "batch_renorm",
+        augment: bool = True,
     ):
         super().__init__(name=name, autocast=False)
         self._config = {
@@ -89,11 +94,12 @@ class StageIGenerator(keras.Model):
             "condition_size": condition_size,
             "noise_size": noise_size,
             "normalization": normalization,
+            "augment": augment,
         }
         self.num_noise = condition_size + noise_size
         norm, first = NORMALIZATIONS[normalization], 8 * base_filters
         self.encoder = _frozen(TextEncoder("text_encoder", text_features))
-        self.augmentation = ConditioningAugmentation(condition_size, "augmentation")
+        self.augmentation = ConditioningAugmentation(condition_size, "augmentation", augment)
         self._condition_size, self._first = condition_size, first
         self.start = Dense(_START * _START * first, False, "start")
         self.start_norm = norm("start_norm")
@@ -143,8 +149,8 @@ class StageIIGenerator(keras.Model):
     Stage I, within it, does not learn.
 
     Args:
-      name, size, base_filters, text_features, condition_size, noise_size, normalization: As for
-        `StageIGenerator`; `base_filters` are the channels of the first features.
+      name, size, base_filters, text_features, condition_size, noise_size, normalization, augment:
+        As for `StageIGenerator`; `base_filters` are the channels of the first features.
       stage_1_size: Height and width of the images of Stage I, 16 or more.
       blocks: Number of residual blocks; the paper's are 4 for images of 256 pixels, 2 for 128.
 
@@ -163,6 +169,7 @@ class StageIIGenerator(keras.Model):
         condition_size: int = 128,
         noise_size: int = 100,
         normalization: str = "batch_renorm",
+        augment: bool = True,
     ):
         super().__init__(name=name, autocast=False)
         self._config = {
@@ -174,17 +181,18 @@ class StageIIGenerator(keras.Model):
             "condition_size": condition_size,
             "noise_size": noise_size,
             "normalization": normalization,
+            "augment": augment,
         }
         norm = NORMALIZATIONS[normalization]
         self.stage_1 = _frozen(
             StageIGenerator(
                 "stage_1", stage_1_size, base_filters, text_features, condition_size, noise_size,
-                normalization,
+                normalization, augment,
             )
         )  # fmt: skip
         self._condition_size = condition_size
         self.num_noise = condition_size + self.stage_1.num_noise
-        self.augmentation = ConditioningAugmentation(condition_size, "augmentation")
+        self.augmentation = ConditioningAugmentation(condition_size, "augmentation", augment)
         strides = (stage_1_size // _REFINED).bit_length() - 1
         widest = base_filters << 2
         self.down = [_conv(base_filters if strides else widest, 3, "down_1")] + [

@@ -112,6 +112,20 @@ def test_halves_of_one_archive_share_no_pair(data_dir):
     assert [len(unrelated[key].names) for key in "ab"] == [14, 14]
 
 
+def test_a_share_of_the_training_images(data_dir):
+    config = Config(
+        data_dir=str(data_dir), image_size=32,
+        domain_a="sample_edges2shoes/edges", domain_b="sample_edges2handbags/photo",
+    )  # fmt: skip
+    everything = load_training(config, config.image_size)
+    half = load_training(dataclasses.replace(config, train_share=0.5), config.image_size)
+    for stream in "ab":
+        indices = [everything[stream].names.index(name) for name in half[stream].names]
+        assert len(set(indices)) == 7 and sorted(indices) == indices
+        np.testing.assert_array_equal(half[stream].images[:], everything[stream].images[indices])
+        assert load_domain(str(data_dir), config.domains[stream], "val", 32).names
+
+
 def test_a_corrupt_domain_is_an_error(data_dir, tmp_path):
     folder = tmp_path / "sample_edges2shoes" / "photo"
     shutil.copytree(data_dir / "sample_edges2shoes" / "photo", folder)

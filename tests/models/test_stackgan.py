@@ -11,6 +11,7 @@ from PIL import Image
 from discogan_tf import images as pixels
 from discogan_tf import text
 from discogan_tf.config import Config
+from discogan_tf.data.run_images import load_run_images
 from discogan_tf.demo.sources import ExportSource, RunSource
 from discogan_tf.errors import ConfigError
 from discogan_tf.evaluation import attribute_classifier, text_fidelity
@@ -23,10 +24,11 @@ from discogan_tf.models import create_inference_model, create_model
 from discogan_tf.models.stackgan import noise_of
 from discogan_tf.networks.text import GRU
 from discogan_tf.report import report
-from discogan_tf.runs.checkpoints import restore_generators
+from discogan_tf.runs.checkpoints import Checkpoints, restore_generators
 from discogan_tf.runs.metrics_log import read_metrics_log
-from discogan_tf.runs.workdir import read_vocabulary
+from discogan_tf.runs.workdir import read_vocabulary, write_config
 from discogan_tf.training.loop import train
+from discogan_tf.training.step import create_optimizers
 from tests.batches import STAGE_1, STAGE_2, TEXT_ENCODER, noise_batch
 
 _TINY = {
@@ -127,13 +129,39 @@ def test_both_stages_are_shown_and_evaluated(runs):
     assert "Best and worst" in report(runs["stage_2"], resamples=0)
 
 
+def test_another_text_encoder_judges_images(runs, tmp_path):
+    """Captions of half of the training images, aligned with them, train it; then it judges."""
+    images = load_run_images(dataclasses.replace(runs["text"], train_share=0.5))
+    everything = load_run_images(runs["text"])
+    half = len(images.captions.rows)
+    assert half == round(len(everything.captions.rows) / 2) == len(images.training["image"])
+    for row, image in zip(images.captions.rows, images.training["image"], strict=True):
+        index = everything.captions.rows.index(row)
+        np.testing.assert_array_equal(image, everything.training["image"][index])
+    config = dataclasses.replace(runs["text"], workdir=str(tmp_path), seed=1, train_share=0.5)
+    write_config(config)
+    model = create_model(config, tf.float32)
+    Checkpoints(tmp_path / "checkpoints", model, create_optimizers(model, config), 1).save(1)
+    found = measure(load_evaluated_run(runs["stage_1"], "val", "last", 6, tmp_path), 0)
+    measured = found["directions"]["sample_captions"]
+    assert 0 <= measured["r_precision"]["value"] <= 1 and measured["text_gap"]["reference"] == 1
+    for judge, judged, message in (
+        ("text", "stage_2", "judge itself"),
+        ("stage_1", "stage_1", "not a run with --model=text_encoder"),
+        ("text", "text", "is for --model=stackgan"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            load_evaluated_run(runs[judged], "val", "last", 6, Path(runs[judge].workdir))
+
+
 def test_fidelity_is_measured_by_real_images(runs, monkeypatch):
     fidelity = load_evaluated_run(runs["stage_1"], "train", "last", 20).fidelity
     found = fidelity.measure()
     for name in ("type_accuracy", "color_accuracy"):
         assert 0 <= found[name].value <= 1 and "chance" in found[name].note
     # Drawn by a generator that knows the real images, they are right as often as these.
-    monkeypatch.setattr(fidelity, "_diversity", lambda resamples: {})
+    for method in ("_diversity", "_caption_diversity"):
+        monkeypatch.setattr(fidelity, method, lambda resamples: {})
     monkeypatch.setattr(fidelity, "_generate", lambda characters, seeds: fidelity._real)
     for measured in fidelity.measure().values():
         assert measured.value == measured.reference
@@ -205,6 +233,18 @@ def test_c_is_the_mean_plus_noise_times_the_deviation():
     c, mean, log_deviation = augmentation(embedding, noise)
     np.testing.assert_allclose(c, mean + tf.exp(log_deviation) * noise, atol=1e-6)
     assert float(tf.reduce_min(mean)) < 0 and float(tf.reduce_min(log_deviation)) < 0
+
+
+def test_without_conditioning_augmentation_c_is_of_the_text_alone():
+    characters = text.encode(["red boot", "blue tote"])
+    noise = np.random.default_rng(0).normal(size=(2, 9)).astype(np.float32)
+    other = noise.copy()
+    other[:, :4] += 1.0  # What c would take.
+    for weight in (0.0, 0.002):
+        config = Config(image_size=32, base_filters=4, **STAGE_1 | {"kl_weight": weight})
+        generator = create_model(config, tf.float32).generators["generate"]
+        images = [generator(characters, of).numpy() for of in (noise, other)]
+        assert np.array_equal(*images) == (weight == 0)
 
 
 @pytest.mark.parametrize("normalization", ["spectral", "batch"])
