@@ -1,13 +1,16 @@
 """How time and memory grow with the data set, the batch and the images: a table and a figure.
 
     python -m benchmarks.growth --output=growth.png
+    python -m benchmarks.growth --flagfile=cyclegan_64.cfg
 
 Each point is measured in its own process: the training step, on images of noise, with the peak
 memory of the process; and loading a prepared data set to the first batch, from memory and from
-disk. It takes about ten minutes, and 3 GB of a temporary folder.
+disk. It takes about ten minutes, and 3 GB of a temporary folder. With a flagfile, only the sizes of
+images are measured, with its settings.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import resource
@@ -23,17 +26,23 @@ from benchmarks.loading import write_noise
 
 _BATCH_SIZES = (1, 4, 16, 64, 256)
 _OF_IMAGES = 16  # The batch in which sizes of images are compared.
+_IMAGE_SIZES = (64, 128, 256)
 _IMAGES = (1_000, 10_000, 50_000, 200_000)
 _STEPS = 5
 
 
-def _step(precision: str, batch_size: int, image_size: int) -> dict:
+def _step(flagfile: str, precision: str, batch_size: int, image_size: int) -> dict:
     """Pairs per second and peak memory in MiB of this process."""
     from benchmarks.training_step import project_step, seconds
-    from discogan_tf.config import Config
+    from discogan_tf.flagfile import from_flagfile
     from discogan_tf.runs import reproducibility
 
-    config = Config(precision=precision, batch_size=batch_size, image_size=image_size)
+    config = dataclasses.replace(
+        from_flagfile(Path(flagfile).read_text() if flagfile else ""),
+        precision=precision,
+        batch_size=batch_size,
+        image_size=image_size,
+    )
     reproducibility.enforce(config)
     step, _ = project_step(config)
     for _ in range(2):
@@ -49,15 +58,21 @@ def _in_a_process(module: str, *flags: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(precision: str) -> dict[str, dict[int, dict]]:
-    """Of "batch_size", "image_size", "in_memory" and "on_disk": value -> its measurements."""
+def measure(precision: str, flagfile: str = "") -> dict[str, dict[int, dict]]:
+    """Of "batch_size", "image_size", "in_memory" and "on_disk": value -> its measurements.
+
+    Only of "image_size" for the settings of a flagfile.
+    """
 
     def step(batch_size, image_size):
-        shape = f"{batch_size},{image_size}"
-        return _in_a_process("benchmarks.growth", f"--precision={precision}", f"--step={shape}")
+        flags = (f"--flagfile={flagfile}", f"--precision={precision}")
+        return _in_a_process("benchmarks.growth", *flags, f"--step={batch_size},{image_size}")
 
+    if flagfile:
+        return {"image_size": {size: step(_OF_IMAGES, size) for size in _IMAGE_SIZES}}
     batches = {size: step(size, 64) for size in _BATCH_SIZES}
-    images = {64: batches[_OF_IMAGES]} | {size: step(_OF_IMAGES, size) for size in (128, 256)}
+    images = {64: batches[_OF_IMAGES]}
+    images |= {size: step(_OF_IMAGES, size) for size in _IMAGE_SIZES[1:]}
     found = {"batch_size": batches, "image_size": images, "in_memory": {}, "on_disk": {}}
     for count in _IMAGES:
         with tempfile.TemporaryDirectory() as folder:
@@ -132,14 +147,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--precision", default="bfloat16", choices=("float32", "bfloat16"))
     parser.add_argument("--output", type=Path, default=Path("growth.png"))
+    parser.add_argument("--flagfile", default="", help="Settings, to measure sizes of images.")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     values = parser.parse_args()
     if values.step:
-        print(json.dumps(_step(values.precision, *map(int, values.step.split(",")))))
+        shape = map(int, values.step.split(","))
+        print(json.dumps(_step(values.flagfile, values.precision, *shape)))
         return
-    found = measure(values.precision)
+    found = measure(values.precision, values.flagfile)
     print(table(found))
-    draw(found, values.output)
+    if not values.flagfile:
+        draw(found, values.output)
 
 
 if __name__ == "__main__":

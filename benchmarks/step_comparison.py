@@ -2,9 +2,11 @@
 
     pip install torch==2.13.0
     python -m benchmarks.step_comparison --precision=bfloat16 --batch_size=64 --rounds=5
+    python -m benchmarks.step_comparison --cyclegan --image_size=64 --base_filters=16 --batch_size=4
 
-Without PyTorch its rows are left out. Two rows have the chapter's schedule, two updates of the
-generators per step: the chapter's own program, in float32 as printed, and this project's. Compiling
+Without PyTorch its rows are left out. Two rows of DiscoGAN have the chapter's schedule, two updates
+of the generators per step: the chapter's own program, in float32 as printed, and this project's.
+CycleGAN's step has identity losses, and neither framework stores translations for replay. Compiling
 takes minutes.
 """
 
@@ -27,17 +29,31 @@ _PROJECT, _PROJECT_TWO = "this project", "this project, two updates of the gener
 _CHAPTER = "the chapter's order of work, two updates, float32"
 
 
-def _torch_steps(precision: str, batch_size: int) -> dict:
+def _torch_steps(config: Config) -> dict:
+    """Name -> step of PyTorch; of CycleGAN if the networks are residual."""
     try:
         import torch
 
-        from benchmarks.torch_step import VARIANTS, Step
+        from benchmarks import torch_cyclegan, torch_step
     except ImportError:
         print("PyTorch is not installed: its rows are left out.")
         return {}
     torch.manual_seed(0)
-    a, b = (torch.tensor(x).permute(0, 3, 1, 2) for x in random_batch(batch_size).values())
-    steps = {variant: Step(variant, precision == "bfloat16") for variant in VARIANTS}
+    images = random_batch(config.batch_size, config.image_size)
+    a, b = (torch.tensor(x).permute(0, 3, 1, 2) for x in images.values())
+    settings = {}
+    if config.architecture == "resnet":
+        base, blocks = config.base_filters, config.residual_blocks
+        settings = {
+            "generator": lambda: torch_cyclegan.Generator(base, blocks),
+            "discriminator": lambda: torch_cyclegan.Discriminator(base),
+            "loss": torch_step.LEAST_SQUARES,
+            "identity_weight": config.identity_weight,
+        }
+    steps = {
+        variant: torch_step.Step(variant, config.precision == "bfloat16", **settings)
+        for variant in torch_step.VARIANTS
+    }
     return {
         f"PyTorch {torch.__version__.partition('+')[0]}, {variant}": lambda step=step: step(a, b)
         for variant, step in steps.items()
@@ -50,22 +66,35 @@ def _chapters_step(batch_size: int):
     return lambda: chapter.step(batch, batch)
 
 
-def compare(precision: str, batch_size: int, rounds: int) -> tuple[dict, dict, list[float]]:
+def _cyclegan(values) -> Config:
+    return Config(
+        precision=values.precision, batch_size=values.batch_size, image_size=values.image_size,
+        base_filters=values.base_filters, architecture="resnet", normalization="instance",
+        discriminator_normalization="instance", adversarial_loss="least_squares",
+        discriminator_weight=0.5, color_weight=0.0, learning_rate_hold_steps=0,
+    )  # fmt: skip
+
+
+def compare(config: Config, rounds: int) -> tuple[dict, dict, list[float]]:
     """Seconds of each round.
+
+    Args:
+      config: Of the step; that of DiscoGAN is also taken with two updates of the generators.
+      rounds: How many.
 
     Returns:
       Name -> seconds of its steps; name -> 10^9 operations per pair, of the project's own; and the
       rate of matrix products, 10^9 operations per second, measured after each step.
     """
-    # The same work in all: the others know neither identity nor color losses.
-    config = Config(precision=precision, batch_size=batch_size, **PAPER_SETTINGS)
     reproducibility.enforce(config)
-    two = dataclasses.replace(config, generator_updates_per_step=2)
     step, gflop = project_step(config)
-    step_of_two, gflop_of_two = project_step(two)
-    multiply, product_gflop = products(precision)
-    steps = {_PROJECT: step, **_torch_steps(precision, batch_size)}
-    steps |= {_PROJECT_TWO: step_of_two, _CHAPTER: _chapters_step(batch_size)}
+    multiply, product_gflop = products(config.precision)
+    steps, work = {_PROJECT: step, **_torch_steps(config)}, {}
+    if config.architecture == "chapter":
+        work[_PROJECT] = gflop
+        two = dataclasses.replace(config, generator_updates_per_step=2)
+        steps[_PROJECT_TWO], work[_PROJECT_TWO] = project_step(two)
+        steps[_CHAPTER] = _chapters_step(config.batch_size)
     for function in (*steps.values(), multiply) * 2:
         seconds(function)
     found, rates = {name: [] for name in steps}, []
@@ -73,7 +102,7 @@ def compare(precision: str, batch_size: int, rounds: int) -> tuple[dict, dict, l
         for name, function in steps.items():
             found[name].append(seconds(function))
             rates.append(product_gflop / seconds(multiply))
-    return found, {_PROJECT: gflop, _PROJECT_TWO: gflop_of_two}, rates
+    return found, work, rates
 
 
 def table(batch_size: int, found: dict, gflop: dict, rates: list[float]) -> str:
@@ -101,8 +130,16 @@ def main() -> None:
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cyclegan", action="store_true")
+    parser.add_argument("--image_size", type=int, default=64, help="Of CycleGAN's images.")
+    parser.add_argument("--base_filters", type=int, default=64, help="Of CycleGAN's networks.")
     values = parser.parse_args()
-    print(table(values.batch_size, *compare(values.precision, values.batch_size, values.rounds)))
+    if values.cyclegan:
+        config = _cyclegan(values)
+    else:
+        # The same work in all: the others know neither identity nor color losses.
+        config = Config(precision=values.precision, batch_size=values.batch_size, **PAPER_SETTINGS)
+    print(table(values.batch_size, *compare(config, values.rounds)))
 
 
 if __name__ == "__main__":

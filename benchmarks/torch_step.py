@@ -8,6 +8,8 @@ other.
 """
 
 import contextlib
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users know it.
@@ -72,19 +74,45 @@ class Discriminator(nn.Module):
         return self.layers(x).float().squeeze(1)
 
 
+class Loss(NamedTuple):
+    """An adversarial loss: of logits that shall be real, of others, and its weight for
+    discriminators."""
+
+    real: Callable
+    fake: Callable
+    discriminator_weight: float
+
+
+CROSS_ENTROPY = Loss(lambda x: F.softplus(-x).mean(), lambda x: F.softplus(x).mean(), 1.0)
+LEAST_SQUARES = Loss(lambda x: (x - 1).square().mean(), lambda x: x.square().mean(), 0.5)
+
+
 class Step:
     """One update of both sides.
 
     Args:
       variant: One of VARIANTS.
       bfloat16: Whether convolutions and activations compute in it, by autocast; else float32.
+      generator, discriminator: Functions that make one.
+      loss: The adversarial loss.
       weight: Of the reconstruction losses.
+      identity_weight: Of the identity losses; 0 for none.
     """
 
-    def __init__(self, variant: str, bfloat16: bool, weight: float = 20.0):
-        self.generators = nn.ModuleList([Generator(), Generator()])
-        self.discriminators = nn.ModuleList([Discriminator(), Discriminator()])
-        self._compiled, self._bfloat16, self._weight = variant == "compiled", bfloat16, weight
+    def __init__(
+        self,
+        variant: str,
+        bfloat16: bool,
+        generator: Callable[[], nn.Module] = Generator,
+        discriminator: Callable[[], nn.Module] = Discriminator,
+        loss: Loss = CROSS_ENTROPY,
+        weight: float = 20.0,
+        identity_weight: float = 0.0,
+    ):
+        self.generators = nn.ModuleList([generator(), generator()])
+        self.discriminators = nn.ModuleList([discriminator(), discriminator()])
+        self._compiled, self._bfloat16 = variant == "compiled", bfloat16
+        self._loss, self._weight, self._identity_weight = loss, weight, identity_weight
         self._layout = torch.contiguous_format if variant == "eager" else torch.channels_last
         self._sides = [list(side.to(memory_format=self._layout).parameters())
                        for side in (self.generators, self.discriminators)]  # fmt: skip
@@ -96,7 +124,7 @@ class Step:
             self._discriminator_loss = torch.compile(self._discriminator_loss)
 
     def __call__(self, a: torch.Tensor, b: torch.Tensor) -> float:
-        """Runs on images [batch, 3, 64, 64] and returns the discriminators' loss."""
+        """Runs on images [batch, 3, h, w] and returns the discriminators' loss."""
         a, b = (x.contiguous(memory_format=self._layout) for x in (a, b))
         losses = self._gradients_apart(a, b) if self._compiled else self._gradients_shared(a, b)
         for optimizer in self._optimizers:
@@ -110,23 +138,28 @@ class Step:
         a_to_b, b_to_a = self.generators
         fakes = b_to_a(b), a_to_b(a)
         reconstruction = (b_to_a(fakes[1]) - a).abs().mean() + (a_to_b(fakes[0]) - b).abs().mean()
-        return fakes, self._weight * reconstruction
+        total = self._weight * reconstruction
+        if self._identity_weight:
+            same = (a_to_b(b) - b).abs().mean() + (b_to_a(a) - a).abs().mean()
+            total = total + self._identity_weight * same
+        return fakes, total
 
-    def _adversarial(self, fakes, sign: float):
-        return sum(
-            F.softplus(sign * discriminator(fake)).mean()
-            for discriminator, fake in zip(self.discriminators, fakes, strict=True)
-        )
+    def _logits(self, images):
+        return [
+            discriminator(of_domain)
+            for discriminator, of_domain in zip(self.discriminators, images, strict=True)
+        ]
+
+    def _of_discriminators(self, real, fake):
+        losses = [self._loss.real(x) for x in real] + [self._loss.fake(x) for x in fake]
+        return self._loss.discriminator_weight * sum(losses)
 
     def _gradients_shared(self, a, b):
         with self._autocast():
             fakes, generator_loss = self._translate(a, b)
-            logits = [
-                discriminator(fake)
-                for discriminator, fake in zip(self.discriminators, fakes, strict=True)
-            ]
-            generator_loss = generator_loss + sum(F.softplus(-x).mean() for x in logits)
-            loss = sum(F.softplus(x).mean() for x in logits) + self._adversarial((a, b), -1)
+            logits = self._logits(fakes)
+            generator_loss = generator_loss + sum(self._loss.real(x) for x in logits)
+            loss = self._of_discriminators(self._logits((a, b)), logits)
         for side, objective in zip(self._sides, (generator_loss, loss), strict=True):
             gradients = torch.autograd.grad(
                 objective, side, retain_graph=objective is generator_loss
@@ -137,10 +170,10 @@ class Step:
 
     def _generator_loss(self, a, b):
         fakes, loss = self._translate(a, b)
-        return loss + self._adversarial(fakes, -1), fakes
+        return loss + sum(self._loss.real(x) for x in self._logits(fakes)), fakes
 
     def _discriminator_loss(self, a, b, fakes):
-        return self._adversarial(fakes, 1) + self._adversarial((a, b), -1)
+        return self._of_discriminators(self._logits((a, b)), self._logits(fakes))
 
     def _gradients_apart(self, a, b):
         for optimizer in self._optimizers:

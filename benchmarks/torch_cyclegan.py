@@ -1,0 +1,70 @@
+"""The networks of CycleGAN in PyTorch, as `networks/resnet.py` has them, for `step_comparison`."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - as PyTorch's users know it.
+from torch import nn
+
+_PATCH_LAYERS = 2
+
+
+def _norm(features: int) -> nn.Module:
+    return nn.InstanceNorm2d(features, eps=1e-3, affine=True)
+
+
+class _Enlarged(nn.Module):
+    def forward(self, x):
+        return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+class _Block(nn.Module):
+    def __init__(self, filters: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            *_conv(filters, filters, 3, reflect=True), _norm(filters), nn.ReLU(),
+            *_conv(filters, filters, 3, reflect=True), _norm(filters),
+        )  # fmt: skip
+
+    def forward(self, x):
+        return x + self.layers(x)
+
+
+def _conv(inputs, outputs, kernel_size, stride=1, reflect=False, bias=False):
+    padding = (kernel_size - 1) // 2
+    mode = "reflect" if reflect else "zeros"
+    return [nn.Conv2d(inputs, outputs, kernel_size, stride, padding, bias=bias, padding_mode=mode)]
+
+
+class Generator(nn.Module):
+    """Images [batch, 3, h, w] in [0, 1] to the same."""
+
+    def __init__(self, base: int, blocks: int):
+        super().__init__()
+        layers = [*_conv(3, base, 7, reflect=True), _norm(base), nn.ReLU()]
+        for filters in (base, 2 * base):
+            layers += [*_conv(filters, 2 * filters, 3, 2), _norm(2 * filters), nn.ReLU()]
+        layers += [_Block(4 * base) for _ in range(blocks)]
+        for filters in (4 * base, 2 * base):
+            layers += [
+                _Enlarged(), *_conv(filters, filters // 2, 3), _norm(filters // 2), nn.ReLU(),
+            ]  # fmt: skip
+        self.layers = nn.Sequential(*layers, *_conv(base, 3, 7, reflect=True, bias=True))
+
+    def forward(self, x):
+        return torch.sigmoid(self.layers(x).float())
+
+
+class Discriminator(nn.Module):
+    """Images [batch, 3, h, w] to logits of overlapping patches."""
+
+    def __init__(self, base: int):
+        super().__init__()
+        layers, features = [], 3
+        for number in range(_PATCH_LAYERS + 1):
+            filters, stride = base * min(2**number, 8), 2 if number < _PATCH_LAYERS else 1
+            layers += _conv(features, filters, 4, stride, bias=number == 0)
+            layers += [_norm(filters)] * (number > 0) + [nn.LeakyReLU(0.2)]
+            features = filters
+        self.layers = nn.Sequential(*layers, *_conv(features, 1, 4, bias=True))
+
+    def forward(self, x):
+        return self.layers(x).float()
