@@ -27,6 +27,7 @@ def _run(*arguments):
     return subprocess.run(arguments, capture_output=True, text=True, cwd=_ROOT)
 
 
+@pytest.mark.slow
 def test_a_signal_saves_and_the_same_command_resumes(data_dir, tmp_path):
     command = _command(data_dir, tmp_path / "run")
     process = subprocess.Popen([*command, "--num_steps=100000"], cwd=_ROOT, stdout=subprocess.PIPE,

@@ -64,7 +64,9 @@ _of_each_translator = pytest.mark.parametrize(
 )
 # Those that differ in how a step is computed, for what needs a compiled one.
 _of_each_step = pytest.mark.parametrize(
-    "config", ["discogan", "authors", "cyclegan", "stage_1"], indirect=True
+    "config",
+    ["discogan", pytest.param("authors", marks=pytest.mark.slow), "cyclegan", "stage_1"],
+    indirect=True,
 )
 
 

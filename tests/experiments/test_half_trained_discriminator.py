@@ -6,6 +6,7 @@ import pytest
 from discogan_tf.experiments import half_trained_discriminator
 
 
+@pytest.mark.slow
 def test_a_discriminator_without_real_images_stays_undecided(tiny_config, cyclegan):
     """Its loss stays at 1/2, while that of the other one falls."""
     config = dataclasses.replace(

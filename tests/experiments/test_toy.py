@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from discogan_tf.experiments import toy
@@ -25,6 +26,7 @@ def test_the_discriminator_and_the_points_learn():
     assert all(surface.shape == (120, 120) and surface.min() >= 0 for _, _, surface in moments)
 
 
+@pytest.mark.slow
 def test_the_command_writes_figure_and_table(tmp_path):
     command = [
         sys.executable, "-m", "discogan_tf.experiments.toy", "--seeds=1", "--num_steps=20",

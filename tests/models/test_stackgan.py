@@ -60,10 +60,8 @@ def runs(captioned_dir, tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param("text", marks=pytest.mark.slow), "stage_1",
-             pytest.param("stage_2", marks=pytest.mark.slow)],
-)  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["text", "stage_1", "stage_2"])
 def test_a_run_resumes_bit_for_bit_without_the_run_it_started_from(
     runs, name, tmp_path, checkpoint_state
 ):

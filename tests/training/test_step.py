@@ -159,10 +159,12 @@ def _update(config, strategy, create_optimizers):
     )
 
 
-def test_two_replicas_equal_one_big_batch(gradient_descent):
+@pytest.mark.parametrize("model", ["gan", pytest.param("discogan", marks=pytest.mark.slow)])
+def test_two_replicas_equal_one_big_batch(gradient_descent, model):
+    config = dataclasses.replace(_ONE_UPDATE, model=model)
     mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    one_losses, one = _update(_ONE_UPDATE, tf.distribute.get_strategy(), gradient_descent)
-    two_losses, two = _update(_ONE_UPDATE, mirrored, gradient_descent)
+    one_losses, one = _update(config, tf.distribute.get_strategy(), gradient_descent)
+    two_losses, two = _update(config, mirrored, gradient_descent)
     for name, loss in one_losses.items():
         if name.startswith(GRADIENT_NORM):
             # Each replica has the norm of its own gradients; both are finite.
