@@ -1,6 +1,7 @@
 """Contract of all models."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -77,14 +78,25 @@ def config(request):
 
 
 @pytest.fixture
-def batch(config, model):
+def batch(config, shared_model):
     """Four images of noise of each domain."""
-    return noise_batch(model, config.image_size)
+    return noise_batch(shared_model, config.image_size)
 
 
 @pytest.fixture
 def model(config):
     return create_model(config, tf.float32)
+
+
+@functools.cache
+def _create_once(config):
+    return create_model(config, tf.float32)
+
+
+@pytest.fixture
+def shared_model(config):
+    """For tests that change no weights: made once for each kind."""
+    return _create_once(config)
 
 
 def _values(networks):
@@ -99,7 +111,8 @@ def _same(before, after):
     return all(np.array_equal(x, y) for x, y in zip(before, after, strict=True))
 
 
-def test_losses_are_finite_scalars_of_distinct_names(model, batch):
+def test_losses_are_finite_scalars_of_distinct_names(shared_model, batch):
+    model = shared_model
     tensors = model.forward(batch, tf.constant(1, tf.int64))
     generator, discriminator = model.generator_losses(tensors), model.discriminator_losses(tensors)
     assert not generator.keys() & discriminator.keys()
@@ -107,7 +120,8 @@ def test_losses_are_finite_scalars_of_distinct_names(model, batch):
         assert value.shape == () and value.dtype == tf.float32 and np.isfinite(value)
 
 
-def test_every_variable_learns(model, batch):
+def test_every_variable_learns(shared_model, batch):
+    model = shared_model
     for networks, losses_of in (
         (model.generators, model.generator_losses),
         (model.discriminators, model.discriminator_losses),
@@ -181,7 +195,8 @@ def test_a_sides_update_leaves_the_other_untouched(model, config, batch, side):
 
 
 @_of_each_translator
-def test_sample_and_signatures_are_images_in_range(model, batch):
+def test_sample_and_signatures_are_images_in_range(shared_model, batch):
+    model = shared_model
     for images in model.sample(batch).values():
         assert images.shape == batch["a"].shape
         assert float(tf.reduce_min(images)) >= 0 and float(tf.reduce_max(images)) <= 1
@@ -254,7 +269,8 @@ def test_an_unknown_model_is_refused():
         create_model(Config(model="vae"), tf.float32)
 
 
-def test_every_loss_has_a_weight(model, batch):
+def test_every_loss_has_a_weight(shared_model, batch):
+    model = shared_model
     tensors = model.forward(batch, tf.constant(1, tf.int64))
     names = model.generator_losses(tensors).keys() | model.discriminator_losses(tensors).keys()
     weights = model.loss_weights(tf.constant(1, tf.int64))
@@ -263,7 +279,8 @@ def test_every_loss_has_a_weight(model, batch):
 
 
 @_of_each_translator
-def test_translations_name_generators_and_streams(model, batch):
+def test_translations_name_generators_and_streams(shared_model, batch):
+    model = shared_model
     by_name = {translation.name: translation for translation in model.translations}
     assert by_name.keys() == model.generators.keys() == model.signatures().keys()
     for translation in model.translations:
