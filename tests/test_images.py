@@ -46,6 +46,17 @@ def test_transparency_and_margins_become_white(tmp_path):
     assert tuple(read[20, 30]) == (255, 0, 0)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_margins_have_the_color_of_the_sides_beside_them(tmp_path, turned):
+    image = Image.new("RGB", (40, 20), (200, 30, 30))
+    for top in (0, 16):
+        image.paste((30, 30, 200), (4, top, 36, top + 4))
+    (image.transpose(Image.Transpose.ROTATE_90) if turned else image).save(tmp_path / "image.png")
+    read = pixels.read_image(tmp_path / "image.png", 40)
+    margins = read[:, [0, -1]] if turned else read[[0, -1]]
+    assert (margins == (30, 30, 200)).all()
+
+
 def test_exif_orientation_is_followed(tmp_path):
     path = tmp_path / "turned.jpg"
     image = Image.new("RGB", (32, 32), (0, 0, 0))

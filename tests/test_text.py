@@ -61,3 +61,4 @@ def test_the_alphabet_has_each_character_once():
 def test_names_of_colors_have_basic_colors():
     assert not doctest.testmod(color_names).failed
     assert {color_names.basic_color(name) for name in ("Grey", "Steel", "gray")} == {"gray"}
+    assert color_names.basic_color("navy") == color_names.basic_color("Navy Blue") == "blue"
