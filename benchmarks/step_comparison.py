@@ -2,27 +2,32 @@
 
     pip install torch==2.13.0
     python -m benchmarks.step_comparison --precision=bfloat16 --batch_size=64 --rounds=5
-    python -m benchmarks.step_comparison --cyclegan --image_size=64 --base_filters=16 --batch_size=4
+    python -m benchmarks.step_comparison --flagfile=cyclegan_64.cfg
+    python -m benchmarks.step_comparison --flagfile=stackgan_stage1.cfg
 
 Without PyTorch its rows are left out. Two rows of DiscoGAN have the chapter's schedule, two updates
 of the generators per step: the chapter's own program, in float32 as printed, and this project's.
-CycleGAN's step has identity losses, and neither framework stores translations for replay. Compiling
-takes minutes.
+Flagfiles of CycleGAN and StackGAN compare their networks at the sizes that they name: CycleGAN
+without stored translations, StackGAN with the paper's batch norm. Compiling takes minutes.
 """
 
 import argparse
 import dataclasses
 import os
 import statistics
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 
 from benchmarks.chapter import Chapter
+from benchmarks.recipe_steps import create_random_step
 from benchmarks.training_step import products, project_step, random_batch, seconds
+from discogan_tf import text
 from discogan_tf.config import Config
 from discogan_tf.experiments.paper_settings import PAPER_SETTINGS
+from discogan_tf.flagfile import from_flagfile
 from discogan_tf.runs import reproducibility
 
 _PROJECT, _PROJECT_TWO = "this project", "this project, two updates of the generators"
@@ -30,19 +35,26 @@ _CHAPTER = "the chapter's order of work, two updates, float32"
 
 
 def _torch_steps(config: Config) -> dict:
-    """Name -> step of PyTorch; of CycleGAN if the networks are residual."""
+    """Name -> step of PyTorch with the same networks."""
     try:
         import torch
 
-        from benchmarks import torch_cyclegan, torch_step
+        from benchmarks import torch_cyclegan, torch_stackgan, torch_step
     except ImportError:
         print("PyTorch is not installed: its rows are left out.")
         return {}
     torch.manual_seed(0)
-    images = random_batch(config.batch_size, config.image_size)
+    count, bfloat16 = config.batch_size, config.precision == "bfloat16"
+    images = random_batch(count, config.image_size)
     a, b = (torch.tensor(x).permute(0, 3, 1, 2) for x in images.values())
-    settings = {}
-    if config.architecture == "resnet":
+    inputs, settings, make = (a, b), {}, torch_step.Step
+    if config.model == "stackgan":
+        texts = torch.randint(0, text.NUM_CHARACTERS, (2, count, text.LENGTH))
+        conditions = 2 if config.stage_1_size else 1
+        noise = torch.randn(count, conditions * config.condition_size + config.noise_size)
+        inputs, settings = (a, *texts, noise), {"config": config}
+        make = torch_stackgan.Step
+    elif config.architecture == "resnet":
         base, blocks = config.base_filters, config.residual_blocks
         settings = {
             "generator": lambda: torch_cyclegan.Generator(base, blocks),
@@ -50,12 +62,9 @@ def _torch_steps(config: Config) -> dict:
             "loss": torch_step.LEAST_SQUARES,
             "identity_weight": config.identity_weight,
         }
-    steps = {
-        variant: torch_step.Step(variant, config.precision == "bfloat16", **settings)
-        for variant in torch_step.VARIANTS
-    }
+    steps = {variant: make(variant, bfloat16, **settings) for variant in torch_step.VARIANTS}
     return {
-        f"PyTorch {torch.__version__.partition('+')[0]}, {variant}": lambda step=step: step(a, b)
+        f"PyTorch {torch.__version__.partition('+')[0]}, {variant}": lambda step=step: step(*inputs)
         for variant, step in steps.items()
     }
 
@@ -66,13 +75,21 @@ def _chapters_step(batch_size: int):
     return lambda: chapter.step(batch, batch)
 
 
-def _cyclegan(values) -> Config:
-    return Config(
-        precision=values.precision, batch_size=values.batch_size, image_size=values.image_size,
-        base_filters=values.base_filters, architecture="resnet", normalization="instance",
-        discriminator_normalization="instance", adversarial_loss="least_squares",
-        discriminator_weight=0.5, color_weight=0.0, learning_rate_hold_steps=0,
-    )  # fmt: skip
+def _config(values) -> Config:
+    """The settings to compare: the same work in all."""
+    if not values.flagfile:
+        # The others know neither identity nor color losses.
+        config = Config(precision=values.precision, **PAPER_SETTINGS)
+        return dataclasses.replace(config, batch_size=values.batch_size or 64)
+    config = from_flagfile(Path(values.flagfile).read_text())
+    if config.model == "stackgan":
+        changed = {"normalization": "batch", "discriminator_normalization": "batch"}
+    elif config.architecture == "resnet":
+        changed = {"replay_images": 0}
+    else:
+        raise ValueError(f"{values.flagfile}: neither CycleGAN nor StackGAN")
+    batch_size = values.batch_size or config.batch_size
+    return dataclasses.replace(config, precision=values.precision, batch_size=batch_size, **changed)
 
 
 def compare(config: Config, rounds: int) -> tuple[dict, dict, list[float]]:
@@ -87,11 +104,10 @@ def compare(config: Config, rounds: int) -> tuple[dict, dict, list[float]]:
       rate of matrix products, 10^9 operations per second, measured after each step.
     """
     reproducibility.enforce(config)
-    step, gflop = project_step(config)
     multiply, product_gflop = products(config.precision)
-    steps, work = {_PROJECT: step, **_torch_steps(config)}, {}
-    if config.architecture == "chapter":
-        work[_PROJECT] = gflop
+    steps, work = {_PROJECT: create_random_step(config), **_torch_steps(config)}, {}
+    if config.architecture == "chapter" and config.model == "discogan":
+        steps[_PROJECT], work[_PROJECT] = project_step(config)
         two = dataclasses.replace(config, generator_updates_per_step=2)
         steps[_PROJECT_TWO], work[_PROJECT_TWO] = project_step(two)
         steps[_CHAPTER] = _chapters_step(config.batch_size)
@@ -128,18 +144,12 @@ def table(batch_size: int, found: dict, gflop: dict, rates: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
-    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--flagfile", help="Of CycleGAN or StackGAN; DiscoGAN without.")
+    parser.add_argument("--batch_size", type=int, help="Default: that of the flagfile, or 64.")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--cyclegan", action="store_true")
-    parser.add_argument("--image_size", type=int, default=64, help="Of CycleGAN's images.")
-    parser.add_argument("--base_filters", type=int, default=64, help="Of CycleGAN's networks.")
     values = parser.parse_args()
-    if values.cyclegan:
-        config = _cyclegan(values)
-    else:
-        # The same work in all: the others know neither identity nor color losses.
-        config = Config(precision=values.precision, batch_size=values.batch_size, **PAPER_SETTINGS)
-    print(table(values.batch_size, *compare(config, values.rounds)))
+    config = _config(values)
+    print(table(config.batch_size, *compare(config, values.rounds)))
 
 
 if __name__ == "__main__":

@@ -8,27 +8,32 @@ _PATCH_LAYERS = 2
 
 
 def _norm(features: int) -> nn.Module:
-    return nn.InstanceNorm2d(features, eps=1e-3, affine=True)
+    return nn.InstanceNorm2d(features, eps=1e-3)
 
 
-class _Enlarged(nn.Module):
+class Enlarged(nn.Module):
+    """Every pixel becomes four."""
+
     def forward(self, x):
         return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
-class _Block(nn.Module):
-    def __init__(self, filters: int):
+class Block(nn.Module):
+    """A residual block; `norm` makes a normalization of so many features."""
+
+    def __init__(self, filters: int, norm):
         super().__init__()
         self.layers = nn.Sequential(
-            *_conv(filters, filters, 3, reflect=True), _norm(filters), nn.ReLU(),
-            *_conv(filters, filters, 3, reflect=True), _norm(filters),
+            *conv(filters, filters, 3, reflect=True), norm(filters), nn.ReLU(),
+            *conv(filters, filters, 3, reflect=True), norm(filters),
         )  # fmt: skip
 
     def forward(self, x):
         return x + self.layers(x)
 
 
-def _conv(inputs, outputs, kernel_size, stride=1, reflect=False, bias=False):
+def conv(inputs, outputs, kernel_size, stride=1, reflect=False, bias=False) -> list[nn.Module]:
+    """A convolution padded by half of its kernel."""
     padding = (kernel_size - 1) // 2
     mode = "reflect" if reflect else "zeros"
     return [nn.Conv2d(inputs, outputs, kernel_size, stride, padding, bias=bias, padding_mode=mode)]
@@ -39,15 +44,15 @@ class Generator(nn.Module):
 
     def __init__(self, base: int, blocks: int):
         super().__init__()
-        layers = [*_conv(3, base, 7, reflect=True), _norm(base), nn.ReLU()]
+        layers = [*conv(3, base, 7, reflect=True), _norm(base), nn.ReLU()]
         for filters in (base, 2 * base):
-            layers += [*_conv(filters, 2 * filters, 3, 2), _norm(2 * filters), nn.ReLU()]
-        layers += [_Block(4 * base) for _ in range(blocks)]
+            layers += [*conv(filters, 2 * filters, 3, 2), _norm(2 * filters), nn.ReLU()]
+        layers += [Block(4 * base, _norm) for _ in range(blocks)]
         for filters in (4 * base, 2 * base):
             layers += [
-                _Enlarged(), *_conv(filters, filters // 2, 3), _norm(filters // 2), nn.ReLU(),
+                Enlarged(), *conv(filters, filters // 2, 3), _norm(filters // 2), nn.ReLU(),
             ]  # fmt: skip
-        self.layers = nn.Sequential(*layers, *_conv(base, 3, 7, reflect=True, bias=True))
+        self.layers = nn.Sequential(*layers, *conv(base, 3, 7, reflect=True, bias=True))
 
     def forward(self, x):
         return torch.sigmoid(self.layers(x).float())
@@ -61,10 +66,10 @@ class Discriminator(nn.Module):
         layers, features = [], 3
         for number in range(_PATCH_LAYERS + 1):
             filters, stride = base * min(2**number, 8), 2 if number < _PATCH_LAYERS else 1
-            layers += _conv(features, filters, 4, stride, bias=number == 0)
+            layers += conv(features, filters, 4, stride, bias=number == 0)
             layers += [_norm(filters)] * (number > 0) + [nn.LeakyReLU(0.2)]
             features = filters
-        self.layers = nn.Sequential(*layers, *_conv(features, 1, 4, bias=True))
+        self.layers = nn.Sequential(*layers, *conv(features, 1, 4, bias=True))
 
     def forward(self, x):
         return self.layers(x).float()

@@ -87,12 +87,76 @@ CROSS_ENTROPY = Loss(lambda x: F.softplus(-x).mean(), lambda x: F.softplus(x).me
 LEAST_SQUARES = Loss(lambda x: (x - 1).square().mean(), lambda x: x.square().mean(), 0.5)
 
 
-class Step:
-    """One update of both sides.
+class TwoSidedStep:
+    """One update of a generator's and a discriminator's side.
+
+    Subclasses say what the losses are: `_losses`, of both sides from shared passes; and, for the
+    compiled variant, `_generator_loss`, which also returns the generated images, and
+    `_discriminator_loss`, which takes them.
 
     Args:
       variant: One of VARIANTS.
       bfloat16: Whether convolutions and activations compute in it, by autocast; else float32.
+      generators, discriminators: The networks that learn.
+    """
+
+    def __init__(
+        self, variant: str, bfloat16: bool, generators: nn.Module, discriminators: nn.Module
+    ):
+        self.generators, self.discriminators = generators, discriminators
+        self._compiled, self._bfloat16 = variant == "compiled", bfloat16
+        self._layout = torch.contiguous_format if variant == "eager" else torch.channels_last
+        self._sides = [list(side.to(memory_format=self._layout).parameters())
+                       for side in (generators, discriminators)]  # fmt: skip
+        self._optimizers = [
+            torch.optim.Adam(side, lr=4e-4, betas=(0.5, 0.999), fused=True) for side in self._sides
+        ]
+        if self._compiled:
+            self._generator_loss = torch.compile(self._generator_loss)
+            self._discriminator_loss = torch.compile(self._discriminator_loss)
+
+    def __call__(self, *inputs: torch.Tensor) -> float:
+        """Runs on tensors, images among them [batch, 3, h, w]; returns the discriminators' loss."""
+        inputs = [x.contiguous(memory_format=self._layout) if x.ndim == 4 else x for x in inputs]
+        run = self._gradients_apart if self._compiled else self._gradients_shared
+        loss = run(*inputs)
+        for optimizer in self._optimizers:
+            optimizer.step()
+        return float(loss.detach())
+
+    def _autocast(self):
+        return torch.autocast("cpu", torch.bfloat16) if self._bfloat16 else contextlib.nullcontext()
+
+    def _gradients_shared(self, *inputs):
+        with self._autocast():
+            of_generators, of_discriminators = self._losses(*inputs)
+        for side, objective in zip(self._sides, (of_generators, of_discriminators), strict=True):
+            gradients = torch.autograd.grad(
+                objective, side, retain_graph=objective is of_generators
+            )
+            for variable, gradient in zip(side, gradients, strict=True):
+                variable.grad = gradient
+        return of_discriminators
+
+    def _gradients_apart(self, *inputs):
+        for optimizer in self._optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        self.discriminators.requires_grad_(False)
+        with self._autocast():
+            of_generators, fakes = self._generator_loss(*inputs)
+        of_generators.backward()
+        self.discriminators.requires_grad_(True)
+        with self._autocast():
+            loss = self._discriminator_loss(*inputs, [fake.detach() for fake in fakes])
+        loss.backward()
+        return loss
+
+
+class Step(TwoSidedStep):
+    """The step of two generators and two discriminators, on images of both domains.
+
+    Args:
+      variant, bfloat16: As for `TwoSidedStep`.
       generator, discriminator: Functions that make one.
       loss: The adversarial loss.
       weight: Of the reconstruction losses.
@@ -109,30 +173,10 @@ class Step:
         weight: float = 20.0,
         identity_weight: float = 0.0,
     ):
-        self.generators = nn.ModuleList([generator(), generator()])
-        self.discriminators = nn.ModuleList([discriminator(), discriminator()])
-        self._compiled, self._bfloat16 = variant == "compiled", bfloat16
         self._loss, self._weight, self._identity_weight = loss, weight, identity_weight
-        self._layout = torch.contiguous_format if variant == "eager" else torch.channels_last
-        self._sides = [list(side.to(memory_format=self._layout).parameters())
-                       for side in (self.generators, self.discriminators)]  # fmt: skip
-        self._optimizers = [
-            torch.optim.Adam(side, lr=4e-4, betas=(0.5, 0.999), fused=True) for side in self._sides
-        ]
-        if self._compiled:
-            self._generator_loss = torch.compile(self._generator_loss)
-            self._discriminator_loss = torch.compile(self._discriminator_loss)
-
-    def __call__(self, a: torch.Tensor, b: torch.Tensor) -> float:
-        """Runs on images [batch, 3, h, w] and returns the discriminators' loss."""
-        a, b = (x.contiguous(memory_format=self._layout) for x in (a, b))
-        losses = self._gradients_apart(a, b) if self._compiled else self._gradients_shared(a, b)
-        for optimizer in self._optimizers:
-            optimizer.step()
-        return float(losses)
-
-    def _autocast(self):
-        return torch.autocast("cpu", torch.bfloat16) if self._bfloat16 else contextlib.nullcontext()
+        generators = nn.ModuleList([generator(), generator()])
+        discriminators = nn.ModuleList([discriminator(), discriminator()])
+        super().__init__(variant, bfloat16, generators, discriminators)
 
     def _translate(self, a, b):
         a_to_b, b_to_a = self.generators
@@ -154,19 +198,11 @@ class Step:
         losses = [self._loss.real(x) for x in real] + [self._loss.fake(x) for x in fake]
         return self._loss.discriminator_weight * sum(losses)
 
-    def _gradients_shared(self, a, b):
-        with self._autocast():
-            fakes, generator_loss = self._translate(a, b)
-            logits = self._logits(fakes)
-            generator_loss = generator_loss + sum(self._loss.real(x) for x in logits)
-            loss = self._of_discriminators(self._logits((a, b)), logits)
-        for side, objective in zip(self._sides, (generator_loss, loss), strict=True):
-            gradients = torch.autograd.grad(
-                objective, side, retain_graph=objective is generator_loss
-            )
-            for variable, gradient in zip(side, gradients, strict=True):
-                variable.grad = gradient
-        return loss
+    def _losses(self, a, b):
+        fakes, of_generators = self._translate(a, b)
+        logits = self._logits(fakes)
+        of_generators = of_generators + sum(self._loss.real(x) for x in logits)
+        return of_generators, self._of_discriminators(self._logits((a, b)), logits)
 
     def _generator_loss(self, a, b):
         fakes, loss = self._translate(a, b)
@@ -174,16 +210,3 @@ class Step:
 
     def _discriminator_loss(self, a, b, fakes):
         return self._of_discriminators(self._logits((a, b)), self._logits(fakes))
-
-    def _gradients_apart(self, a, b):
-        for optimizer in self._optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        self.discriminators.requires_grad_(False)
-        with self._autocast():
-            generator_loss, fakes = self._generator_loss(a, b)
-        generator_loss.backward()
-        self.discriminators.requires_grad_(True)
-        with self._autocast():
-            loss = self._discriminator_loss(a, b, [fake.detach() for fake in fakes])
-        loss.backward()
-        return loss

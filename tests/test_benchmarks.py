@@ -7,7 +7,7 @@ import pytest
 
 _NAMES = sorted(path.stem for path in (Path(__file__).parents[1] / "benchmarks").glob("[a-z]*.py"))
 # What only they need, and nothing installs.
-_EXTRA = {"torch_step": "torch", "torch_cyclegan": "torch"}
+_EXTRA = dict.fromkeys(("torch_step", "torch_cyclegan", "torch_stackgan"), "torch")
 
 
 @pytest.mark.parametrize("name", _NAMES)
