@@ -165,6 +165,21 @@ def test_fidelity_is_measured_by_real_images(runs, monkeypatch):
         assert measured.value == measured.reference
 
 
+def test_diversity_within_a_text_and_between_texts(runs, monkeypatch):
+    """Of images that are a function of their noise alone, or of their text alone."""
+    fidelity = load_evaluated_run(runs["stage_1"], "train", "last", 20).fidelity
+    for of_noise in (True, False):
+
+        def generate(characters, seeds, of_noise=of_noise):
+            values = seeds if of_noise else characters.sum(1)
+            return np.tile(np.float32(values % 97 / 97)[:, None, None, None], (1, 16, 16, 3))
+
+        monkeypatch.setattr(fidelity, "_generate", generate)
+        found = fidelity._diversity(0) | fidelity._caption_diversity(0)
+        assert (found["text_diversity"].value > 0) == of_noise
+        assert (found["caption_diversity"].value > 0) != of_noise
+
+
 def test_the_spread_of_images_is_their_mean_distance():
     images = np.zeros((3, 2, 2, 3), np.float32)
     images[2] = 0.6  # Two of the three pairs differ, by 0.6 in every value.
