@@ -171,10 +171,8 @@ class TextFidelity:
     def _caption_diversity(self, resamples: int) -> dict[str, Measurement]:
         """Over groups of texts, each with a noise of its own."""
         chosen = evenly_spaced(np.arange(len(self._texts)), _TEXTS * _IMAGES_PER_TEXT)
-        groups = np.array_split(np.random.default_rng(0).permutation(chosen), _TEXTS)
-        groups = [group for group in groups if len(group) > 1]
-        if not groups:
-            return {}
+        shuffled = np.random.default_rng(0).permutation(chosen)
+        groups = np.array_split(shuffled, min(_TEXTS, len(chosen) // 2))
         indices = np.concatenate(groups)
         seeds = np.concatenate([np.full(len(group), n) for n, group in enumerate(groups)])
         images = self._generate(text.encode([self._texts[i] for i in indices]), seeds)
