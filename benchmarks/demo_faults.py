@@ -79,7 +79,7 @@ def run(export_dir: Path, seconds: float) -> dict:
     report = {"start_secs": round(time.monotonic() - started, 1), "translated": 0, "refused": 0}
     failures, resident = [], []
     try:
-        client = Client(url, verbose=False)
+        client = Client(url, verbose=False, download_files=False)
         until = time.monotonic() + seconds
         with tempfile.TemporaryDirectory() as folder:
             for path, is_good in itertools.cycle(_files(Path(folder)).items()):

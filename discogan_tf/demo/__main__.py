@@ -7,7 +7,9 @@ The page makes no request to other machines. Exit status: 1 on an error that the
 """
 
 import os
+import signal
 import sys
+import tempfile
 from pathlib import Path
 
 from absl import app, flags
@@ -30,9 +32,17 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
     silence_startup_logs()
-    # Gradio would report its use, and look for a newer version.
-    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1")
-    values = flags.FLAGS
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    # Uploads and results, which Gradio would leave behind.
+    with tempfile.TemporaryDirectory(prefix="discogan_demo_") as folder:
+        # Gradio would report its use, and look for a newer version.
+        os.environ.update(
+            GRADIO_TEMP_DIR=folder, GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1"
+        )
+        _serve(flags.FLAGS, Path(folder))
+
+
+def _serve(values, folder: Path) -> None:
     try:
         from discogan_tf.demo.page import create_page, serve
     except ImportError as error:
@@ -44,7 +54,7 @@ def main(argv: list[str]) -> None:
             from discogan_tf.matching.catalog import Catalog
 
             catalog = Catalog(Path(values.index))
-        serve(create_page(source, catalog), values.host, values.port)
+        serve(create_page(source, folder, catalog), values.host, values.port)
     except (DiscoganError, OSError) as error:
         sys.exit(f"error: {error}")
 

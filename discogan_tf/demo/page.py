@@ -3,7 +3,6 @@
 import contextlib
 import html
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,11 +27,12 @@ _NO_IMAGE = "Choose, drop, paste or photograph an image first."
 _NO_SENTENCE = "Write a sentence first."
 
 
-def create_page(source: Source, catalog: Catalog | None = None) -> gr.Blocks:
+def create_page(source: Source, folder: Path, catalog: Catalog | None = None) -> gr.Blocks:
     """The page of a run or an export, to be served by `serve`.
 
     Args:
       source: The run or the export.
+      folder: For the images of examples.
       catalog: Whose matches are shown beside each translation of an image.
     """
     names = list(source.checkpoints)
@@ -86,9 +86,6 @@ def create_page(source: Source, catalog: Catalog | None = None) -> gr.Blocks:
         else:
             inputs[0].input(run, **quietly)
             inputs[1].input(run_again, **quietly)
-            # It is removed with the page.
-            page.example_folder = tempfile.TemporaryDirectory(prefix="discogan_demo_")
-            folder = Path(page.example_folder.name)
             _examples(source, folder, [*inputs, checkpoint], run, outputs)
         if chosen:
             checkpoint.change(

@@ -1,5 +1,6 @@
 """The demo page, driven in a browser, and what it shows."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -19,12 +20,14 @@ _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
-def url(exported):
-    """A page of an export."""
+def url(exported, tmp_path_factory):
+    """A page of an export, which leaves no file behind."""
+    temporary = tmp_path_factory.mktemp("page")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "discogan_tf.demo", f"--export_dir={exported}"]
-    process = subprocess.Popen([*command, f"--port={port}"])
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    process = subprocess.Popen([*command, f"--port={port}"], env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 60
@@ -39,6 +42,7 @@ def url(exported):
     finally:
         process.terminate()
         process.wait(20)
+    assert not list(temporary.glob("discogan_demo_*"))
 
 
 @pytest.fixture
