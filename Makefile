@@ -27,7 +27,7 @@ APART := tests/contracts tests/experiments tests/serving
 test: $(VENV)/installed-dev
 	$(PYTEST) $(APART)
 	$(PYTEST) tests --ignore=tests/training $(APART:%=--ignore=%)
-	$(PYTEST) --dist worksteal tests/training
+	$(PYTEST) --dist loadgroup tests/training
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .

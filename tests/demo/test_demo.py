@@ -127,12 +127,13 @@ def test_bad_inputs_get_a_message(tmp_path):
         _sentence(" \n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         ((), "give --workdir"),
-        pytest.param(("--workdir=absent",), "no run in", marks=pytest.mark.slow),
-        pytest.param(("--export_dir=absent",), "no export in", marks=pytest.mark.slow),
+        (("--workdir=absent",), "no run in"),
+        (("--export_dir=absent",), "no export in"),
     ],
 )
 def test_without_anything_to_show_the_message_says_what_to_do(arguments, reason):

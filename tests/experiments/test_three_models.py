@@ -43,6 +43,7 @@ def test_several_seeds_become_their_mean_and_range():
     assert three_models.over_seeds([report(0.5)]) == report(0.5)
 
 
+@pytest.mark.slow
 def test_table_grid_and_page(make_run, tmp_path, capsys):
     configs = {}
     for name in ("gan", "recon_gan", "discogan"):

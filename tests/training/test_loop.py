@@ -28,6 +28,9 @@ from tests.training.fakes import (
     with_fake_step,
 )
 
+# In one process, which trains `straight` once.
+pytestmark = pytest.mark.xdist_group("loop")
+
 
 @pytest.fixture(scope="module")
 def straight_workdir(tmp_path_factory):
