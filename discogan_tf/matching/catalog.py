@@ -17,7 +17,8 @@ from discogan_tf.output_files import source_files
 
 ORIGINAL, TRANSLATION = "original", "translation"
 _FORMAT = 1
-# From here on an approximate search pays: exact search takes 17 ms among a million items, and reading a query 50.
+# From here on an approximate search pays: exact search takes 17 ms among a million items, and
+# reading a query 50.
 _MANY = 1_000_000
 NEIGHBORS, EFFORT = 32, 64
 
