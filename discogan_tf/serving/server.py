@@ -77,6 +77,9 @@ def main(argv: list[str]) -> None:
         create_app(store, limits, catalog),
         http=limited_protocol(connections),
         access_log=False,
+        # Its warnings and errors go the way of this program's own.
+        log_config=None,
+        log_level="warning",
         # Accepted at once; more could exhaust the file descriptors before the first is closed.
         backlog=128,
         timeout_graceful_shutdown=10,
