@@ -24,7 +24,7 @@ _QUICK = {"discogan", "gan"}
 @pytest.fixture(
     params=[
         *(pytest.param(m, marks=() if m in _QUICK else pytest.mark.slow) for m in _MODELS),
-        "cyclegan",
+        pytest.param("cyclegan", marks=pytest.mark.slow),
     ],
     scope="module",
 )

@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from discogan_tf.experiments import curves
@@ -18,6 +19,7 @@ def test_the_runs_differ_as_their_labels_say(tmp_path):
         assert dataclasses.replace(config, **changed) == well
 
 
+@pytest.mark.slow
 def test_figure_and_warnings(make_run, tmp_path):
     configs = {
         "It goes well": make_run(tmp_path / "run_1"),

@@ -12,6 +12,7 @@ from discogan_tf.experiments import toy
 _ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_the_discriminator_and_the_points_learn():
     """A plain GAN finds the circle: in the end more of its points are on modes than at first."""
     from discogan_tf.experiments import mixtures

@@ -38,6 +38,7 @@ def test_two_runs_side_by_side(make_run, tmp_path):
     assert page.count("<svg") == 2 and "--learning_rate" in page and "color_cost" in page
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_says_why(make_run, tmp_path):
     make_run(tmp_path / "a")
     with pytest.raises(app.UsageError, match="two runs or more"):

@@ -228,16 +228,14 @@ def test_what_last_bits_depend_on_is_compared():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
         {"precision": "bfloat16", "identity_weight": 1.0, "shape_weight": 1.0},
-        pytest.param({"precision": "float32"} | _AUTHORS, marks=pytest.mark.slow),
-        *(
-            pytest.param({"model": model, "precision": "float32"}, marks=pytest.mark.slow)
-            for model in _IMAGE_MODELS
-        ),
-        pytest.param({"precision": "float32", "distribute": "mirrored"}, marks=pytest.mark.slow),
+        {"precision": "float32"} | _AUTHORS,
+        *({"model": model, "precision": "float32"} for model in _IMAGE_MODELS),
+        {"precision": "float32", "distribute": "mirrored"},
     ],
 )
 def test_no_sum_depends_on_which_term_is_ready_first(config, batch, tmp_path, settings):

@@ -204,6 +204,7 @@ def test_rollback_leaves_the_bad_batch_out_and_gives_up_after_a_few(
     assert complete_steps(Path(config.workdir) / "checkpoints")[0] == 6
 
 
+@pytest.mark.slow
 def test_what_a_rollback_left_out_is_forgotten_with_other_settings(tiny_config, monkeypatch):
     """Step 1 was left out, and then the run was killed before it saved anything."""
     with_fake_step(monkeypatch, lambda number: fake_losses())
