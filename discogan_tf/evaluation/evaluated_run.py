@@ -63,7 +63,7 @@ def load_evaluated_run(
     if text_encoder:
         if not isinstance(model, StackGAN):
             raise ConfigError(f"--text_encoder is for --model=stackgan, not for {config.model}")
-        judge = load_judge(text_encoder, model, config.data_dir)
+        judge = load_judge(text_encoder, model)
     training = {
         stream: evenly_spaced(domain.images, _TRAINING)
         for stream, domain in load_training(config, config.image_size).items()

@@ -97,19 +97,18 @@ class TextJudge:
         )
 
 
-def load_judge(workdir: Path, model: StackGAN, data_dir: str | None = None) -> TextJudge:
+def load_judge(workdir: Path, model: StackGAN) -> TextJudge:
     """The text encoder of a run, as a judge of a model's images.
 
     Args:
       workdir: Of a run with --model=text_encoder.
       model: Whose images it shall judge.
-      data_dir: As for `read_config`.
 
     Raises:
       ConfigError: if there is no such run, or if it is the one that the model was trained with.
       CheckpointError: if it has no checkpoint.
     """
-    config = read_config(workdir, data_dir)
+    config = read_config(workdir)
     encoders = create_inference_model(config)
     if not isinstance(encoders, TextEncoderModel):
         raise ConfigError(f"--text_encoder={workdir}: not a run with --model=text_encoder")

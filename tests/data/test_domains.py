@@ -93,11 +93,13 @@ def test_images_stay_on_the_disk_until_they_are_wanted(data_dir):
         images[14]
 
 
+def _from_edges_of_shoes_to(domain_b, data_dir):
+    domain_a = "sample_edges2shoes/edges"
+    return Config(data_dir=str(data_dir), image_size=32, domain_a=domain_a, domain_b=domain_b)
+
+
 def test_halves_of_one_archive_share_no_pair(data_dir):
-    config = Config(
-        data_dir=str(data_dir), image_size=32,
-        domain_a="sample_edges2shoes/edges", domain_b="sample_edges2shoes/photo",
-    )  # fmt: skip
+    config = _from_edges_of_shoes_to("sample_edges2shoes/photo", data_dir)
     found = load_training(config, config.image_size)
     assert [len(found[key].names) for key in "ab"] == [7, 7]
     assert not set(found["a"].names) & set(found["b"].names)
@@ -113,10 +115,7 @@ def test_halves_of_one_archive_share_no_pair(data_dir):
 
 
 def test_a_share_of_the_training_images(data_dir):
-    config = Config(
-        data_dir=str(data_dir), image_size=32,
-        domain_a="sample_edges2shoes/edges", domain_b="sample_edges2handbags/photo",
-    )  # fmt: skip
+    config = _from_edges_of_shoes_to("sample_edges2handbags/photo", data_dir)
     everything = load_training(config, config.image_size)
     half = load_training(dataclasses.replace(config, train_share=0.5), config.image_size)
     for stream in "ab":
