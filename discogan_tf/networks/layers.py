@@ -170,6 +170,28 @@ class PaddedConv(Linear):
         return self._add_bias(tf.nn.conv2d(x, kernel, self.stride, "VALID"))
 
 
+class UpsampleConv(Linear):
+    """3x3 convolution of an image of twice the size: [batch, h, w, c] -> [batch, 2h, 2w, filters].
+
+    Every pixel becomes four first. A transposed convolution would leave checkerboards (Odena et al.
+    2016).
+
+    Args:
+      filters, use_bias, name: As for `Conv`.
+      initializer: Of the kernel.
+    """
+
+    def __init__(self, filters: int, use_bias: bool, name: str, initializer=None):
+        super().__init__(use_bias, name, initializer)
+        self.filters = filters
+
+    def build(self, input_shape):
+        self._add_weights((3, 3, input_shape[-1], self.filters))
+
+    def call(self, x):
+        return self._add_bias(ops.conv2d_upsampled(x, tf.convert_to_tensor(self.kernel)))
+
+
 class ConvTranspose(Linear):
     """Transposed 4x4 convolution: [batch, h, w, c] -> [batch, h * stride, w * stride, filters].
 

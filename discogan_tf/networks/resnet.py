@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from discogan_tf.networks.layers import PaddedConv, run_strided_convs
+from discogan_tf.networks.layers import PaddedConv, UpsampleConv, run_strided_convs
 from discogan_tf.networks.normalization import DISCRIMINATOR_NORMALIZATIONS, NORMALIZATIONS
 
 
@@ -31,8 +31,7 @@ class ResidualGenerator(keras.Model):
 
     Images [batch, h, w, 3] in [0, 1], in the dtype to compute in, to images of the same shape in
     [0, 1], always float32; h and w are multiples of 4. Differs from the authors' code, which
-    upsamples by transposed convolutions: those leave checkerboards (Odena et al. 2016), which
-    enlarging pixels before a convolution does not.
+    upsamples by transposed convolutions; see `UpsampleConv`.
 
     Args:
       name: Of the network.
@@ -62,7 +61,10 @@ class ResidualGenerator(keras.Model):
         ]
         self.encoder_norms = [norm(f"{conv.name}_norm") for conv in self.encoder]
         self.blocks = [ResidualBlock(4 * base, norm, f"block_{n + 1}") for n in range(blocks)]
-        self.decoder = [_conv(2 * base, 3, 1, "decode_1"), _conv(base, 3, 1, "decode_2")]
+        self.decoder = [
+            UpsampleConv(count, False, f"decode_{number}", _normal())
+            for number, count in enumerate((2 * base, base), 1)
+        ]
         self.decoder_norms = [norm(f"{conv.name}_norm") for conv in self.decoder]
         self.to_image = _conv(3, 7, 1, "to_image", "REFLECT", use_bias=True)
 
@@ -77,7 +79,7 @@ class ResidualGenerator(keras.Model):
         for block in self.blocks:
             x = block(x, **mode)
         for conv, norm in zip(self.decoder, self.decoder_norms, strict=True):
-            x = tf.nn.relu(norm(conv(enlarged(x)), **mode))
+            x = tf.nn.relu(norm(conv(x), **mode))
         # The paper's tanh, for images in [0, 1].
         return tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
 
@@ -140,12 +142,10 @@ def _conv(
     have no gradient but rounding noise, which Adam turns into drift.
     """
     padding = (kernel_size - 1) // 2
-    initializer = keras.initializers.RandomNormal(stddev=0.02)
     return PaddedConv(
-        filters, kernel_size, stride, padding, use_bias, name, mode, initializer, spectral
+        filters, kernel_size, stride, padding, use_bias, name, mode, _normal(), spectral
     )
 
 
-def enlarged(x):
-    """[batch, h, w, c] -> [batch, 2h, 2w, c]: every pixel becomes four."""
-    return tf.nn.depth_to_space(tf.tile(x, [1, 1, 1, 4]), 2)
+def _normal() -> keras.initializers.Initializer:
+    return keras.initializers.RandomNormal(stddev=0.02)

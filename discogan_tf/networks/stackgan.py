@@ -5,9 +5,9 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from discogan_tf.networks.layers import Dense, PaddedConv, run_strided_convs
+from discogan_tf.networks.layers import Dense, PaddedConv, UpsampleConv, run_strided_convs
 from discogan_tf.networks.normalization import DISCRIMINATOR_NORMALIZATIONS, NORMALIZATIONS
-from discogan_tf.networks.resnet import ResidualBlock, enlarged
+from discogan_tf.networks.resnet import ResidualBlock
 from discogan_tf.networks.text import TextEncoder
 
 # Height and width of the features that Stage I starts from, of those that discriminators join with
@@ -109,10 +109,11 @@ class StageIGenerator(keras.Model):
             for index in range(min(2, count))
         ]
         self.ups = [
-            _conv(max(4, first >> (index + 1)), 3, f"up_{index + 1}") for index in range(count - 1)
+            UpsampleConv(max(4, first >> (index + 1)), False, f"up_{index + 1}", _normal())
+            for index in range(count - 1)
         ]
         self.up_norms = [norm(f"{conv.name}_norm") for conv in self.ups]
-        self.to_image = _conv(3, 3, "to_image", use_bias=True)
+        self.to_image = UpsampleConv(3, True, "to_image", _normal())
 
     def get_config(self):
         return {"name": self.name} | self._config
@@ -136,7 +137,6 @@ class StageIGenerator(keras.Model):
         for index in range(len(self.ups) + 1):
             if index < len(self.blocks):
                 x = tf.nn.relu(self.blocks[index](x, **mode))
-            x = enlarged(x)
             if index < len(self.ups):
                 x = tf.nn.relu(self.up_norms[index](self.ups[index](x), **mode))
         images = tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
@@ -204,7 +204,7 @@ class StageIIGenerator(keras.Model):
         self.join_norm = norm("join_norm")
         self.blocks = [ResidualBlock(widest, norm, f"block_{n + 1}") for n in range(blocks)]
         self.ups = [
-            _conv(max(16, widest >> (index + 1)), 3, f"up_{index + 1}")
+            UpsampleConv(max(16, widest >> (index + 1)), False, f"up_{index + 1}", _normal())
             for index in range((size // _REFINED).bit_length() - 1)
         ]
         self.up_norms = [norm(f"{conv.name}_norm") for conv in self.ups]
@@ -234,7 +234,7 @@ class StageIIGenerator(keras.Model):
         for block in self.blocks:
             x = tf.nn.relu(block(x, **mode))
         for conv, norm in zip(self.ups, self.up_norms, strict=True):
-            x = tf.nn.relu(norm(conv(enlarged(x)), **mode))
+            x = tf.nn.relu(norm(conv(x), **mode))
         images = tf.sigmoid(tf.cast(self.to_image(x), tf.float32))
         return Generated(images, mean, log_deviation) if details else images
 

@@ -98,6 +98,33 @@ def test_blocks_only_where_the_graph_shows_depth_to_space_by_two():
     np.testing.assert_allclose(eager, tf.function(by_four)(x), rtol=1e-6)
 
 
+@_PRECISIONS
+@pytest.mark.parametrize(("height", "width"), [(2, 4), (3, 6), (5, 4)])
+def test_convolutions_of_upsampled_images_and_their_gradients(height, width, dtype, error):
+    """Few pixels are upsampled first, the others never: both as each pixel written out."""
+    x, kernel, upstream = _random(
+        (2, height, width, 5), (3, 3, 5, 4), (2, 2 * height, 2 * width, 4)
+    )
+    found, nodes = _results(ops.conv2d_upsampled, x, kernel, upstream, dtype)
+    assert ("Split" in nodes) == (height * width > 16)
+    padded = np.pad(x.repeat(2, 1).repeat(2, 2), [(0, 0), (1, 1), (1, 1), (0, 0)])
+    result, by_padded, by_kernel = np.zeros_like(upstream), np.zeros_like(padded), 0 * kernel
+    for i, j in np.ndindex(3, 3):
+        seen = np.s_[:, i : i + 2 * height, j : j + 2 * width]
+        result += padded[seen] @ kernel[i, j]
+        by_kernel[i, j] = np.einsum("nhwc,nhwf->cf", padded[seen], upstream)
+        by_padded[seen] += np.einsum("nhwf,cf->nhwc", upstream, kernel[i, j])
+    by_blocks = by_padded[:, 1:-1, 1:-1].reshape(2, height, 2, width, 2, 5)
+    _assert_close(found, (result, by_blocks.sum((2, 4)), by_kernel), error)
+
+
+def test_upsampled_images_may_have_any_size():
+    x, kernel = (tf.cast(array, tf.float32) for array in _random((2, 6, 3, 5), (3, 3, 5, 4)))
+    signature = tf.TensorSpec((None, None, None, 5))
+    any_size = tf.function(lambda x: ops.conv2d_upsampled(x, kernel), input_signature=[signature])
+    np.testing.assert_allclose(any_size(x), ops.conv2d_upsampled(x, kernel), atol=1e-5)
+
+
 @pytest.mark.parametrize("height", [2, 6])
 def test_images_need_not_be_square(height):
     arrays = [tf.cast(array, tf.float32) for array in _random((2, height, 2, 5), (4, 4, 5, 6))]
