@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 _NOTEBOOK = Path(__file__).parents[1] / "examples" / "bags_to_shoes.ipynb"
 
 
+@pytest.mark.slow
 def test_the_notebook_runs(tmp_path, monkeypatch):
     for name, value in (("NUM_STEPS", 3), ("NUM_TRAIN", 40), ("FOLDER", tmp_path)):
         monkeypatch.setenv(name, str(value))
