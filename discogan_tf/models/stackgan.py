@@ -71,8 +71,9 @@ class StackGAN:
         else:
             generator = StageIGenerator("generator", **sizes)
         discriminator = TextDiscriminator(
-            "discriminator", config.image_size, filters // 2, config.discriminator_normalization
-        )
+            "discriminator", config.image_size, filters // 2, config.conv_implementation,
+            config.discriminator_normalization,
+        )  # fmt: skip
         self.generators, self.discriminators = {"generate": generator}, {"image": discriminator}
         self.noise_size, self.state = generator.num_noise, {}
         generator(tf.zeros((1, LENGTH), tf.int32), tf.zeros((1, self.noise_size)))

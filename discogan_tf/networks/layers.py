@@ -170,6 +170,52 @@ class PaddedConv(Linear):
         return self._add_bias(tf.nn.conv2d(x, kernel, self.stride, "VALID"))
 
 
+class JoinConv(Linear):
+    """SAME convolution of features [batch, h, w, c] that have a vector [batch, d] at every pixel.
+
+    The vector is not tiled: its part of the result differs only where the kernel reaches over the
+    border, so that an image as large as the kernel has all of it.
+
+    Args:
+      filters, use_bias, name, spectral: As for `Conv`.
+      kernel_size: 1 or 3.
+      initializer: Of the kernel, [kernel_size, kernel_size, c + d, filters].
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        use_bias: bool,
+        name: str,
+        initializer=None,
+        spectral: bool = False,
+    ):
+        super().__init__(use_bias, name, initializer, spectral=spectral)
+        self.filters, self.kernel_size = filters, kernel_size
+
+    def build(self, x_shape, vector_shape):
+        size = self.kernel_size
+        self._add_weights((size, size, x_shape[-1] + vector_shape[-1], self.filters))
+
+    def call(self, x, vector, training=False):
+        (height, width, channels), size = x.shape[1:], self.kernel_size
+        kernel = self.kernel_for(x, training)
+        small = tf.tile(vector[:, tf.newaxis, tf.newaxis, :], [1, size, size, 1])
+        of_vector = tf.nn.conv2d(small, kernel[:, :, channels:], 1, "SAME")
+        if size > 1:
+            of_vector = _stretched(_stretched(of_vector, 1, height), 2, width)
+        return self._add_bias(tf.nn.conv2d(x, kernel[:, :, :channels], 1, "SAME") + of_vector)
+
+
+def _stretched(x, axis: int, size: int):
+    """[batch, h, w, c] with 3 pixels along an axis: with `size`, by repeating the middle one."""
+    first, middle, last = tf.split(x, 3, axis)
+    times = [1] * 4
+    times[axis] = size - 2
+    return tf.concat([first, tf.tile(middle, times), last], axis)
+
+
 class UpsampleConv(Linear):
     """3x3 convolution of an image of twice the size: [batch, h, w, c] -> [batch, 2h, 2w, filters].
 

@@ -5,7 +5,14 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from discogan_tf.networks.layers import Dense, PaddedConv, UpsampleConv, run_strided_convs
+from discogan_tf.networks.layers import (
+    Dense,
+    JoinConv,
+    PaddedConv,
+    UpsampleConv,
+    run_strided_convs,
+    strided_convs,
+)
 from discogan_tf.networks.normalization import DISCRIMINATOR_NORMALIZATIONS, NORMALIZATIONS
 from discogan_tf.networks.resnet import ResidualBlock
 from discogan_tf.networks.text import TextEncoder
@@ -200,7 +207,7 @@ class StageIIGenerator(keras.Model):
             for index in range(strides)
         ]
         self.down_norms = [norm(f"{conv.name}_norm") for conv in self.down]
-        self.join = _conv(widest, 3, "join")
+        self.join = JoinConv(widest, 3, False, "join", _normal())
         self.join_norm = norm("join_norm")
         self.blocks = [ResidualBlock(widest, norm, f"block_{n + 1}") for n in range(blocks)]
         self.ups = [
@@ -229,8 +236,7 @@ class StageIIGenerator(keras.Model):
         x = tf.cast(tf.stop_gradient(sketch), noise.dtype)
         for conv, norm in zip(self.down, self.down_norms, strict=True):
             x = tf.nn.relu(norm(conv(x), **mode))
-        x = tf.concat([x, _tiled(tf.cast(c, noise.dtype), _REFINED)], axis=3)
-        x = tf.nn.relu(self.join_norm(self.join(x), **mode))
+        x = tf.nn.relu(self.join_norm(self.join(x, tf.cast(c, x.dtype)), **mode))
         for block in self.blocks:
             x = tf.nn.relu(block(x, **mode))
         for conv, norm in zip(self.ups, self.up_norms, strict=True):
@@ -250,6 +256,7 @@ class TextDiscriminator(keras.Model):
       size: Height and width of the images.
       base_filters: Channels of the first convolution; each doubles them, at most to eight times as
         many. Differs from the paper's for 256 pixels, which go on to 32 times.
+      conv_implementation: As for `layers.Conv`.
       normalization: A key of `DISCRIMINATOR_NORMALIZATIONS`; the paper's is "batch".
     """
 
@@ -258,24 +265,23 @@ class TextDiscriminator(keras.Model):
         name: str = "discriminator",
         size: int = 64,
         base_filters: int = 64,
+        conv_implementation: str = "auto",
         normalization: str = "spectral",
     ):
         super().__init__(name=name, autocast=False)
-        self._config = {"size": size, "base_filters": base_filters, "normalization": normalization}
+        self._config = {
+            "size": size,
+            "base_filters": base_filters,
+            "conv_implementation": conv_implementation,
+            "normalization": normalization,
+        }
         norm = DISCRIMINATOR_NORMALIZATIONS[normalization]
         spectral = norm is None
-
-        def conv(filters, kernel_size, name, stride=1, use_bias=spectral):
-            return _conv(filters, kernel_size, name, stride, use_bias, spectral)
-
         count = (size // _JOINED).bit_length() - 1
-        self.convs = [
-            conv(base_filters << min(index, 3), 4, f"conv_{index + 1}", 2, spectral or not index)
-            for index in range(count)
-        ]
-        self.norms = [] if spectral else [norm(f"{layer.name}_norm") for layer in self.convs[1:]]
+        filters = tuple(base_filters << min(index, 3) for index in range(count))
+        self.convs, self.norms = strided_convs(filters, "conv", conv_implementation, norm=norm)
         self.to_text = Dense(_TEXT_CHANNELS, True, "to_text", spectral=spectral)
-        self.join = conv(self.convs[-1].filters, 1, "join")
+        self.join = JoinConv(filters[-1], 1, spectral, "join", _normal(), spectral)
         self.join_norm = None if spectral else norm("join_norm")
         self.to_logits = PaddedConv(
             1, _JOINED, 1, 0, True, "to_logits", initializer=_normal(), spectral=spectral
@@ -294,8 +300,7 @@ class TextDiscriminator(keras.Model):
     def classify(self, features, embedding, training=False):
         """Logits of pairs of `features` and texts."""
         text = tf.nn.leaky_relu(self.to_text(embedding, training=training), 0.2)
-        x = tf.concat([features, _tiled(tf.cast(text, features.dtype), _JOINED)], axis=3)
-        x = self.join(x, training=training)
+        x = self.join(features, tf.cast(text, features.dtype), training=training)
         if self.join_norm:
             x = self.join_norm(x, training=training)
         return tf.cast(self.to_logits(tf.nn.leaky_relu(x, 0.2), training=training), tf.float32)
@@ -310,11 +315,6 @@ def _frozen(network: keras.Model) -> keras.Model:
     """A network within another that does not learn."""
     network.trainable = False
     return network
-
-
-def _tiled(x, side: int):
-    """[batch, c] -> [batch, side, side, c]."""
-    return tf.tile(x[:, tf.newaxis, tf.newaxis, :], [1, side, side, 1])
 
 
 def _normal() -> keras.initializers.Initializer:

@@ -30,6 +30,7 @@ _STRATEGY = tf.distribute.get_strategy()
 # The settings that networks and losses depend on.
 _IMAGE_MODELS = ("discogan", "recon_gan", "gan")
 _KINDS = {name: {"model": name} for name in _IMAGE_MODELS} | {
+    "discogan": {"conv_implementation": "auto"},
     "text_encoder": TEXT_ENCODER,
     "stage_1": STAGE_1,
     "stage_2": STAGE_2,
@@ -73,7 +74,10 @@ _of_each_step = pytest.mark.parametrize(
 
 @pytest.fixture(params=_KINDS)
 def config(request):
-    settings = {"image_size": 32, "batch_size": 4, "precision": "float32", "base_filters": 4}
+    settings = {
+        "image_size": 32, "batch_size": 4, "precision": "float32", "base_filters": 4,
+        "conv_implementation": "plain",
+    }  # fmt: skip
     return Config(**settings | _KINDS[request.param])
 
 

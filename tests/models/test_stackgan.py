@@ -33,6 +33,7 @@ from tests.batches import STAGE_1, STAGE_2, TEXT_ENCODER, noise_batch
 
 _TINY = {
     "precision": "float32", "base_filters": 4, "batch_size": 4, "num_steps": 4,
+    "conv_implementation": "plain",
     "save_every_steps": 2, "sample_every_steps": 2, "evaluate_every_steps": 2,
     "log_every_steps": 1,
 }  # fmt: skip

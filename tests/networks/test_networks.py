@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from discogan_tf.networks.chapter import Discriminator, Generator
-from discogan_tf.networks.layers import ConvTranspose
+from discogan_tf.networks.layers import ConvTranspose, JoinConv
 from discogan_tf.networks.paper import PaperDiscriminator, PaperGenerator
 
 
@@ -81,6 +81,19 @@ def test_transposed_convolution_is_the_transpose():
         assert float(tf.reduce_sum(there * y)) == pytest.approx(
             float(tf.reduce_sum(back * x)), rel=1e-4
         )
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_vector_is_joined_as_if_it_were_at_every_pixel(size):
+    x = tf.random.stateless_normal((2, 5, 7, 4), [1, 2])
+    vector = tf.random.stateless_normal((2, 3), [3, 4])
+    layer = JoinConv(6, size, use_bias=True, name="join")
+    found = layer(x, vector)
+    layer.bias.assign(tf.range(6.0))
+    at_every_pixel = tf.tile(vector[:, tf.newaxis, tf.newaxis, :], [1, 5, 7, 1])
+    expected = tf.nn.conv2d(tf.concat([x, at_every_pixel], 3), layer.kernel.value, 1, "SAME")
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(layer(x, vector), expected + tf.range(6.0), atol=1e-6)
 
 
 def test_kernels_start_as_truncated_normal():
