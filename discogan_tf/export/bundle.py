@@ -161,7 +161,8 @@ def _export_direction(
     loaded, default = Version(folder), signatures[SERVING_DEFAULT]
     differences = parity.check_parity(network, default, loaded, inputs)
     for name in formats:
-        differences |= _write_format(name, default, folder, inputs)
+        found = _write_format(name, default, folder, inputs)
+        differences |= parity.require_small(found, parity.format_tolerance(network))
     few = {name: evenly_spaced(value, _GOLDEN) for name, value in inputs.items()}
     _write_golden(loaded, signatures, few)
     return card.Direction(
@@ -263,8 +264,7 @@ def _write_format(
     path = write_format(name, signature, folder)
     expected = signature.function(*inputs.values())[TRANSLATED].numpy()
     difference = float(np.abs(FORMATS[name].load(path)(inputs) - expected).max())
-    found = {f"{name}, against the network in memory": difference}
-    return parity.require_small(found, parity.FORMAT_TOLERANCE)
+    return {f"{name}, against the network in memory": difference}
 
 
 def _write_golden(
