@@ -37,12 +37,13 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed; name one with: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "A virtual environment could not be made. On Debian: apt install python3-venv"; exit 1; }
 
+# Without --no-compile, pip compiles thousands of modules of which most are never imported.
 $(VENV)/installed: $(VENV)/bin/python setup.py requirements.txt
 	@echo "Installing TensorFlow and other packages, about a minute ..."
-	$(BIN)/pip install --quiet -e .
+	$(BIN)/pip install --quiet --no-compile -e .
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/bin/python setup.py requirements.txt
 	@echo "Installing TensorFlow and other packages, about a minute ..."
-	$(BIN)/pip install --quiet -e .[dev]
+	$(BIN)/pip install --quiet --no-compile -e .[dev]
 	touch $@ $(VENV)/installed
