@@ -43,6 +43,7 @@ def _measure(config, split, num_images, resamples):
     return evaluated_run.measure(run, resamples)
 
 
+@pytest.mark.slow
 def test_the_same_images_give_the_same_numbers(workdir):
     one, other = (_measure(read_config(workdir), "val", 200, 5) for _ in range(2))
     assert one == other

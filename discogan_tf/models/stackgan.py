@@ -89,7 +89,8 @@ class StackGAN:
           trained: A `TextEncoderModel` for Stage I, a `StackGAN` of Stage I for Stage II.
 
         Raises:
-          ConfigError: if it is another model, or has other sizes.
+          ConfigError: if it is another model, has other sizes, or has conditioning augmentation
+            where this one has not.
         """
         generator = self.generators["generate"]
         if not self._config.stage_1_size:
@@ -101,6 +102,12 @@ class StackGAN:
         if not isinstance(source, StageIGenerator):
             raise ConfigError(
                 "--init_from: Stage II needs a run with --model=stackgan --stage_1_size=0"
+            )
+        if source.augment != generator.stage_1.augment:
+            raise ConfigError(
+                "--init_from: Stage I was trained "
+                + ("with --kl_weight above 0" if source.augment else "with --kl_weight=0")
+                + "; Stage II needs the same, or its Stage I would get other noise"
             )
         _copy(source, generator.stage_1)
 

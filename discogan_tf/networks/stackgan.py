@@ -80,6 +80,7 @@ class StageIGenerator(keras.Model):
 
     Attributes:
       num_noise: How many random numbers it takes for an image: those for c, then z.
+      augment: As the argument.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class StageIGenerator(keras.Model):
             "normalization": normalization,
             "augment": augment,
         }
-        self.num_noise = condition_size + noise_size
+        self.num_noise, self.augment = condition_size + noise_size, augment
         norm, first = NORMALIZATIONS[normalization], 8 * base_filters
         self.encoder = _frozen(TextEncoder("text_encoder", text_features))
         self.augmentation = ConditioningAugmentation(condition_size, "augmentation", augment)
@@ -230,8 +231,9 @@ class StageIIGenerator(keras.Model):
         mode = {"training": training, "update_statistics": update_statistics}
         for_c, for_stage_1 = noise[:, : self._condition_size], noise[:, self._condition_size :]
         embedding = _embedded(self.encoder, texts)
-        # Outside training mode: Stage II learns from the images that Stage I is shown with.
-        sketch = self.stage_1(embedding, for_stage_1)
+        # Outside training mode, which Keras would pass on: Stage II learns from the images that
+        # Stage I is shown with.
+        sketch = self.stage_1(embedding, for_stage_1, training=False)
         c, mean, log_deviation = self.augmentation(embedding, tf.cast(for_c, tf.float32))
         x = tf.cast(tf.stop_gradient(sketch), noise.dtype)
         for conv, norm in zip(self.down, self.down_norms, strict=True):

@@ -53,6 +53,7 @@ def test_it_trains_and_resumes_bit_for_bit_with_its_state(config, tmp_path, chec
     assert grid.shape[0] == 2 * (96 + 4) + 4  # Real shoes, and generated ones.
 
 
+@pytest.mark.slow
 def test_without_its_state_it_would_not_resume_exactly(config, checkpoint_state, monkeypatch):
     train(dataclasses.replace(config, num_steps=2))
     before = checkpoint_state(config.workdir, 2)

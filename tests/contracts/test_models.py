@@ -59,8 +59,13 @@ _KINDS = {name: {"model": name} for name in _IMAGE_MODELS} | {
 # Those that differ in networks, of which checkpoints consist.
 _CAPTIONED_MODELS = ("text_encoder", "stage_1", "stage_2")
 _of_each_network = pytest.mark.parametrize(
-    "config", [*_IMAGE_MODELS, *_CAPTIONED_MODELS, "authors", "cyclegan"], indirect=True
-)
+    "config",
+    [
+        "discogan", "gan", *_CAPTIONED_MODELS, "cyclegan",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("recon_gan", "authors")),
+    ],
+    indirect=True,
+)  # fmt: skip
 _of_each_translator = pytest.mark.parametrize(
     "config", [kind for kind in _KINDS if kind not in _CAPTIONED_MODELS], indirect=True
 )

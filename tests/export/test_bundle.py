@@ -70,13 +70,12 @@ def test_warm_up_requests_are_those_of_every_signature(exported):
             assert len(outputs[signature]) >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "rows"),
     [
         ("gan", {"handbags2shoes": 1}),
-        pytest.param(
-            "discogan", {"handbags2shoes": 1, "shoes2handbags": 4}, marks=pytest.mark.slow
-        ),
+        ("discogan", {"handbags2shoes": 1, "shoes2handbags": 4}),
     ],
 )
 def test_golden_answers_are_the_images_of_the_sample_grid(tiny_config, tmp_path, model, rows):

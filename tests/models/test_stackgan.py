@@ -128,6 +128,7 @@ def test_both_stages_are_shown_and_evaluated(runs):
     assert "Best and worst" in report(runs["stage_2"], resamples=0)
 
 
+@pytest.mark.slow
 def test_another_text_encoder_judges_images(runs, tmp_path):
     """Captions of half of the training images, aligned with them, train it; then it judges."""
     images = load_run_images(dataclasses.replace(runs["text"], train_share=0.5))
@@ -263,6 +264,18 @@ def test_without_conditioning_augmentation_c_is_of_the_text_alone():
         assert np.array_equal(*images) == (weight == 0)
 
 
+def test_stage_2_refines_the_images_that_stage_1_is_shown_with():
+    config = Config(image_size=32, base_filters=4, normalization="batch", **STAGE_2)
+    generator, shown = create_model(config, tf.float32).generators["generate"], []
+    call = generator.stage_1.call
+    generator.stage_1.call = lambda *inputs, **mode: shown.append(call(*inputs, **mode)) or shown[0]
+    characters = tf.constant(text.encode(["red boot", "blue tote"]))
+    noise = tf.random.stateless_normal((2, generator.num_noise), [1, 2])
+    generator(characters, noise, training=True)
+    alone = call(characters, noise[:, config.condition_size :])
+    np.testing.assert_allclose(shown[0], alone, atol=1e-6)
+
+
 @pytest.mark.parametrize("normalization", ["spectral", "batch"])
 def test_a_wrong_text_is_one_of_three_pairs(normalization):
     config = Config(
@@ -314,6 +327,7 @@ def test_padding_does_not_change_an_embedding():
         (STAGE_1 | {"init_from": "stage_1"}, "Stage I needs a run with --model=text_encoder"),
         (STAGE_2 | {"init_from": "text"}, "Stage II needs a run with --model=stackgan"),
         (STAGE_1 | {"init_from": "text", "text_features": 16}, "has other sizes"),
+        (STAGE_2 | {"init_from": "stage_1", "kl_weight": 0.0}, "trained with --kl_weight above 0"),
         (STAGE_1 | {"init_from": "missing"}, "no run in"),
         ({"model": "discogan", "domain": "sample_captions"}, "has no use for --domain"),
         ({"model": "stackgan"}, "needs --domain"),

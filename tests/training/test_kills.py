@@ -68,9 +68,8 @@ def _is_in_a_save(workdir):
     )
 
 
-@pytest.mark.parametrize(
-    ("model", "kills"), [("gan", 1), pytest.param("discogan", 50, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "kills"), [("gan", 1), ("discogan", 50)])
 def test_killed_again_and_again_it_ends_as_if_it_never_was(
     data_dir, tmp_path, checkpoint_state, model, kills
 ):

@@ -22,9 +22,8 @@ from discogan_tf.training.schedules import (
 from discogan_tf.training.step import GRADIENT_NORM, create_optimizers, create_step
 
 _CONFIG = Config(
-    image_size=32, batch_size=8, precision="float32", generator_updates_per_step=2, base_filters=8,
-    conv_implementation="plain",
-)  # fmt: skip
+    image_size=32, batch_size=8, precision="float32", generator_updates_per_step=2, base_filters=8
+)
 _ONE_UPDATE = dataclasses.replace(_CONFIG, generator_updates_per_step=1)
 _RNG = np.random.default_rng(0)
 _IMAGES = {name: _RNG.integers(0, 256, (24, 32, 32, 3), np.uint8) for name in "ab"}
