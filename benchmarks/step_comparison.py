@@ -55,10 +55,11 @@ def _torch_steps(config: Config) -> dict:
         inputs, settings = (a, *texts, noise), {"config": config}
         make = torch_stackgan.Step
     elif config.architecture == "resnet":
-        base, blocks = config.base_filters, config.residual_blocks
+        # 0 stands for the paper's.
+        base, blocks = config.base_filters or 64, config.residual_blocks
         settings = {
             "generator": lambda: torch_cyclegan.Generator(base, blocks),
-            "discriminator": lambda: torch_cyclegan.Discriminator(base),
+            "discriminator": lambda: torch_cyclegan.Discriminator(base, config.patch_layers),
             "loss": torch_step.LEAST_SQUARES,
             "identity_weight": config.identity_weight,
         }

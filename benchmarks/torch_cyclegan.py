@@ -4,11 +4,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch's users know it.
 from torch import nn
 
-_PATCH_LAYERS = 2
-
 
 def _norm(features: int) -> nn.Module:
-    return nn.InstanceNorm2d(features, eps=1e-3)
+    return nn.InstanceNorm2d(features, eps=1e-5)
 
 
 class Enlarged(nn.Module):
@@ -61,11 +59,11 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Images [batch, 3, h, w] to logits of overlapping patches."""
 
-    def __init__(self, base: int):
+    def __init__(self, base: int, patch_layers: int):
         super().__init__()
         layers, features = [], 3
-        for number in range(_PATCH_LAYERS + 1):
-            filters, stride = base * min(2**number, 8), 2 if number < _PATCH_LAYERS else 1
+        for number in range(patch_layers + 1):
+            filters, stride = base * min(2**number, 8), 2 if number < patch_layers else 1
             layers += conv(features, filters, 4, stride, bias=number == 0)
             layers += [_norm(filters)] * (number > 0) + [nn.LeakyReLU(0.2)]
             features = filters

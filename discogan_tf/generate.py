@@ -101,7 +101,7 @@ def main(argv: list[str]) -> None:
     try:
         sentences = list(values.text)
         if values.text_file:
-            sentences += Path(values.text_file).read_text("utf-8").splitlines()
+            sentences += Path(values.text_file).read_text("utf-8-sig").splitlines()
         generate(
             Path(values.workdir), sentences, Path(values.output_dir), values.num_images,
             values.seed, values.checkpoint, values.interpolate,

@@ -34,16 +34,22 @@ _ALIASES = dict(
 
 def encode(captions: Iterable[str]) -> np.ndarray:
     """The characters of captions, int32 [n, 99]: `PADDING` at the end, `UNKNOWN` for others."""
-    table = _table()
-    found = []
-    for caption in captions:
-        caption = caption.encode("utf-8", "replace")[:_MOST_BYTES].decode("utf-8", "replace")
-        points = np.array([ord(c) for c in re.sub(_SPACES, " ", caption).strip(" ")], np.int64)
-        known = points < _CODE_POINTS
-        numbers = np.where(known[:, None], table[np.where(known, points, 0)], _only(UNKNOWN))
-        numbers = numbers[numbers != PADDING][:LENGTH]
-        found.append(np.pad(numbers, (0, LENGTH - len(numbers))))
+    found = [_numbers(caption)[:LENGTH] for caption in captions]
+    found = [np.pad(numbers, (0, LENGTH - len(numbers))) for numbers in found]
     return np.array(found, np.int32).reshape(-1, LENGTH)
+
+
+def _numbers(caption: str) -> np.ndarray:
+    caption = caption.encode("utf-8", "replace")[:_MOST_BYTES].decode("utf-8", "replace")
+    points = np.array([ord(c) for c in re.sub(_SPACES, " ", caption).strip(" ")], np.int64)
+    known = points < _CODE_POINTS
+    numbers = np.where(known[:, None], _table()[np.where(known, points, 0)], _only(UNKNOWN))
+    return numbers[numbers != PADDING]
+
+
+def is_cut(caption: str) -> bool:
+    """Whether a caption has more characters than `encode` keeps."""
+    return len(_numbers(caption)) > LENGTH
 
 
 def encode_bytes(captions: tf.Tensor) -> tf.Tensor:

@@ -54,7 +54,7 @@ class TextGenerator:
           seeds: Seed of each image, int64 [n].
 
         Returns:
-          "stage_1" if there are two stages, and "image" -> uint8 [n, size, size, 3].
+          "stage 1" if there are two stages, and "image" -> uint8 [n, size, size, 3].
         """
         noise = noise_of(tf.constant(seeds, tf.int64), self._model.noise_size)
         found: dict[str, list] = {}
@@ -74,7 +74,7 @@ class TextGenerator:
         words = dict.fromkeys(text.words(sentence)) if known is not None else ()
         if unseen := [word for word in words if word not in known]:
             found.append(f"words that training has not seen: {', '.join(unseen)}")
-        read = text.decode(text.encode([sentence])[0])
-        if len(read) == text.LENGTH:
+        if text.is_cut(sentence):
+            read = text.decode(text.encode([sentence])[0])
             found.append(f"only {text.LENGTH} characters are read, up to {read[-20:]!r}")
         return found

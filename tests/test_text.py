@@ -44,6 +44,10 @@ def test_case_accents_and_typography_do_not_matter(caption, read):
     assert text.decode(text.encode([caption])[0]) == read
 
 
+def test_99_characters_are_read_whole():
+    assert not text.is_cut(" " + "x" * 99) and text.is_cut("x" * 100) and text.is_cut("½" * 34)
+
+
 def test_invalid_utf_8_is_unknown_characters():
     found = text.encode_bytes(tf.constant([b"\xff\xfeab"]))[0, :5]
     assert found.numpy().tolist() == [text.UNKNOWN] * 2 + [2, 3, text.PADDING]

@@ -192,6 +192,8 @@ def _fields(template: str) -> list[str]:
     except ValueError as error:
         raise PreparationError(f"--template={template!r}: {error}") from error
     fields = [field for _, field, _, _ in parsed if field is not None]
+    if any(form or conversion for _, _, form, conversion in parsed):
+        raise PreparationError(f"--template={template!r}: columns without a format, as {{color}}")
     if not fields or "" in fields:
         raise PreparationError(f"--template={template!r}: name columns in it, such as {{color}}")
     return fields

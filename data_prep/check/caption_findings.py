@@ -73,10 +73,17 @@ def examine_captions(name: str, captions: dict[str, list[dict]]) -> list[Finding
     return findings
 
 
+# Multiplication, fraction and minus.
+_SIGNS = "\u00d7\u2044\u2212"
+
+
 def _is_readable(caption: str) -> bool:
-    """Whether all but accents is ASCII, or typographic punctuation."""
+    """Whether all but accents is ASCII, or typographic punctuation and signs."""
     parts = unicodedata.normalize("NFKD", caption)
     return all(
-        c.isascii() or unicodedata.combining(c) or unicodedata.category(c) in ("Pd", "Pi", "Pf")
+        c.isascii()
+        or c in _SIGNS
+        or unicodedata.combining(c)
+        or unicodedata.category(c) in ("Pd", "Pi", "Pf")
         for c in parts
     )

@@ -66,7 +66,9 @@ def measure(domain: PreparedDomain, split: str) -> Measurements:
         most_color[some] = differences.max((1, 2))
         plain = (np.abs(pixels.astype(np.int16) - _MIDDLE_GRAY) <= _NEARLY).all((2, 3))
         cut_rows[some] = np.cumprod(plain[:, ::-1], axis=1).sum(1)
-        cells = pixels.reshape(len(pixels), SMALL, step, SMALL, step, 3)
+        # Without the rest, at sizes that are not multiples of it.
+        even = pixels[:, : SMALL * step, : SMALL * step]
+        cells = even.reshape(len(pixels), SMALL, step, SMALL, step, 3)
         small[some] = cells.mean((2, 4), dtype=np.float32).reshape(len(pixels), -1)
         digests += [hashlib.sha256(image).digest() for image in pixels]
         corrupt += [

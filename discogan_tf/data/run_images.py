@@ -146,6 +146,8 @@ def load_run_images(config: Config) -> RunImages:
     larger = load_training(config, config.load_size)
     for stream, domain in larger.items():
         if validation[stream] is not loaded[stream]:
-            # Folders are split by prepared pixels, and so at each size in another way.
-            larger[stream] = without(domain, set(validation[stream].names))
+            # Folders are split by prepared pixels, and so at each size in another way. A name that
+            # training has too, as of trainA and testA, is of another image.
+            held_out = set(validation[stream].names) - set(loaded[stream].names)
+            larger[stream] = without(domain, held_out)
     return RunImages(in_memory(larger), training, validation)

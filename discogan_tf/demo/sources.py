@@ -119,7 +119,7 @@ class RunSource:
         loaded = self._load(checkpoint)
         if self.takes_text:
             rows = loaded.generate(loaded.embed([value]), np.array([seed]))
-            first = rows.get("stage_1")
+            first = rows.get("stage 1")
             notes = loaded.notes(value)
             return Result(None, rows["image"][0], None if first is None else first[0], notes)
         (original,), (output,), reconstructed = loaded.cycle([value], direction)

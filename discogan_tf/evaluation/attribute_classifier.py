@@ -53,8 +53,8 @@ def attributes_of(row: dict) -> dict[str, str]:
 def classifiable(rows: list[dict]) -> dict[str, list[str]]:
     """Attributes that every row has and that few values distinguish -> their values, sorted.
 
-    Type and color always, with as many values as there are. An attribute that says the same as
-    another is left out.
+    Type and color, where there are any, with as many values as there are. An attribute that says
+    the same as another is left out.
     """
     found, partitions = {}, []
     names = dict.fromkeys(["type", "color", *(name for row in rows for name in row["attributes"])])
@@ -62,7 +62,7 @@ def classifiable(rows: list[dict]) -> dict[str, list[str]]:
         of_rows = [attributes_of(row).get(name, "") for row in rows]
         values = sorted(set(of_rows) - {""})
         is_main = name in ("type", "color")
-        if not is_main and ("" in of_rows or not 2 <= len(values) <= _MOST_VALUES):
+        if not values or (not is_main and ("" in of_rows or not 2 <= len(values) <= _MOST_VALUES)):
             continue
         # The same partition of the images under other names of its parts.
         numbers = {value: index for index, value in enumerate(dict.fromkeys(of_rows))}

@@ -97,6 +97,9 @@ class TextFidelity:
           Nothing, if no caption names a color.
         """
         if len(self._texts) < 2:
+            print(
+                "Note: captions that name colors are missing, so texts and images stay uncompared."
+            )
             return {}
         classify = train_classifier(self._known, self._attributes, self._config.image_size)
         images = self._generate(text.encode(self._texts), np.arange(len(self._texts)))

@@ -70,7 +70,9 @@ class TextRetrieval:
         )
         scores = self._texts(self._captions.characters[:, 0]) @ embedded.T
         count, own = len(scores), np.diagonal(scores)
-        rank = (scores > own[:, None]).sum(1)
+        # Images that suit a caption equally count as better: an encoder that gives all images one
+        # embedding recalls none.
+        rank = (scores >= own[:, None]).sum(1) - 1
         classes = self._captions.classes
         same = classes[scores.argmax(1)] == classes
         chance = float((classes[:, None] == classes).mean())

@@ -105,8 +105,8 @@ def _limits(config: Config, size: str, size_multiple: int | None) -> str:
 - It is valid only for images like its training images. It translates others too, without a warning.
 - {_sizes(size, size_multiple)}
 - `translate_bytes` takes JPEG, PNG, still WebP and GIF (the first frame, without transparency) of
-  up to {MAX_PIXELS // 1_000_000} megapixels. It ignores EXIF orientation; this project's client
-  does not."""
+  up to {MAX_PIXELS // 1_000_000} megapixels, rotated as their EXIF data
+  says."""
 
 
 def _cycle(directions: dict[str, Direction]) -> str:
@@ -128,7 +128,7 @@ def _card(
 
 {_task(config, directions, size)}
 
-![Validation images, their translations and reconstructions]({SAMPLE_GRID})
+![{_grid(config)}]({SAMPLE_GRID})
 
 ## How it was made
 
@@ -167,20 +167,30 @@ makes is a plausible image, not an existing object.
 ## Limits
 
 {_limits(config, size, size_multiple)}
-- The images in the sample grid and in `assets.extra/golden` are validation images. Do not
-  distribute the export if you may not distribute them.
+- The sample grid and `assets.extra/golden` hold {_validation_data(config)}. Do not distribute
+  the export if you may not distribute them.
 """
+
+
+def _grid(config: Config) -> str:
+    if config.domain:
+        return "Validation images, and images generated from their captions"
+    return "Validation images, their translations and reconstructions"
+
+
+def _validation_data(config: Config) -> str:
+    return "validation images and captions" if config.domain else "validation images"
 
 
 def _normalization(config: Config) -> str:
     if config.normalization == "instance":
         return (
-            "Instance norm normalizes each\nimage by itself, so that a translation does not depend "
-            "on the other images of a request."
+            "Instance norm normalizes each\nimage by itself, so that an output does not depend "
+            "on the other inputs of a request."
         )
     return (
         "Batch norm is folded into the\nconvolutions. Its statistics were estimated on training "
-        "images, so that a translation does not\ndepend on the other images of a request."
+        "images, so that an output does not\ndepend on the other inputs of a request."
     )
 
 
@@ -188,7 +198,7 @@ def _sizes(size: str, size_multiple: int | None) -> str:
     if not size_multiple:
         return (
             f"Translations are {size}, whatever the size of the input. Images that are not square "
-            "are padded\n  with white."
+            "are framed as\n  those of training were."
         )
     return (
         f"`translate_bytes` translates images at their own size, longer sides than {TILE:,}"

@@ -36,9 +36,9 @@ OF_DIRECTIONS = {
         lambda m: m.get("diversity", 1.0) < 0.3,
         2,
         "{name}: mode collapse, the translations look alike (diversity {diversity:.2f} of that "
-        "of real images). Likely cause: the adversarial loss outweighs cycle consistency. Try a "
-        "larger --reconstruction_weight, or --reconstruction_loss=l1, or, from texts, another "
-        "--kl_weight, in a new --workdir.",
+        "of real images). Between two domains, cycle consistency is too weak: try a larger "
+        "--reconstruction_weight, or --reconstruction_loss=l1. From texts, try another "
+        "--kl_weight. Either in a new --workdir.",
     ),
     "saturated": Diagnostic(
         lambda m: m.get("saturated", 0.0) > 0.3,
@@ -81,17 +81,16 @@ OF_DISCRIMINATORS = {
         lambda m: (m["real"] + m["fake"]) / 2 < 0.036,
         3,
         "the discriminator of {name} has won (its loss is {real_loss:.3f} on real images and "
-        "{fake_loss:.3f} on translations): the generator learns little from it. Try "
-        "--generator_updates_per_step=2, --flip, more training images, or a lower --learning_rate.",
+        "{fake_loss:.3f} on generated ones): the generator learns little from it. Try more "
+        "training images, a lower --learning_rate, or --discriminator_normalization=spectral.",
     ),
-    # Cross-entropy alone lets the generator's loss grow so far.
     "outpaced": Diagnostic(
         lambda m: m["generator"] > 5 and min(m["real"], m["fake"]) < 0.08,
         2,
         "the discriminator of {name} outpaces its generator, whose adversarial loss is "
         "{generator_loss:.1f} (its own loss is {real_loss:.3f} on real images and {fake_loss:.3f} "
-        "on translations): the translations drift away from real images. Try "
-        "--generator_updates_per_step=2, more training images, or a lower --learning_rate.",
+        "on generated ones): what it generates drifts away from real images. Try more training "
+        "images, a lower --learning_rate, or --discriminator_normalization=spectral.",
     ),
     # Without texts, the best discriminator accepts two of three real images.
     "ignores_texts": Diagnostic(

@@ -46,6 +46,21 @@ def test_crops_are_never_made_of_validation_images(config):
         assert images.training[stream].shape[1:] == (32, 32, 3)
 
 
+def test_names_may_be_of_a_training_and_a_validation_image(config, tmp_path):
+    """As in trainA and testA, whose files are numbered alike: no training image is left out."""
+    rng = np.random.default_rng(1)
+    for folder, count in (("train", 8), ("test", 5)):
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            pixels = rng.integers(0, 256, (40, 40, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{number}.png")
+    for size in (32, 36):
+        source = FolderSource(tmp_path / "train", val_images=tmp_path / "test")
+        prepare_images(source, Path(config.data_dir), "given", size)
+    images = load_run_images(dataclasses.replace(config, domain_a="given"))
+    assert len(images.sources["a"]) == len(images.training["a"]) == 8
+
+
 def test_hopeless_data_is_refused_before_training(config):
     with pytest.raises(
         DataError, match=r"--batch_size=16 images of each domain, but boots has \d+"

@@ -79,6 +79,7 @@ def test_bad_rows_are_named_and_skipped():
         (_HEADER + "1.jpg\tx\tB\tR\n", {"templates": ("{size}",)}, "no column size"),
         (_HEADER + "1.jpg\tx\tB\tR\n", {"templates": ("no field",)}, "name columns in it"),
         (_HEADER + "1.jpg\tx\tB\tR\n", {"templates": ("{type",)}, "--template"),
+        (_HEADER + "1.jpg\tx\tB\tR\n", {"templates": ("{type:d}",)}, "without a format"),
         (_HEADER, {}, "no usable row"),
         ("", {}, "no usable row"),
     ],

@@ -106,6 +106,7 @@ def test_card_config_and_sample_grid_describe_the_run(exported):
     assert "`sample_edges2shoes/photo` | 14 | 6 |" in card
     assert re.search(r"largest difference: SavedModel in TensorFlow's C API.* \| \d", card)
     assert "None" not in card and "nan" not in card
+    assert "rotated as their EXIF data\n  says" in card and "framed as\n  those of training" in card
     assert "--image_size=32" in (exported / "config.cfg").read_text()
     assert np.asarray(Image.open(exported / "sample_grid.png")).std() > 10
 

@@ -197,6 +197,12 @@ def test_recall_is_measured_of_the_text_encoder(runs):
     assert values["recall_10"]["value"] == 1  # Of fewer than ten images.
 
 
+def test_one_embedding_for_all_images_recalls_none(runs):
+    retrieval = load_evaluated_run(runs["text"], "val", "last", 6).retrieval
+    retrieval._encode_images = lambda images: tf.ones((len(images), 8))
+    assert retrieval.measure()["recall_1"].value == 0
+
+
 def test_sentences_become_images_that_an_export_draws_as_well(runs, tmp_path, capsys):
     config = runs["stage_2"]
     assert "red" in read_vocabulary(Path(config.workdir))
@@ -225,6 +231,8 @@ def test_sentences_become_images_that_an_export_draws_as_well(runs, tmp_path, ca
         result = source.run("a red boot", None, checkpoint, 6)
         difference = np.abs(result.output.astype(int) - pixels.decode(generated)).max()
         assert source.takes_text and difference <= 1
+        # A run shows Stage I, too.
+        assert (result.reconstruction is None) == (source is not sources[0])
     served, here = (
         np.asarray(Image.open(path), int)
         for path in (tmp_path / "served.png", tmp_path / "out/01_a_red_boot_6.png")
@@ -232,7 +240,8 @@ def test_sentences_become_images_that_an_export_draws_as_well(runs, tmp_path, ca
     assert served.std() > 1 and np.abs(served - here).max() <= 1
     assert golden.replay(folder, version.run)
     card = (tmp_path / "exported/MODEL_CARD.md").read_text()
-    assert "Images from sentences" in card and "translate_bytes" not in card
+    assert "Images from sentences" in card and "images generated from their captions" in card
+    assert "translate_bytes" not in card
 
 
 def test_noise_depends_on_its_seed_alone():

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from data_prep.check import duplicates
+from data_prep.check.measurements import measure
 from data_prep.folder import FolderSource
 from data_prep.prepare import prepare_archive, prepare_images
-from data_prep.prepared import prepared_folder
+from data_prep.prepared import open_domain, prepared_folder
 from tests.data_prep.conftest import jpeg, write_archive
 
 _SIZE = 32
@@ -58,6 +59,20 @@ def test_a_healthy_domain_has_nothing(tmp_path):
     assert counts == {"train": 700} and report["domains"]["in"]["source_sizes"] == {"96x96": 700}
     assert Image.open(tmp_path / "check.png").width > 1000
     assert sorted(path.name for path in tmp_path.iterdir()) == ["check.png", "in"]
+
+
+@pytest.mark.parametrize("size", [32, 35])
+def test_sizes_need_not_be_multiples_of_eight(tmp_path, size):
+    """Copies of images are found at any."""
+    for name in ("in", "copy"):
+        _images(tmp_path / name, 5)
+        source = FolderSource(tmp_path / name, val_share=0)
+        prepare_images(source, tmp_path / "data", name, size)
+    one, other = (
+        measure(open_domain(tmp_path / "data", name, size), "train") for name in ("in", "copy")
+    )
+    assert one.digests == other.digests and one.small.shape == (5, 8 * 8 * 3)
+    np.testing.assert_array_equal(one.small, other.small)
 
 
 def test_everything_broken_is_found_and_ranked(tmp_path):
