@@ -71,6 +71,9 @@ class TextFidelity:
         self._texts = [caption for caption, _ in usable]
         indices = np.array([index for _, index in usable], int)
         self._rows = [captions.rows[index] for index in indices]
+        # "Navy blue" of a type is not unseen if training has "blue" of it.
+        seen = {_class_of(row) for row in [*rows, *captions.rows] if not row["held_out"]}
+        self._unseen = np.array([_class_of(row) not in seen for row in self._rows], bool)
         self._real = to_input(held_out.images[indices]).numpy() if len(indices) else None
 
     def measure(self, resamples: int = 0, judge: TextJudge | None = None) -> dict[str, Measurement]:
@@ -87,8 +90,8 @@ class TextFidelity:
             many names for one color, which people use inconsistently.
           ATTRIBUTE_accuracy: The same of other columns with few values, such as the pattern of the
             synthetic sample, whether or not the caption says them.
-          unseen_...: The same of combinations of type and color that training has not seen, if
-            there are any.
+          unseen_...: The same of types in basic colors that training has not seen, if there are
+            any.
           text_diversity: Mean distance of two images of one text, over that of two real images of
             one type and color. The reference is 1.
           caption_diversity: The same of images of different texts, from the same noise, and of any
@@ -105,9 +108,8 @@ class TextFidelity:
         images = self._generate(text.encode(self._texts), np.arange(len(self._texts)))
         found = {}
         of_fake, of_real = (self._right(classify(of)) for of in (images, self._real))
-        unseen = np.array([row["held_out"] for row in self._rows])
-        for prefix, chosen in (("", slice(None)), ("unseen_", unseen)):
-            if prefix and unseen.sum() < 2:
+        for prefix, chosen in (("", slice(None)), ("unseen_", self._unseen)):
+            if prefix and self._unseen.sum() < 2:
                 continue
             for name, right in of_fake.items():
                 found[f"{prefix}{name}_accuracy"] = mean_of(
@@ -116,7 +118,7 @@ class TextFidelity:
                     note=f"reference: real images; chance is {self._chance(name):.2f}",
                 )  # fmt: skip
         if judge:
-            values = [(row["type"], basic_color(row["color"])) for row in self._rows]
+            values = [_class_of(row) for row in self._rows]
             classes = np.unique(values, axis=0, return_inverse=True)[1].ravel()
             found |= judge.measure(self._texts, classes, images, self._real, resamples)
         return found | self._diversity(resamples) | self._caption_diversity(resamples)
@@ -216,6 +218,11 @@ def load_fidelity(model, config: Config, split: str, count: int) -> TextFidelity
     known = [part(images, captions, np.setdiff1d(everything, compared))]
     known += [load("train")] if split != "train" else []
     return TextFidelity(model, config, known, *part(images, captions, compared))
+
+
+def _class_of(row: dict) -> tuple[str, str]:
+    """Type and basic color."""
+    return row["type"], basic_color(row["color"])
 
 
 def _caption_with_color(row: dict) -> str | None:

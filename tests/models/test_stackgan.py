@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -165,6 +166,23 @@ def test_fidelity_is_measured_by_real_images(runs, monkeypatch):
     monkeypatch.setattr(fidelity, "_generate", lambda characters, seeds: fidelity._real)
     for measured in fidelity.measure().values():
         assert measured.value == measured.reference
+
+
+def test_another_name_of_a_color_that_training_has_is_not_unseen():
+    def captions(*colors, held_out):
+        return [
+            {"type": "boot", "color": color, "held_out": held_out, "captions": [f"{color} boot"],
+             "attributes": {}}
+            for color in colors
+        ]  # fmt: skip
+
+    held_out = captions("navy blue", "green", held_out=True)
+    known = [(None, SimpleNamespace(rows=held_out + captions("blue", "red", held_out=False)))]
+    domain = SimpleNamespace(images=np.zeros((2, 16, 16, 3), np.uint8))
+    fidelity = text_fidelity.TextFidelity(
+        None, Config(), known, domain, SimpleNamespace(rows=held_out)
+    )
+    assert fidelity._unseen.tolist() == [False, True]
 
 
 def test_diversity_within_a_text_and_between_texts(runs, monkeypatch):
