@@ -258,8 +258,8 @@ class Config(TextSettings):
     )
     conv_implementation: str = setting(
         "auto",
-        "How convolutions are computed in training. plain is TensorFlow's own; auto replaces it on "
-        "CPUs where something else is faster. Both give the same up to rounding.",
+        "How 4x4 convolutions are computed in training. plain is TensorFlow's own; auto replaces "
+        "it on CPUs where something else is faster. Both give the same up to rounding.",
         choices=("auto", "plain"),
         may_change=True,
     )

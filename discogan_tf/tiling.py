@@ -27,7 +27,7 @@ def translate_any_size(
       multiple: What sides the network needs. Images are padded with their last row and column,
         and the padding is cut off again.
       tile: Longest side that is translated at once, a multiple of `multiple`.
-      overlap: How many pixels neighboring tiles share at least.
+      overlap: How many pixels neighboring tiles share at least, up to `multiple`.
 
     Returns:
       float32 [height, width, 3] in [0, 1].

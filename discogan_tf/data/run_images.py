@@ -11,6 +11,7 @@ from discogan_tf.data.domains import (
     Domain,
     StoredImages,
     cached,
+    fit,
     load_domain,
     load_domain_captions,
     load_training,
@@ -86,6 +87,18 @@ def _require_usable(config: Config, training: dict[str, Domain]) -> None:
             print(f"Note: {shared:.1%} of the images of {names} are in both.")
 
 
+def _require_same_fit(config: Config, name: str) -> None:
+    """Checks that crops are made of images that became square as those of --image_size did."""
+    sizes = (config.image_size, config.load_size)
+    of_size = {size: fit(config.data_dir, name, size) for size in sizes}
+    if len(set(of_size.values())) > 1:
+        of_each = " and ".join(f"--fit={found} at {size} pixels" for size, found in of_size.items())
+        raise DataError(
+            f"{name} is prepared with {of_each}, so that training and use would see images framed "
+            "in two ways. Prepare it with the same --fit at both sizes"
+        )
+
+
 def _digests(domain: Domain) -> set[bytes]:
     """Digests of all images."""
     found = set()
@@ -145,6 +158,7 @@ def load_run_images(config: Config) -> RunImages:
         return RunImages(training, training, validation)
     larger = load_training(config, config.load_size)
     for stream, domain in larger.items():
+        _require_same_fit(config, config.domains[stream])
         if validation[stream] is not loaded[stream]:
             # Folders are split by prepared pixels, and so at each size in another way. A name that
             # training has too, as of trainA and testA, is of another image.

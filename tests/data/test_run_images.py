@@ -61,6 +61,14 @@ def test_names_may_be_of_a_training_and_a_validation_image(config, tmp_path):
     assert len(images.sources["a"]) == len(images.training["a"]) == 8
 
 
+def test_both_sizes_must_be_framed_alike(config):
+    for name, fit in (("boots", "crop"), ("clogs", "pad")):
+        source = FolderSource(Path(config.data_dir).parent / name, val_share=0.3, fit=fit)
+        prepare_images(source, Path(config.data_dir), name, 40)
+    with pytest.raises(DataError, match="--fit=pad at 32 pixels and --fit=crop at 40 pixels"):
+        load_run_images(dataclasses.replace(config, load_size=40))
+
+
 def test_hopeless_data_is_refused_before_training(config):
     with pytest.raises(
         DataError, match=r"--batch_size=16 images of each domain, but boots has \d+"

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discogan_tf.networks.layers import named_layers
+from discogan_tf.networks.normalization import InstanceNorm
 from discogan_tf.networks.normalization_ops import normalize_by_image
-from discogan_tf.networks.resnet import PatchDiscriminator, ResidualGenerator
+from discogan_tf.networks.resnet import PatchDiscriminator, ResidualBlock, ResidualGenerator
 
 
 def _weights(network):
@@ -17,8 +19,10 @@ def _useless_biases(*convs):
     return sum(conv.filters for conv in convs)
 
 
-@pytest.mark.parametrize(("blocks", "published"), [(6, 7_837_699), (9, 11_378_179)])
-def test_generator_has_the_papers_weights(blocks, published):
+@pytest.mark.parametrize(
+    ("blocks", "published"), [(6, 7_837_699), (9, 11_378_179), (10, 12_558_339)]
+)
+def test_generator_has_the_published_weights(blocks, published):
     generator = ResidualGenerator(blocks=blocks)
     generator(tf.zeros((1, 32, 32, 3)))
     convs = [*generator.encoder, *generator.decoder]
@@ -33,16 +37,65 @@ def test_discriminator_has_the_papers_weights():
     assert _weights(discriminator) + _useless_biases(*discriminator.convs[1:]) == 2_764_737
 
 
-@pytest.mark.parametrize(("layers", "patch"), [(1, 16), (2, 34), (3, 70)])
+@pytest.mark.parametrize(("layers", "patch"), [(1, 16), (2, 34), (3, 70), (4, 142)])
 def test_a_logit_sees_one_patch(layers, patch):
     discriminator = PatchDiscriminator(base_filters=4, layers=layers, normalization="spectral")
-    images = tf.random.stateless_uniform((1, 128, 128, 3), [1, 2])
+    side = 256 if layers == 4 else 128
+    images = tf.random.stateless_uniform((1, side, side, 3), [1, 2])
     with tf.GradientTape() as tape:
         tape.watch(images)
         logits, _ = discriminator(images)
         middle = logits[0, logits.shape[1] // 2, logits.shape[2] // 2, 0]
     seen = np.abs(tape.gradient(middle, images)[0]).sum(-1) > 0
     assert seen.any(1).sum() == seen.any(0).sum() == patch
+
+
+def test_a_block_adds_to_its_input_what_two_reflecting_convolutions_give():
+    """Written out: reflection padding, instance norm, no activation after the sum."""
+    block = ResidualBlock(3, InstanceNorm, "block")
+    x = tf.random.stateless_normal((2, 6, 5, 3), [1, 2])
+    found = block(x)
+    y = x
+    for conv in block.convs:
+        y = np.pad(y, [(0, 0), (1, 1), (1, 1), (0, 0)], "reflect")
+        y = tf.nn.conv2d(y, conv.kernel.value, 1, "VALID").numpy()
+        y = (y - y.mean((1, 2), keepdims=True)) / np.sqrt(y.var((1, 2), keepdims=True) + 1e-5)
+        if conv is block.convs[0]:
+            y = np.maximum(y, 0)
+    np.testing.assert_allclose(found, x + y, atol=1e-4)
+    assert float(tf.reduce_min(found)) < 0
+
+
+@pytest.mark.parametrize("network", [ResidualGenerator, PatchDiscriminator])
+def test_kernels_start_as_the_papers(network):
+    found = network(base_filters=32)
+    found(tf.zeros((1, 64, 64, 3)))
+    for layer in named_layers(found).values():
+        if hasattr(layer, "kernel"):
+            kernel = layer.kernel.numpy()
+            assert kernel.std() == pytest.approx(0.02, rel=0.1) and np.abs(kernel).max() > 0.04
+
+
+@pytest.mark.parametrize("network", [ResidualGenerator, PatchDiscriminator])
+def test_contrast_does_not_matter_after_instance_norm(network):
+    """Normalized by image: features of an image of half of the contrast are the same."""
+    found = network(base_filters=8)
+    images = tf.random.stateless_uniform((1, 64, 64, 3), [1, 2])
+    found(images)
+    norms = [
+        layer for layer in named_layers(found).values() if isinstance(layer, InstanceNorm)
+    ]  # fmt: skip
+    normalized = []
+    for layer in norms:
+        call = layer.call
+        layer.call = lambda x, call=call, **mode: (
+            normalized.append(call(x, **mode)) or normalized[-1]
+        )
+    found(images, training=True)
+    assert len(normalized) == len(norms) == (17 if network is ResidualGenerator else 3)
+    for features in normalized:
+        assert np.abs(tf.reduce_mean(features, [1, 2])).max() < 1e-3
+        assert np.median(tf.math.reduce_std(features, [1, 2])) == pytest.approx(1, abs=0.2)
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (36, 52)])
