@@ -102,19 +102,26 @@ def _directions(client: PredictionClient, named: str | None) -> list[str]:
     """
     if named is not None and named != _BOTH:
         return [named]
-    try:
-        if not isinstance(client, RestClient):
-            raise ServingError("gRPC has no list of directions")
-        available = [
-            name for name, signatures in client.models().items() if "translate_bytes" in signatures
-        ]
-    except ServingError as error:
-        raise ServingError(f"{error}: give --direction, for example handbags2shoes") from error
+    available = _models(client, "translate_bytes", "handbags2shoes")
     if named is None and len(available) != 1:
         raise ServingError(
             f"give --direction={_BOTH}, or one of: {', '.join(available) or 'none is served'}"
         )
     return available
+
+
+def _models(client: PredictionClient, signature: str, example: str) -> list[str]:
+    """Names of the served models that have a signature.
+
+    Raises:
+      ServingError: if the server does not say; `example` is such a name.
+    """
+    try:
+        if not isinstance(client, RestClient):
+            raise ServingError("gRPC has no list of models")
+        return [name for name, signatures in client.models().items() if signature in signatures]
+    except ServingError as error:
+        raise ServingError(f"{error}: give --direction, for example {example}") from error
 
 
 def _translate(client: PredictionClient, images: list[Path], values: flags.FlagValues) -> None:
@@ -153,9 +160,12 @@ def _generate(client: PredictionClient, values: flags.FlagValues) -> None:
     output = Path(values.output or "generated.png")
     if output.is_dir():
         raise ServingError(f"{output} is a folder: give -o FILE.png")
+    names = [values.direction]
     if values.direction is None:
-        raise ServingError("give --direction, the name of the exported model")
-    (image,) = client.generate(values.direction, [values.text], [values.seed], values.version)
+        names = _models(client, "generate_bytes", "sample_captions")
+        if len(names) != 1:
+            raise ServingError(f"give --direction, one of: {', '.join(names) or 'none is served'}")
+    (image,) = client.generate(names[0], [values.text], [values.seed], values.version)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(image)
     print(f"{values.text!r} -> {output}")

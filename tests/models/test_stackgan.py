@@ -1,6 +1,8 @@
 """StackGAN, from the text encoder to the second stage, on a tiny captioned sample."""
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -260,6 +262,26 @@ def test_sentences_become_images_that_an_export_draws_as_well(runs, tmp_path, ca
     card = (tmp_path / "exported/MODEL_CARD.md").read_text()
     assert "Images from sentences" in card and "images generated from their captions" in card
     assert "translate_bytes" not in card
+
+
+@pytest.mark.slow
+def test_the_server_generates_what_generate_does(runs, serve, tmp_path):
+    config = runs["stage_1"]
+    export(config, tmp_path / "exported")
+    server = serve(tmp_path / "exported")
+    generate(Path(config.workdir), ["A Café boot"], tmp_path / "here", 1, seed=3)
+    command = [
+        sys.executable, "-m", "discogan_tf.serving.client", f"--url={server.url}",
+        "--text=A Café boot", "--seed=3", "-o", str(tmp_path / "served.png"),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"'A Café boot' -> {tmp_path / 'served.png'}" in done.stdout
+    (single,) = [p for p in (tmp_path / "here").iterdir() if p.stem.endswith("_3")]
+    served, here = (np.asarray(Image.open(p), int) for p in (tmp_path / "served.png", single))
+    assert served.std() > 1 and np.abs(served - here).max() <= 1
+    wrong = subprocess.run([*command, "--direction=other"], capture_output=True, text=True)
+    assert wrong.returncode == 1 and "Traceback" not in wrong.stderr
 
 
 def test_noise_depends_on_its_seed_alone():
