@@ -18,6 +18,8 @@ _SHUFFLES = 200
 _GRAY_CHROMA, _HUES = 10, 12
 # From linear sRGB to XYZ, and the white of D65 (IEC 61966-2-1).
 _TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+# Smaller differences of colors in CIELAB are hardly visible.
+_LEAST_DEVIATION = 1.0
 _WHITE_POINT = _TO_XYZ.sum(1)
 
 
@@ -139,7 +141,10 @@ def _correlations(one: np.ndarray, other: np.ndarray, resamples: int) -> dict[st
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Pearson correlation of each column; 0 for a column that does not vary."""
-    one, other = one - one.mean(0), other - other.mean(0)
-    scale = np.sqrt(np.square(one).sum(0) * np.square(other).sum(0))
-    return np.divide((one * other).sum(0), scale, out=np.zeros(one.shape[1]), where=scale > 1e-9)
+    """Pearson correlation of each column; 0 for one that does not visibly vary, as in drawings."""
+    deviations = one.std(0), other.std(0)
+    covariance = ((one - one.mean(0)) * (other - other.mean(0))).mean(0)
+    varies = np.minimum(*deviations) > _LEAST_DEVIATION
+    return np.divide(
+        covariance, deviations[0] * deviations[1], out=np.zeros(one.shape[1]), where=varies
+    )

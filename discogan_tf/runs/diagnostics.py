@@ -31,6 +31,13 @@ class Diagnostic(NamedTuple):
 WORSE = "worse"
 _CORRELATIONS = ("relation_lightness", "relation_red", "relation_yellow")
 
+
+def _is_inverted(m: dict[str, float]) -> bool:
+    """Whether a channel is. Drawings have no hues, and their lightness is the number of lines."""
+    found = [m.get(key, 0.0) for key in _CORRELATIONS]
+    return min(found) < -0.4 and any(found[1:])
+
+
 OF_DIRECTIONS = {
     "collapse": Diagnostic(
         lambda m: m.get("diversity", 1.0) < 0.3,
@@ -48,7 +55,7 @@ OF_DIRECTIONS = {
         "early on. Try a lower --learning_rate in a new --workdir.",
     ),
     "inverted": Diagnostic(
-        lambda m: min((m[key] for key in _CORRELATIONS if key in m), default=0.0) < -0.4,
+        _is_inverted,
         2,
         "{name}: colors are inverted (correlation with the input: lightness "
         "{relation_lightness:.2f}, green to red {relation_red:.2f}, blue to yellow "

@@ -35,6 +35,12 @@ def test_color_correlation_of_copies_inverses_and_strangers(batch):
         with_outputs(dataclasses.replace(batch, inputs=gray), inverse.astype(np.float32)), 20
     )
     assert found["relation_lightness"].value < -0.95
+    # No hues, even where compression leaves traces of some.
+    for traces in (0, 0.002):
+        noisy = gray + traces * _RNG.normal(size=(20, 1, 1, 3)).astype(np.float32)
+        drawings = dataclasses.replace(batch, inputs=noisy)
+        found = color.measure(drawings, 20)
+        assert found["relation_red"].value == found["relation_yellow"].value == 0
     strangers = color.measure(with_outputs(batch, batch.targets), 50)
     assert (
         abs(strangers["relation"].value) < 0.4

@@ -79,6 +79,12 @@ def test_each_warning_is_given_once_and_says_what_to_try(metrics, losses, words)
     assert _warnings(metrics, losses, times=1) == []  # One evaluation is not enough.
 
 
+def test_drawings_cannot_have_inverted_colors():
+    """Their lightness is the number of lines."""
+    without_hues = {"relation_lightness": -0.7, "relation_red": 0.0, "relation_yellow": 0.0}
+    assert _warnings(without_hues) == []
+
+
 @pytest.mark.parametrize("loss", ADVERSARIAL)
 def test_thresholds_hold_for_every_loss(loss):
     """A discriminator that outputs what is undecided has died, one that separates has won."""
