@@ -26,6 +26,7 @@ _WHITE_POINT = _TO_XYZ.sum(1)
 def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     """Correlation of each channel between inputs and translations, and `relation`, their mean.
 
+    It is 0 for a channel that hardly varies among the real images of one of the domains.
     The reference is what 95 % of shuffled pairs stay below. If the ground truth of the inputs'
     colors is known, `ground_truth_color` is the mean correlation of the translations with it.
 
@@ -38,8 +39,10 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     """
     if batch.inputs is None:
         return {}
-    inputs, outputs = foreground_colors(batch.inputs), foreground_colors(batch.outputs)
-    found = _correlations(inputs, outputs, resamples)
+    inputs, outputs, targets = map(foreground_colors, (batch.inputs, batch.outputs, batch.targets))
+    # Drawings have no hues that could carry over.
+    varies = np.minimum(inputs.std(0), targets.std(0)) > _LEAST_DEVIATION
+    found = _correlations(inputs * varies, outputs, resamples)
     histograms = hue_histograms(batch.inputs), hue_histograms(batch.outputs)
     found["hue_overlap"] = mean_of(
         np.minimum(*histograms).sum(1),
@@ -47,7 +50,6 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
         reference=float(np.minimum(histograms[0][:, None], histograms[1][None]).sum(-1).mean()),
         better="higher",
     )
-    targets = foreground_colors(batch.targets)
     found["color_cost"] = mean_of(
         np.linalg.norm(inputs - outputs, axis=1),
         resamples,
@@ -141,10 +143,7 @@ def _correlations(one: np.ndarray, other: np.ndarray, resamples: int) -> dict[st
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Pearson correlation of each column; 0 for one that does not visibly vary, as in drawings."""
-    deviations = one.std(0), other.std(0)
-    covariance = ((one - one.mean(0)) * (other - other.mean(0))).mean(0)
-    varies = np.minimum(*deviations) > _LEAST_DEVIATION
-    return np.divide(
-        covariance, deviations[0] * deviations[1], out=np.zeros(one.shape[1]), where=varies
-    )
+    """Pearson correlation of each column; 0 for a column that does not vary."""
+    one, other = one - one.mean(0), other - other.mean(0)
+    scale = np.sqrt(np.square(one).sum(0) * np.square(other).sum(0))
+    return np.divide((one * other).sum(0), scale, out=np.zeros(one.shape[1]), where=scale > 1e-9)
