@@ -217,7 +217,7 @@ class StackGAN:
         generator = self.generators["generate"]
         shown = {}
         if self._config.stage_1_size:
-            sketch = generator.stage_1(texts, noise[:, self._config.condition_size :])
+            sketch = generator.stage_1(texts, noise[:, : generator.stage_1.num_noise])
             size = (self._config.image_size,) * 2
             shown["stage 1_image"] = tf.image.resize(sketch, size, "nearest")
         return shown | {"fake_image": generator(texts, noise)}

@@ -163,7 +163,8 @@ class StageIIGenerator(keras.Model):
       blocks: Number of residual blocks; the paper's are 4 for images of 256 pixels, 2 for 128.
 
     Attributes:
-      num_noise: How many random numbers it takes for an image: those for c, then Stage I's.
+      num_noise: How many random numbers it takes for an image: those of Stage I, so that a seed
+        gives the same image there, then those for c.
     """
 
     def __init__(
@@ -198,8 +199,7 @@ class StageIIGenerator(keras.Model):
                 normalization, augment,
             )
         )  # fmt: skip
-        self._condition_size = condition_size
-        self.num_noise = condition_size + self.stage_1.num_noise
+        self.num_noise = self.stage_1.num_noise + condition_size
         self.augmentation = ConditioningAugmentation(condition_size, "augmentation", augment)
         strides = (stage_1_size // _REFINED).bit_length() - 1
         widest = base_filters << 2
@@ -229,7 +229,8 @@ class StageIIGenerator(keras.Model):
     def call(self, texts, noise, training=False, update_statistics=False, details=False):
         """Images of texts and noise, as `StageIGenerator.call`."""
         mode = {"training": training, "update_statistics": update_statistics}
-        for_c, for_stage_1 = noise[:, : self._condition_size], noise[:, self._condition_size :]
+        of_stage_1 = self.stage_1.num_noise
+        for_stage_1, for_c = noise[:, :of_stage_1], noise[:, of_stage_1:]
         embedding = _embedded(self.encoder, texts)
         # Outside training mode, which Keras would pass on: Stage II learns from the images that
         # Stage I is shown with.

@@ -30,6 +30,7 @@ from discogan_tf.report import report
 from discogan_tf.runs.checkpoints import Checkpoints, restore_generators
 from discogan_tf.runs.metrics_log import read_metrics_log
 from discogan_tf.runs.workdir import read_vocabulary, write_config
+from discogan_tf.text_generator import TextGenerator
 from discogan_tf.training.loop import train
 from discogan_tf.training.step import create_optimizers
 from tests.batches import STAGE_1, STAGE_2, TEXT_ENCODER, noise_batch
@@ -284,12 +285,23 @@ def test_the_server_generates_what_generate_does(runs, serve, tmp_path):
     assert wrong.returncode == 1 and "Traceback" not in wrong.stderr
 
 
+def test_a_seed_gives_the_same_image_in_stage_1_as_in_stage_2(runs):
+    one, two = (TextGenerator(Path(runs[name].workdir)) for name in ("stage_1", "stage_2"))
+    seeds = np.array([5, 6])
+    alone = one.generate(one.embed(["a red boot", "a blue tote"]), seeds)["image"]
+    within = two.generate(two.embed(["a red boot", "a blue tote"]), seeds)["stage 1"]
+    assert np.abs(alone[0].astype(int) - alone[1]).max() > 0
+    np.testing.assert_allclose(within[:, ::2, ::2].astype(int), alone, atol=1)
+
+
 def test_noise_depends_on_its_seed_alone():
     together = noise_of(tf.constant([3, 4, 3], tf.int64), 5)
     alone = noise_of(tf.constant([3], tf.int64), 5)
     np.testing.assert_array_equal(together[0], alone[0])
     np.testing.assert_array_equal(together[0], together[2])
     assert np.abs(together[0] - together[1]).max() > 0.1
+    # Stage II takes more numbers, of which the first are those of Stage I.
+    np.testing.assert_array_equal(noise_of(tf.constant([3], tf.int64), 9)[:, :5], alone)
 
 
 def test_c_is_the_mean_plus_noise_times_the_deviation():
@@ -321,7 +333,7 @@ def test_stage_2_refines_the_images_that_stage_1_is_shown_with():
     characters = tf.constant(text.encode(["red boot", "blue tote"]))
     noise = tf.random.stateless_normal((2, generator.num_noise), [1, 2])
     generator(characters, noise, training=True)
-    alone = call(characters, noise[:, config.condition_size :])
+    alone = call(characters, noise[:, : generator.stage_1.num_noise])
     np.testing.assert_allclose(shown[0], alone, atol=1e-6)
 
 
