@@ -1,7 +1,7 @@
 """Generates images from sentences with a trained StackGAN.
 
     python -m discogan_tf.generate --workdir=runs/stackgan_stage2 \\
-        --text="a red boot with white details" --output_dir=generated
+        --text="a red boot with yellow details" --output_dir=generated
 
 Each sentence becomes --num_images PNG files, and a grid with its sentence above. Image number i has
 the seed --seed + i, so that one image can be generated again, here or by an exported
