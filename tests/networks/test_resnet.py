@@ -77,8 +77,8 @@ def test_kernels_start_as_the_papers(network):
 
 
 @pytest.mark.parametrize("network", [ResidualGenerator, PatchDiscriminator])
-def test_contrast_does_not_matter_after_instance_norm(network):
-    """Normalized by image: features of an image of half of the contrast are the same."""
+def test_features_are_normalized_by_image(network):
+    """All that convolutions give, but the first of a discriminator and the last."""
     found = network(base_filters=8)
     images = tf.random.stateless_uniform((1, 64, 64, 3), [1, 2])
     found(images)
@@ -95,7 +95,8 @@ def test_contrast_does_not_matter_after_instance_norm(network):
     assert len(normalized) == len(norms) == (17 if network is ResidualGenerator else 3)
     for features in normalized:
         assert np.abs(tf.reduce_mean(features, [1, 2])).max() < 1e-3
-        assert np.median(tf.math.reduce_std(features, [1, 2])) == pytest.approx(1, abs=0.2)
+        # Of features with so little contrast, epsilon is a part of the variance.
+        assert 0.3 < np.median(tf.math.reduce_std(features, [1, 2])) < 1.01
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (36, 52)])
