@@ -90,7 +90,7 @@ def _costs(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 def foreground_colors(images: np.ndarray) -> np.ndarray:
     """Mean CIELAB color of each image's foreground, [n, 3]."""
-    return (to_lab(images) * _foreground_weights(images)[..., None]).sum((1, 2))
+    return (to_lab(images) * foreground_weights(images)[..., None]).sum((1, 2))
 
 
 def hue_histograms(images: np.ndarray) -> np.ndarray:
@@ -98,14 +98,14 @@ def hue_histograms(images: np.ndarray) -> np.ndarray:
 
     A pixel is gray if its chroma, sqrt(a*^2 + b*^2), is below 10.
     """
-    lab, weights = to_lab(images), _foreground_weights(images)
+    lab, weights = to_lab(images), foreground_weights(images)
     hue = np.arctan2(lab[..., 2], lab[..., 1]) / (2 * np.pi) % 1
     is_gray = np.hypot(lab[..., 1], lab[..., 2]) < _GRAY_CHROMA
     bins = np.where(is_gray, 0, 1 + np.minimum((hue * _HUES).astype(int), _HUES - 1))
     return np.stack([(weights * (bins == index)).sum((1, 2)) for index in range(1 + _HUES)], 1)
 
 
-def _foreground_weights(images: np.ndarray) -> np.ndarray:
+def foreground_weights(images: np.ndarray) -> np.ndarray:
     """Weight of each pixel in the mean over the foreground, [n, h, w]."""
     is_foreground = images.min(-1) < _WHITE
     too_small = is_foreground.mean((1, 2)) < _LEAST_FOREGROUND

@@ -22,6 +22,7 @@ from discogan_tf.data.domains import (
     load_domain_captions,
     to_input,
 )
+from discogan_tf.evaluation import palette
 from discogan_tf.evaluation.attribute_classifier import (
     attributes_of,
     classifiable,
@@ -96,6 +97,7 @@ class TextFidelity:
             one type and color. The reference is 1.
           caption_diversity: The same of images of different texts, from the same noise, and of any
             two real images: low if texts change little.
+          pixel_color_accuracy, pixel_two_color_accuracy: Of the synthetic sample, see `palette`.
           r_precision, text_gap: By the judge, if there is one; see `TextJudge`.
           Nothing, if no caption names a color.
         """
@@ -117,6 +119,8 @@ class TextFidelity:
                     better="higher",
                     note=f"reference: real images; chance is {self._chance(name):.2f}",
                 )  # fmt: skip
+        known = [row for _, captions in self._known for row in captions.rows]
+        found |= palette.measure(self._rows, known, images, self._real, resamples)
         if judge:
             values = [_class_of(row) for row in self._rows]
             classes = np.unique(values, axis=0, return_inverse=True)[1].ravel()
