@@ -5,6 +5,8 @@ import unicodedata
 
 from data_prep.check.findings import Finding
 
+# Multiplication, fraction and minus.
+_SIGNS = "\u00d7\u2044\u2212"
 # A text encoder reads so many characters.
 _LONGEST = 99
 _SHARE_THAT_MATTERS = 0.05
@@ -71,10 +73,6 @@ def examine_captions(name: str, captions: dict[str, list[dict]]) -> list[Finding
             )
         )  # fmt: skip
     return findings
-
-
-# Multiplication, fraction and minus.
-_SIGNS = "\u00d7\u2044\u2212"
 
 
 def _is_readable(caption: str) -> bool:
