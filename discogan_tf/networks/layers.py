@@ -173,6 +173,7 @@ class PaddedConv(Linear):
 class JoinConv(Linear):
     """SAME convolution of features [batch, h, w, c] that have a vector [batch, d] at every pixel.
 
+    h and w are at least the size of the kernel; the result is [batch, h, w, filters].
     The vector is not tiled: its part of the result differs only where the kernel reaches over the
     border, so that an image as large as the kernel has all of it.
 

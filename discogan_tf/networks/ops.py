@@ -25,6 +25,9 @@ import tensorflow as tf
 _MATMUL_PIXELS = 16
 # The largest results, in pixels, whose kernel gradient is a convolution over the whole batch.
 _KERNEL_GRADIENT_PIXELS = {tf.bfloat16: 64, tf.float32: 16}
+# The largest inputs, in pixels, that are upsampled before a convolution: making sums of weights
+# takes longer than they save.
+_FEW_PIXELS = 16
 # The most output channels that are computed in blocks of 2x2 pixels.
 _BLOCK_FILTERS = 4
 
@@ -90,7 +93,7 @@ def conv2d_upsampled(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     Returns:
       [batch, 2h, 2w, filters], in the dtype of `x`.
     """
-    if None not in x.shape[1:] and x.shape[1] * x.shape[2] <= _MATMUL_PIXELS:
+    if None not in x.shape[1:] and x.shape[1] * x.shape[2] <= _FEW_PIXELS:
         return tf.nn.conv2d(upsample(x), tf.cast(kernel, x.dtype), 1, "SAME")
     sums = tf.cast(_sums_over_equal_pixels(kernel), x.dtype)
     # [batch, h + 1, w + 1, 4 * filters]: blocks of 2x2 results, from the block around the first.
