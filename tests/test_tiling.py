@@ -25,6 +25,27 @@ def test_every_pixel_is_translated_once_in_its_place(shape, multiple):
         assert 16 <= height <= 64 and 16 <= width <= 64
 
 
+def test_the_border_is_repeated_to_fill_the_last_multiple():
+    image, seen = _gradient(6, 9), []
+
+    def copy(part):
+        seen.append(part[0])
+        return part
+
+    translate_any_size(copy, image, 4, tile=64, overlap=16)
+    (padded,) = seen
+    place = [
+        (top, left)
+        for top in range(padded.shape[0] - 5)
+        for left in range(padded.shape[1] - 8)
+        if np.array_equal(padded[top : top + 6, left : left + 9], image)
+    ]
+    ((top, left),) = place
+    rows = np.clip(np.arange(padded.shape[0]) - top, 0, 5)
+    columns = np.clip(np.arange(padded.shape[1]) - left, 0, 8)
+    np.testing.assert_array_equal(padded, image[rows][:, columns])
+
+
 def test_tiles_fade_into_each_other():
     """Each tile has another brightness, and no pixel differs much from its neighbor."""
     number = iter(range(100))

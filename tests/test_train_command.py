@@ -1,5 +1,6 @@
 """`python train.py` as a user runs it, in its own process."""
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -83,6 +84,31 @@ def test_bad_settings_and_missing_data_are_plain_errors(data_dir, tmp_path):
 def test_flagfiles_are_valid(flagfile, names):
     config = from_flagfile((_ROOT / flagfile).read_text())
     assert tuple(config.display_names.values()) == names
+
+
+@pytest.mark.parametrize(
+    ("flagfile", "sizes"),
+    {
+        "cyclegan.cfg": (128, 143, 6, 3, 16),
+        "cyclegan_64.cfg": (64, 0, 6, 2, 4),
+        "cyclegan_paper.cfg": (256, 286, 9, 3, 1),
+    }.items(),
+)
+def test_cyclegan_flagfiles_have_the_papers_objective_and_schedule(flagfile, sizes):
+    """Zhu et al. 2017, sections 4 and 5.2; weights of pixels are for images in [0, 1]."""
+    config = dataclasses.asdict(from_flagfile((_ROOT / flagfile).read_text()))
+    expected = {
+        "architecture": "resnet", "normalization": "instance", "adversarial_loss": "least_squares",
+        "discriminator_normalization": "instance", "discriminator_weight": 0.5,
+        "reconstruction_loss": "l1", "reconstruction_weight": 20, "identity_weight": 10,
+        "identity_images": 0, "color_weight": 0, "shape_weight": 0, "feature_matching_weight": 0,
+        "replay_images": 50, "learning_rate": 2e-4, "beta_1": 0.5, "learning_rate_hold_steps": 0,
+    }  # fmt: skip
+    assert {name: config[name] for name in expected} == expected
+    names = ("image_size", "load_size", "residual_blocks", "patch_layers", "batch_size")
+    assert tuple(config[name] for name in names) == sizes
+    assert 2 * config["learning_rate_decay_steps"] == config["num_steps"]
+    assert config["flip"] == (flagfile != "cyclegan_64.cfg")
 
 
 def test_all_flagfiles_are_tested():

@@ -81,4 +81,14 @@ def model_class(config: Config) -> type:
 
 def create_inference_model(config: Config):
     """The model of a run for use after training: float32 and plain convolutions, as in exports."""
-    return create_model(dataclasses.replace(config, conv_implementation="plain"), "float32")
+    return create_model(_without_replay(config, conv_implementation="plain"), "float32")
+
+
+def create_ema_model(config: Config):
+    """The model whose generators become the EMA of those of a run."""
+    return create_model(_without_replay(config), "float32")
+
+
+def _without_replay(config: Config, **changes) -> Config:
+    """Only the model that trains has discriminators to show stored translations to."""
+    return dataclasses.replace(config, replay_images=0, **changes)

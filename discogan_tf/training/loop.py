@@ -13,7 +13,7 @@ from discogan_tf.config import Config
 from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.data.run_images import RunImages, load_run_images
 from discogan_tf.errors import CheckpointError, NonFiniteLossError
-from discogan_tf.models import create_model, model_class
+from discogan_tf.models import create_ema_model, create_model, model_class
 from discogan_tf.models.contract import by_display_name
 from discogan_tf.runs import console, provenance, reproducibility
 from discogan_tf.runs.checkpoints import Checkpoints
@@ -97,7 +97,7 @@ class _Run:
             optimizers = create_optimizers(self._model, config)
             ema_model = ema = None
             if config.ema_decay:
-                ema_model = create_model(config, tf.float32)
+                ema_model = create_ema_model(config)
             if self._new and hasattr(self._model, "initialize"):
                 initialize(config, [self._model] + [ema_model] * bool(ema_model))
             if config.ema_decay:

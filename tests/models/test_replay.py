@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from discogan_tf.config import Config
-from discogan_tf.models import create_model
+from discogan_tf.models import create_inference_model, create_model
 from discogan_tf.models.replay import ReplayBuffer
 
 
@@ -51,6 +51,18 @@ def test_then_half_are_exchanged_for_stored_ones():
     assert len(set(stored)) == 10 and not set(stored) & set(seen)
 
 
+def test_every_slot_is_exchanged_equally_often():
+    """Whether an image is exchanged says nothing about which stored one takes its place."""
+    buffer, times = ReplayBuffer(8, (2, 2, 3), seed=0), np.zeros(8)
+    _run(buffer, range(2))
+    for step in range(2, 600):
+        before = _numbers(buffer.variables["images"])
+        _run(buffer, [step])
+        times += np.not_equal(before, _numbers(buffer.variables["images"]))
+    # About 150 each, with a standard deviation of 11.
+    assert times.min() > 0.75 * times.mean() and times.max() < 1.25 * times.mean()
+
+
 def test_it_is_a_function_of_seed_and_step():
     one, same, of_the_other_domain, other = (
         ReplayBuffer(6, (2, 2, 3), *numbers) for numbers in ((1,), (1, 0), (1, 1), (2, 0))
@@ -83,5 +95,22 @@ def test_discriminators_learn_from_stored_translations(batch):
     expected = tf.reduce_mean(tf.nn.softplus(logits))
     found = model.discriminator_losses(tensors)["discriminator_b_fake"]
     assert float(found) == pytest.approx(float(expected), abs=1e-6)
+    expected = tf.reduce_mean(tf.nn.softplus(-tensors["fake_b_logits"]))
+    found = model.generator_losses(tensors)["adversarial_a_to_b"]
+    assert float(found) == pytest.approx(float(expected), abs=1e-6)
     without = create_model(dataclasses.replace(config, replay_images=0), tf.float32)
     assert not any("replay" in name for name in without.state)
+    # Each domain exchanges others.
+    exchanged = {domain: [] for domain in "ab"}
+    for step in range(3, 20):
+        for domain in exchanged:
+            model.state[f"replay_{domain}_images"].assign(white)
+        tensors = model.forward(batch, tf.constant(step, tf.int64))
+        for domain, found in exchanged.items():
+            found.append(np.all(tensors[f"replayed_{domain}"] == white, axis=(1, 2, 3)).tolist())
+    assert exchanged["a"] != exchanged["b"]
+
+
+def test_only_the_model_that_trains_stores_translations():
+    config = Config(image_size=32, base_filters=4, replay_images=16)
+    assert not any("replay" in name for name in create_inference_model(config).state)
