@@ -88,16 +88,14 @@ OF_DISCRIMINATORS = {
         lambda m: (m["real"] + m["fake"]) / 2 < 0.036,
         3,
         "the discriminator of {name} has won (its loss is {real_loss:.3f} on real images and "
-        "{fake_loss:.3f} on generated ones): the generator learns little from it. Try more "
-        "training images, a lower --learning_rate, or --discriminator_normalization=spectral.",
+        "{fake_loss:.3f} on generated ones): the generator learns little from it. Try {remedies}.",
     ),
     "outpaced": Diagnostic(
         lambda m: m["generator"] > 5 and min(m["real"], m["fake"]) < 0.08,
         2,
         "the discriminator of {name} outpaces its generator, whose adversarial loss is "
         "{generator_loss:.1f} (its own loss is {real_loss:.3f} on real images and {fake_loss:.3f} "
-        "on generated ones): what it generates drifts away from real images. Try more training "
-        "images, a lower --learning_rate, or --discriminator_normalization=spectral.",
+        "on generated ones): what it generates drifts away from real images. Try {remedies}.",
     ),
     # Without texts, the best discriminator accepts two of three real images.
     "ignores_texts": Diagnostic(
@@ -143,6 +141,9 @@ class Diagnostics:
     def __init__(self, config: Config, targets: dict[str, str]):
         self._names, self._targets = config.display_names, targets
         self._undecided = ADVERSARIAL[config.adversarial_loss].undecided
+        self._remedies = "more training images or a lower --learning_rate"
+        if config.discriminator_normalization != "spectral":
+            self._remedies += ", or --discriminator_normalization=spectral in a new --workdir"
         self._in_a_row: dict[tuple[str, str], int] = {}
         self._best: dict[str, tuple[float, int]] = {}
 
@@ -168,7 +169,7 @@ class Diagnostics:
             found = self._check(OF_DISCRIMINATORS, name, values, found)
         return found
 
-    def _discriminators(self, losses: dict[str, float]) -> dict[str, dict[str, float]]:
+    def _discriminators(self, losses: dict[str, float]) -> dict[str, dict]:
         """Domain of each discriminator -> what the tests of `OF_DISCRIMINATORS` need."""
         generators = {
             self._targets.get(name.removeprefix("adversarial_")): loss
@@ -189,6 +190,7 @@ class Diagnostics:
                     "fake_loss": fake,
                     "generator_loss": generator,
                     "undecided": self._undecided,
+                    "remedies": self._remedies,
                 }
                 wrong = losses.get(f"discriminator_{domain}_wrong")
                 if wrong is not None:

@@ -79,6 +79,17 @@ def test_each_warning_is_given_once_and_says_what_to_try(metrics, losses, words)
     assert _warnings(metrics, losses, times=1) == []  # One evaluation is not enough.
 
 
+@pytest.mark.parametrize("normalization", ["batch", "spectral"])
+def test_no_warning_recommends_what_is_on(normalization):
+    diagnostics = Diagnostics(Config(discriminator_normalization=normalization), _TARGETS)
+    losses = _LOSSES | {"adversarial_a_to_b": 4.0, "discriminator_b_fake": 0.04}
+    for step in range(4):
+        warnings = diagnostics.update(step, {"bags2shoes": _HEALTHY}, losses)
+    (text,) = warnings.holding
+    recommended = "--discriminator_normalization=spectral" in text
+    assert recommended == (normalization == "batch") and "--learning_rate" in text
+
+
 def test_drawings_cannot_have_inverted_colors():
     """Their lightness is the number of lines."""
     without_hues = {"relation_lightness": -0.7, "relation_red": 0.0, "relation_yellow": 0.0}
