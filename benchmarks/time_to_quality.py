@@ -1,15 +1,17 @@
-"""Minutes and images until a validation score is reached and held.
+"""Minutes and images until validation scores are reached and held.
 
     python -m benchmarks.time_to_quality --data_dir=data --workdir=runs/time_to_quality \\
-        --score=65 --minutes=12 --seeds=3
+        --scores 65 50 --minutes=12 --seeds=3
 
 Trains each recipe with each seed, one after the other and in turns, and evaluates often. A score is
 reached at the first of two evaluations in a row at which the mean of both directions is at most
-`--score`. A run ends then, or after `--minutes`. Evaluations count as training time. Recipes are
-flags for train.py, so that any can be repeated alone.
+that. A run ends when it has reached all `--scores`, or after `--minutes`. Evaluations count as
+training time. Recipes are flags for train.py, so that any can be repeated alone. Each workdir gets
+`evaluations.csv`: minutes, step and mean score.
 """
 
 import argparse
+import csv
 import itertools
 import json
 import signal
@@ -39,7 +41,8 @@ def train(
     """Trains until a score is reached, or for some minutes.
 
     Returns:
-      Of each evaluation: minutes since the start, step, mean score of both directions.
+      Of each evaluation: minutes since the start, step, mean score of both directions. The same
+      stands in `evaluations.csv` in the workdir.
     """
     command = [sys.executable, "train.py", *flags, f"--workdir={workdir}"]
     start = time.monotonic()
@@ -57,7 +60,10 @@ def train(
                 process.wait()
     if not found:
         sys.exit(f"no evaluation within {minutes} minutes; see {workdir / 'output.txt'}")
-    return list(found.values())
+    evaluations = list(found.values())
+    with (workdir / "evaluations.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("minutes", "step", "score"), *evaluations])
+    return evaluations
 
 
 def scores(log: Path) -> list[tuple[int, float]]:
@@ -91,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data_dir", default="data")
     parser.add_argument("--workdir", type=Path, default=Path("runs/time_to_quality"))
-    parser.add_argument("--score", type=float, default=65.0)
+    parser.add_argument("--scores", type=float, nargs="+", default=[65.0, 50.0])
     parser.add_argument("--minutes", type=float, default=12.0, help="at most, of each run")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--every", type=int, default=100, help="steps between evaluations")
@@ -106,20 +112,28 @@ def main() -> None:
                 f"--evaluate_every_steps={values.every}", "--keep_checkpoints=1",
                 "--sample_every_steps=400", "--save_every_steps=400",
             ]  # fmt: skip
-            evaluations = train(flags, workdir, values.minutes, values.score)
-            first = reached(evaluations, values.score)
-            best = min(score for _, _, score in evaluations)
-            images = first[1] * _batch_size(workdir) if first else None
-            results[name].append((first[0] if first else None, images, best))
-            when = f"{first[0]:.1f} min, {images:,} images" if first else "not reached"
-            print(f"{name}, seed {seed}: {when}; best {best:.0f}", flush=True)
-    print(f"\n| recipe | minutes to {values.score:.0f} | images of each domain | best until then |")
-    print("|---|---|---|---|")
+            evaluations = train(flags, workdir, values.minutes, min(values.scores))
+            results[name].append((evaluations, _batch_size(workdir)))
+            minutes, step, score = min(evaluations, key=lambda evaluation: evaluation[2])
+            print(f"{name}, seed {seed}: best {score:.0f}, at {minutes:.1f} min, step {step:,}")
+            sys.stdout.flush()
+    headings = [f"minutes to {score:.0f} | images of each domain" for score in values.scores]
+    print(f"\n| recipe | {' | '.join(headings)} | best until then |")
+    print("|---" * (2 + 2 * len(headings)) + "|")
     for name, runs in results.items():
-        columns = [
-            ", ".join("—" if run[index] is None else form.format(run[index]) for run in runs)
-            for index, form in enumerate(("{:.1f}", "{:,}", "{:.0f}"))
-        ]
+        columns = []
+        for score in values.scores:
+            firsts = [reached(evaluations, score) for evaluations, _ in runs]
+            columns += [
+                ", ".join(f"{first[0]:.1f}" if first else "—" for first in firsts),
+                ", ".join(
+                    f"{first[1] * batch_size:,}" if first else "—"
+                    for first, (_, batch_size) in zip(firsts, runs, strict=True)
+                ),
+            ]
+        columns.append(
+            ", ".join(f"{min(score for *_, score in evaluations):.0f}" for evaluations, _ in runs)
+        )
         print(f"| {name} | {' | '.join(columns)} |")
 
 
