@@ -193,7 +193,8 @@ class Config(TextSettings):
     )
     identity_images: int = setting(
         4,
-        "How many images of each batch the identity losses use, evenly spaced; 0 is all.",
+        "How many images of each batch the identity losses use, evenly spaced; 0 is all. A few "
+        "more if it does not divide --batch_size.",
         check=NOT_NEGATIVE,
     )
     color_weight: float = setting(

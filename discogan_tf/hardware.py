@@ -1,8 +1,11 @@
-"""What this machine computes fastest in."""
+"""What this machine computes fastest in, and how much at once."""
 
 from pathlib import Path
 
 import tensorflow as tf
+
+# Residual networks of 64 filters hold 1.6 GiB for so many pixels.
+_PIXELS_AT_ONCE = 64 * 128**2
 
 
 def resolve_precision(precision: str) -> str:
@@ -18,6 +21,11 @@ def resolve_precision(precision: str) -> str:
 def resolve_conv_implementation(implementation: str) -> str:
     """`implementation`, but "plain" on GPUs, whose own convolutions do well at every size."""
     return "plain" if tf.config.list_physical_devices("GPU") else implementation
+
+
+def inference_batch_size(image_size: int) -> int:
+    """How many images of that height and width to translate at once: 64, or fewer large ones."""
+    return max(1, min(64, _PIXELS_AT_ONCE // image_size**2))
 
 
 def _gpu_has_bfloat16(gpu) -> bool:

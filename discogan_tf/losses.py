@@ -28,12 +28,15 @@ class AdversarialLoss(NamedTuple):
       fake: Discriminator loss on translations, a function of their logits.
       undecided: Value of `real` and of `fake` for the best discriminator that gives all images the
         same logit. Warnings compare losses with it.
+      outpaced: Value of `generator` above which its discriminator outpaces it. Where logits are
+        probabilities, they are below 1/32 for its translations.
     """
 
     generator: Callable[[tf.Tensor], tf.Tensor]
     real: Callable[[tf.Tensor], tf.Tensor]
     fake: Callable[[tf.Tensor], tf.Tensor]
     undecided: float
+    outpaced: float
 
 
 def cross_entropy_real(logits: tf.Tensor) -> tf.Tensor:
@@ -84,12 +87,12 @@ def hinge_fake(logits: tf.Tensor) -> tf.Tensor:
 # term.
 ADVERSARIAL = {
     "cross_entropy": AdversarialLoss(
-        cross_entropy_real, cross_entropy_real, cross_entropy_fake, 0.6931472
+        cross_entropy_real, cross_entropy_real, cross_entropy_fake, 0.6931472, outpaced=3.4657
     ),
     "least_squares": AdversarialLoss(
-        least_squares_real, least_squares_real, least_squares_fake, 0.25
+        least_squares_real, least_squares_real, least_squares_fake, 0.25, outpaced=0.9385
     ),
-    "hinge": AdversarialLoss(hinge_generator, hinge_real, hinge_fake, 1.0),
+    "hinge": AdversarialLoss(hinge_generator, hinge_real, hinge_fake, 1.0, outpaced=5.0),
 }
 
 
@@ -128,8 +131,8 @@ def identity(real: tf.Tensor, mapped: tf.Tensor) -> tf.Tensor:
     """Mean absolute error between y and G_ab(y), images [batch, h, w, 3] in [0, 1].
 
     Taigman et al. 2017 (arXiv 1611.02200), equation 6; Zhu et al. 2017 (arXiv 1703.10593), section
-    5.2. A generator that receives an image of its target domain must return it unchanged. This is
-    the only term that inverted colors raise: all others stay the same if one generator inverts
+    5.2. A generator that receives an image of its target domain must return it unchanged. Inverted
+    colors raise it. Adversarial and reconstruction losses stay the same if one generator inverts
     colors and the other inverts them again.
     """
     return tf.reduce_mean(tf.abs(real - mapped))

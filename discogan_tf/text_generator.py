@@ -8,12 +8,11 @@ import tensorflow as tf
 from discogan_tf import images as pixels
 from discogan_tf import text
 from discogan_tf.errors import ConfigError
+from discogan_tf.hardware import inference_batch_size
 from discogan_tf.models import create_inference_model
 from discogan_tf.models.stackgan import StackGAN, noise_of
 from discogan_tf.runs.checkpoints import restore_generators
 from discogan_tf.runs.workdir import read_config, read_vocabulary
-
-_BATCH_SIZE = 64
 
 
 class TextGenerator:
@@ -32,12 +31,13 @@ class TextGenerator:
     """
 
     def __init__(self, workdir: Path, checkpoint: str = "last"):
-        model = create_inference_model(read_config(workdir))
+        config = read_config(workdir)
+        model = create_inference_model(config)
         if not isinstance(model, StackGAN):
             raise ConfigError(
                 f"{workdir} holds no text-to-image model; give a run of --model=stackgan"
             )
-        self._model = model
+        self._model, self._batch_size = model, inference_batch_size(config.image_size)
         self.step = restore_generators(workdir, model, checkpoint)
         self._vocabulary = read_vocabulary(workdir)
         self._stages = tf.function(model.stages, reduce_retracing=True)
@@ -58,8 +58,8 @@ class TextGenerator:
         """
         noise = noise_of(tf.constant(seeds, tf.int64), self._model.noise_size)
         found: dict[str, list] = {}
-        for start in range(0, len(noise), _BATCH_SIZE):
-            some = slice(start, start + _BATCH_SIZE)
+        for start in range(0, len(noise), self._batch_size):
+            some = slice(start, start + self._batch_size)
             for name, images in self._stages(embeddings[some], noise[some]).items():
                 label = name.removesuffix("_image").replace("fake", "image")
                 found.setdefault(label, []).append(pixels.to_uint8(images))

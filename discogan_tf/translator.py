@@ -9,6 +9,7 @@ from PIL import Image
 
 from discogan_tf import images as pixels
 from discogan_tf.errors import ConfigError
+from discogan_tf.hardware import inference_batch_size
 from discogan_tf.image_files import upright
 from discogan_tf.models import create_inference_model
 from discogan_tf.models.contract import (
@@ -23,7 +24,6 @@ from discogan_tf.runs.provenance import read_fits
 from discogan_tf.runs.workdir import read_config
 from discogan_tf.tiling import translate_any_size
 
-_BATCH_SIZE = 64
 _CYCLE, _RECONSTRUCTED = "cycle", "reconstructed"
 
 
@@ -151,9 +151,10 @@ class Translator:
         if not len(squares):
             return {TRANSLATED: squares, _RECONSTRUCTED: squares}
         function = self._function(direction, signature, self.image_size)
+        count = inference_batch_size(self.image_size)
         batches = [
-            function(pixels.to_float(squares[start : start + _BATCH_SIZE]))
-            for start in range(0, len(squares), _BATCH_SIZE)
+            function(pixels.to_float(squares[start : start + count]))
+            for start in range(0, len(squares), count)
         ]
         return {
             name: np.concatenate([pixels.to_uint8(batch[name]) for batch in batches])

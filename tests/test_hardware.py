@@ -3,7 +3,11 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from discogan_tf.hardware import resolve_conv_implementation, resolve_precision
+from discogan_tf.hardware import (
+    inference_batch_size,
+    resolve_conv_implementation,
+    resolve_precision,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,3 +43,8 @@ def test_gpus_use_their_own_convolutions(monkeypatch, gpus, expected):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
     assert resolve_conv_implementation("auto") == expected
     assert resolve_conv_implementation("plain") == "plain"
+
+
+def test_large_images_are_translated_fewer_at_a_time():
+    sizes = (32, 64, 128, 256, 286, 1024, 4096)
+    assert [inference_batch_size(size) for size in sizes] == [64, 64, 64, 16, 12, 1, 1]

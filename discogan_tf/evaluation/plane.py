@@ -46,11 +46,14 @@ def points(batches: dict[str, EvalBatch], extract: Extractor | None) -> dict[str
     inputs, training = color.foreground_colors(first.inputs), first.training
     colors = color.foreground_colors(training)
     shuffled = np.random.default_rng(0).permutation(len(training))[: len(inputs)]
-    assigned, _ = color.best_assignment(inputs, colors)
-    sets = {name: batch.outputs for name, batch in batches.items()} | {
-        "untranslated": first.inputs,
-        "real, shuffled": training[shuffled],
-        "real, best assignment": training[assigned],
+    # If training images are fewer, some inputs get none.
+    with_target, assigned, _ = color.best_assignment(inputs, colors)
+    everything = np.arange(len(inputs))
+    # Images, and the inputs that they belong to.
+    sets = {name: (batch.outputs, everything) for name, batch in batches.items()} | {
+        "untranslated": (first.inputs, everything),
+        "real, shuffled": (training[shuffled], everything[: len(shuffled)]),
+        "real, best assignment": (training[assigned], with_target),
     }
     targets = extract(first.targets)[0] if extract else first.targets
 
@@ -62,8 +65,8 @@ def points(batches: dict[str, EvalBatch], extract: Extractor | None) -> dict[str
             np.mean(list(sliced_wasserstein.distances(images[:count], targets[:count]).values()))
         )
 
-    def cost(images):
-        difference = color.foreground_colors(images) - inputs[: len(images)]
+    def cost(images, of):
+        difference = color.foreground_colors(images) - inputs[of]
         return float(np.linalg.norm(difference, axis=1).mean())
 
-    return {name: Point(cost(images), distance(images)) for name, images in sets.items()}
+    return {name: Point(cost(images, of), distance(images)) for name, (images, of) in sets.items()}

@@ -30,9 +30,9 @@ from discogan_tf.evaluation.attribute_classifier import (
 )
 from discogan_tf.evaluation.measurement import Measurement, mean_of
 from discogan_tf.evaluation.text_precision import TextJudge
+from discogan_tf.hardware import inference_batch_size
 from discogan_tf.models.stackgan import StackGAN, noise_of
 
-_BATCH_SIZE = 64
 # Texts, and images of each, for diversity within a text.
 _TEXTS, _IMAGES_PER_TEXT = 25, 8
 
@@ -132,9 +132,10 @@ class TextFidelity:
         generator = self._model.generators["generate"]
         run = tf.function(generator, reduce_retracing=True)
         noise = noise_of(tf.constant(seeds, tf.int64), self._model.noise_size)
+        count = inference_batch_size(self._config.image_size)
         parts = [
-            run(tf.constant(characters[i : i + _BATCH_SIZE]), noise[i : i + _BATCH_SIZE]).numpy()
-            for i in range(0, len(characters), _BATCH_SIZE)
+            run(tf.constant(characters[i : i + count]), noise[i : i + count]).numpy()
+            for i in range(0, len(characters), count)
         ]
         return pixels.to_float(pixels.to_uint8(np.concatenate(parts))).numpy()
 

@@ -11,14 +11,13 @@ import tensorflow as tf
 from discogan_tf import images as pixels
 from discogan_tf.config import Config
 from discogan_tf.data.domains import Domain, are_halves_of_one, to_input
+from discogan_tf.hardware import inference_batch_size
 from discogan_tf.models.contract import (
     SERVING_DEFAULT,
     TRANSLATED,
     Translation,
     by_display_name,
 )
-
-_BATCH_SIZE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +67,9 @@ class TranslationEvaluator:
             name: [np.asarray(value) for value in inputs.values()]
             for name, inputs in model.generator_inputs(self._held_out).items()
         }
+        batch_size = inference_batch_size(config.image_size)
         self._translate = {
-            name: _in_batches(signatures[SERVING_DEFAULT].function)
+            name: _in_batches(signatures[SERVING_DEFAULT].function, batch_size)
             for name, signatures in model.signatures().items()
         }
         self._pairs, self._ground_truth_colors = {}, {}
@@ -100,14 +100,14 @@ class TranslationEvaluator:
         )
 
 
-def _in_batches(function):
+def _in_batches(function, batch_size: int):
     """The translations of any number of inputs."""
     run = tf.function(lambda *inputs: function(*inputs)[TRANSLATED], reduce_retracing=True)
 
     def translate(*inputs):
         parts = []
-        for start in range(0, len(inputs[0]), _BATCH_SIZE):
-            some = (tf.constant(value[start : start + _BATCH_SIZE]) for value in inputs)
+        for start in range(0, len(inputs[0]), batch_size):
+            some = (tf.constant(value[start : start + batch_size]) for value in inputs)
             parts.append(run(*some).numpy())
         return np.concatenate(parts)
 

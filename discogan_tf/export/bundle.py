@@ -30,6 +30,7 @@ from discogan_tf.export.signatures import (
 )
 from discogan_tf.export.versions import Version
 from discogan_tf.flagfile import to_flagfile
+from discogan_tf.hardware import inference_batch_size
 from discogan_tf.models import create_inference_model
 from discogan_tf.models.contract import (
     CHARACTERS,
@@ -48,8 +49,8 @@ from discogan_tf.runs.diagnostics import Diagnostics, replay
 from discogan_tf.runs.metrics_log import read_metrics_log
 from discogan_tf.runs.provenance import read_fits
 
-# Of validation images: for the comparisons, and for the golden answers and the sample grid.
-_COMPARED, _GOLDEN = 64, 10
+# Validation images for the golden answers and the sample grid.
+_GOLDEN = 10
 _CONFIG = "config.cfg"
 _FIT = "fit.txt"
 
@@ -189,8 +190,9 @@ def _other_formats(formats: tuple[str, ...]) -> list[str]:
 
 def _validation_inputs(model, config: Config) -> dict[str, dict[str, np.ndarray]]:
     """Inputs of each generator for validation data: generator -> name -> value."""
+    count = inference_batch_size(config.image_size)
     batch = {
-        stream: to_input(evenly_spaced(domain.images, _COMPARED)).numpy()
+        stream: to_input(evenly_spaced(domain.images, count)).numpy()
         for stream, domain in load_split(config, "val").items()
     }
     return {

@@ -58,7 +58,8 @@ class DiscoGAN:
         self._has_identity = config.identity_weight > 0
         self._matches_features = config.feature_matching_weight > 0
         self._by_name = {translation.name: translation for translation in self.translations}
-        # A stride: several replicas then take the same images as one would.
+        # A stride: if it divides the replicas' shares of a batch, they take the same images as one
+        # replica would.
         images = config.identity_images or config.batch_size
         self._identity_stride = max(1, config.batch_size // images)
         # Each generator has two other passes: the third one's gradients are added to their sum.

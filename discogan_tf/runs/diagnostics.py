@@ -80,9 +80,9 @@ OF_DIRECTIONS = {
         "--checkpoint=best_{name}, or try --learning_rate_decay_steps in a new --workdir.",
     ),
 }
-# `real` and `fake` are the two terms of a discriminator's loss, and `generator` the loss of the
-# generator against it, as multiples of what an undecided discriminator would have, so that the
-# thresholds hold for every adversarial loss.
+# `real` and `fake` are the two terms of a discriminator's loss, as multiples of what an undecided
+# discriminator would have, and `generator` is the loss of the generator against it, as a multiple
+# of `AdversarialLoss.outpaced`, so that the thresholds hold for every adversarial loss.
 OF_DISCRIMINATORS = {
     "won": Diagnostic(
         lambda m: (m["real"] + m["fake"]) / 2 < 0.036,
@@ -91,7 +91,7 @@ OF_DISCRIMINATORS = {
         "{fake_loss:.3f} on generated ones): the generator learns little from it. Try {remedies}.",
     ),
     "outpaced": Diagnostic(
-        lambda m: m["generator"] > 5 and min(m["real"], m["fake"]) < 0.08,
+        lambda m: m["generator"] > 1 and min(m["real"], m["fake"]) < 0.08,
         2,
         "the discriminator of {name} outpaces its generator, whose adversarial loss is "
         "{generator_loss:.1f} (its own loss is {real_loss:.3f} on real images and {fake_loss:.3f} "
@@ -140,7 +140,7 @@ class Diagnostics:
 
     def __init__(self, config: Config, targets: dict[str, str]):
         self._names, self._targets = config.display_names, targets
-        self._undecided = ADVERSARIAL[config.adversarial_loss].undecided
+        self._loss = ADVERSARIAL[config.adversarial_loss]
         self._remedies = "more training images or a lower --learning_rate"
         if config.discriminator_normalization != "spectral":
             self._remedies += ", or --discriminator_normalization=spectral in a new --workdir"
@@ -176,25 +176,24 @@ class Diagnostics:
             for name, loss in losses.items()
             if name.startswith("adversarial_")
         }
-        found = {}
+        found, undecided = {}, self._loss.undecided
         for name, real in losses.items():
             domain = name.removeprefix("discriminator_").removesuffix("_real")
             fake = losses.get(f"discriminator_{domain}_fake")
             if name == f"discriminator_{domain}_real" and fake is not None:
-                generator = generators.get(domain, 0.0)
                 found[domain] = {
-                    "real": real / self._undecided,
-                    "fake": fake / self._undecided,
-                    "generator": generator / self._undecided,
+                    "real": real / undecided,
+                    "fake": fake / undecided,
+                    "generator": generators.get(domain, 0.0) / self._loss.outpaced,
                     "real_loss": real,
                     "fake_loss": fake,
-                    "generator_loss": generator,
-                    "undecided": self._undecided,
+                    "generator_loss": generators.get(domain, 0.0),
+                    "undecided": undecided,
                     "remedies": self._remedies,
                 }
                 wrong = losses.get(f"discriminator_{domain}_wrong")
                 if wrong is not None:
-                    found[domain] |= {"wrong": wrong / self._undecided, "wrong_loss": wrong}
+                    found[domain] |= {"wrong": wrong / undecided, "wrong_loss": wrong}
         return found
 
     def _check(

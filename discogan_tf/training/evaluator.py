@@ -7,6 +7,7 @@ from discogan_tf.data.domains import evenly_spaced, thinned, to_input
 from discogan_tf.evaluation import consistency, metrics
 from discogan_tf.evaluation.text_retrieval import TEXT_TO_IMAGE, load_retrieval
 from discogan_tf.evaluation.translations import TranslationEvaluator
+from discogan_tf.hardware import inference_batch_size
 from discogan_tf.models.contract import display_name
 from discogan_tf.runs.checkpoints import BestCheckpoints
 from discogan_tf.runs.console import Progress
@@ -18,8 +19,6 @@ from discogan_tf.runs.metrics_log import METRICS, MetricsLog
 _HELD_OUT, _TRAINING = 200, 2000
 # Validation images among which captions must find theirs.
 _RETRIEVED = 1000
-# Validation images that are translated in training mode.
-_COMPARED = 64
 
 
 class Evaluator:
@@ -42,9 +41,9 @@ class Evaluator:
         self._retrieval = load_retrieval(model, config, "val", _RETRIEVED)
         self._best = BestCheckpoints(Path(config.workdir), model)
         self._model, self._config = model, config
+        count = inference_batch_size(config.image_size)
         self._compared = {
-            key: to_input(evenly_spaced(domain.images, _COMPARED))
-            for key, domain in validation.items()
+            key: to_input(evenly_spaced(domain.images, count)) for key, domain in validation.items()
         }
         self.restore([])
 

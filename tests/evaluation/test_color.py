@@ -71,7 +71,8 @@ def test_color_cost_lies_between_its_references(batch):
     """Copies cost nothing; random images what the note says; the best assignment is in between."""
     assert color.measure(batch, 20)["color_cost"].value == pytest.approx(0, abs=1e-9)
     inputs, targets = (color.foreground_colors(images) for images in (batch.inputs, batch.targets))
-    chosen, costs = color.best_assignment(inputs, targets)
+    rows, chosen, costs = color.best_assignment(inputs, targets)
+    assert rows.tolist() == list(range(20))
     assert sorted(chosen) == list(range(20))  # Each once.
     assigned = color.measure(with_outputs(batch, batch.targets[chosen]), 20)["color_cost"]
     assert assigned.value == pytest.approx(assigned.reference) == pytest.approx(costs.mean())
@@ -85,3 +86,11 @@ def test_the_plane_has_its_reference_points(batch):
     assert list(found) == ["run", "untranslated", "real, shuffled", "real, best assignment"]
     assert found["run"] == found["untranslated"] and found["untranslated"].color_cost == 0
     assert found["real, best assignment"].color_cost < 0.8 * found["real, shuffled"].color_cost
+
+
+def test_fewer_training_images_than_inputs_are_compared_with_those_that_they_belong_to(batch):
+    """If training images are some of the inputs, the best assignment costs nothing."""
+    fewer = dataclasses.replace(batch, training=batch.inputs[[17, 3, 12]])
+    found = plane.points({"run": fewer}, None)
+    assert found["real, best assignment"].color_cost == pytest.approx(0, abs=1e-9)
+    assert found["real, shuffled"].color_cost > 1

@@ -79,6 +79,22 @@ def test_each_warning_is_given_once_and_says_what_to_try(metrics, losses, words)
     assert _warnings(metrics, losses, times=1) == []  # One evaluation is not enough.
 
 
+@pytest.mark.parametrize(
+    ("loss", "logits"),
+    {"cross_entropy": (4.0, -4.0), "least_squares": (0.98, 0.02), "hinge": (2.0, -6.0)}.items(),
+)
+def test_a_discriminator_that_outpaces_its_generator_is_seen_with_every_loss(loss, logits):
+    functions, (real, fake) = ADVERSARIAL[loss], (tf.fill([4, 2, 2], logit) for logit in logits)
+    losses = {
+        "discriminator_b_real": float(functions.real(real)),
+        "discriminator_b_fake": float(functions.fake(fake)),
+    }
+    for share, expected in ((1.0, 1), (0.5, 0)):
+        generator = share * float(functions.generator(fake))
+        found = _warnings(losses=losses | {"adversarial_a_to_b": generator}, loss=loss)
+        assert len([text for text in found if "of shoes outpaces" in text]) == expected
+
+
 @pytest.mark.parametrize("normalization", ["batch", "spectral"])
 def test_no_warning_recommends_what_is_on(normalization):
     diagnostics = Diagnostics(Config(discriminator_normalization=normalization), _TARGETS)
