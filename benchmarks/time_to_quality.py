@@ -21,6 +21,8 @@ import sys
 import time
 from pathlib import Path
 
+from discogan_tf.flagfile import from_flagfile
+
 _PAPER = [
     "--normalization=batch", "--discriminator_normalization=batch", "--identity_weight=0",
     "--color_weight=0", "--learning_rate_hold_steps=0",
@@ -88,9 +90,11 @@ def reached(evaluations: list[tuple[float, int, float]], score: float):
     return None
 
 
-def _batch_size(workdir: Path) -> int:
-    lines = (workdir / "config.cfg").read_text().splitlines()
-    return next(int(line.partition("=")[2]) for line in lines if line.startswith("--batch_size="))
+def _images_per_step(workdir: Path) -> int:
+    """Of each domain: some recipes take several batches in a step."""
+    config = from_flagfile((workdir / "config.cfg").read_text())
+    batches = config.generator_updates_per_step + config.separate_discriminator_batch
+    return config.batch_size * batches
 
 
 def main() -> None:
@@ -113,7 +117,7 @@ def main() -> None:
                 "--sample_every_steps=400", "--save_every_steps=400",
             ]  # fmt: skip
             evaluations = train(flags, workdir, values.minutes, min(values.scores))
-            results[name].append((evaluations, _batch_size(workdir)))
+            results[name].append((evaluations, _images_per_step(workdir)))
             minutes, step, score = min(evaluations, key=lambda evaluation: evaluation[2])
             print(f"{name}, seed {seed}: best {score:.0f}, at {minutes:.1f} min, step {step:,}")
             sys.stdout.flush()
@@ -127,8 +131,8 @@ def main() -> None:
             columns += [
                 ", ".join(f"{first[0]:.1f}" if first else "—" for first in firsts),
                 ", ".join(
-                    f"{first[1] * batch_size:,}" if first else "—"
-                    for first, (_, batch_size) in zip(firsts, runs, strict=True)
+                    f"{first[1] * per_step:,}" if first else "—"
+                    for first, (_, per_step) in zip(firsts, runs, strict=True)
                 ),
             ]
         columns.append(
