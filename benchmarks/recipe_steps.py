@@ -40,6 +40,7 @@ def recipes() -> dict[str, Config]:
     default = Config()
     return {
         "`bags_shoes.cfg`": default,
+        "the same, `--normalization=batch`": dataclasses.replace(default, normalization="batch"),
         "the same, `--discriminator_normalization=batch`": dataclasses.replace(
             default, discriminator_normalization="batch"
         ),
