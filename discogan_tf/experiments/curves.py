@@ -14,9 +14,9 @@ from pathlib import Path
 
 # Title of each run -> how its settings differ.
 CASES = {
-    "It goes well": {},
+    "Healthy training": {},
     "No cycle consistency: --reconstruction_weight=0": {"reconstruction_weight": 0.0},
-    "Steps too large: --learning_rate=0.02": {"learning_rate": 0.02},
+    "Learning rate too high: --learning_rate=0.02": {"learning_rate": 0.02},
     "The discriminators win: --adversarial_weight=0.002": {"adversarial_weight": 0.002},
 }
 # Curves of the direction that is shown: loss -> label.
