@@ -11,7 +11,7 @@ from discogan_tf.experiments import curves
 
 def test_the_runs_differ_as_their_labels_say(tmp_path):
     configs = curves.configs_of("data", tmp_path, 600)
-    well = configs.pop("It goes well")
+    well = configs.pop("Healthy training")
     for label, config in configs.items():
         flag, value = label.partition("--")[2].split("=")
         assert getattr(config, flag) == float(value) != getattr(well, flag)
@@ -22,8 +22,8 @@ def test_the_runs_differ_as_their_labels_say(tmp_path):
 @pytest.mark.slow
 def test_figure_and_warnings(make_run, tmp_path):
     configs = {
-        "It goes well": make_run(tmp_path / "run_1"),
-        "It does not": make_run(tmp_path / "run_2"),
+        "Healthy training": make_run(tmp_path / "run_1"),
+        "Unhealthy training": make_run(tmp_path / "run_2"),
     }
     for number, config in enumerate(configs.values()):
         names = ("adversarial_a_to_b", "discriminator_b_real", "discriminator_b_fake",
@@ -36,4 +36,4 @@ def test_figure_and_warnings(make_run, tmp_path):
     curves.draw(configs, tmp_path / "curves.png")
     image = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB"))
     assert image.shape == (540, 1300, 3) and image.std() > 20
-    assert curves.warnings(configs) == "- It goes well\n- It does not\n  - step 40: mode collapse"
+    assert curves.warnings(configs) == "- Healthy training\n- Unhealthy training\n  - step 40: mode collapse"
