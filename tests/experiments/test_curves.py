@@ -36,4 +36,5 @@ def test_figure_and_warnings(make_run, tmp_path):
     curves.draw(configs, tmp_path / "curves.png")
     image = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB"))
     assert image.shape == (540, 1300, 3) and image.std() > 20
-    assert curves.warnings(configs) == "- Healthy training\n- Unhealthy training\n  - step 40: mode collapse"
+    expected = "- Healthy training\n- Unhealthy training\n  - step 40: mode collapse"
+    assert curves.warnings(configs) == expected
