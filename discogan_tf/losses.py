@@ -28,8 +28,9 @@ class AdversarialLoss(NamedTuple):
       fake: Discriminator loss on translations, a function of their logits.
       undecided: Value of `real` and of `fake` for the best discriminator that gives all images the
         same logit. Warnings compare losses with it.
-      outpaced: Value of `generator` above which its discriminator outpaces it. Where logits are
-        probabilities, they are below 1/32 for its translations.
+      outpaced: Value of `generator` above which its discriminator outpaces it: that of a
+        probability of 1/32 that a translation is real. Hinge losses, whose logits stand for no
+        probability, have five times `undecided`.
     """
 
     generator: Callable[[tf.Tensor], tf.Tensor]

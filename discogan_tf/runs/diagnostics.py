@@ -19,7 +19,8 @@ class Diagnostic(NamedTuple):
     Attributes:
       holds: Predicate on the metrics of one direction, or on the losses of one discriminator.
       patience: Number of evaluations in a row in which it must hold.
-      text: What the user reads. `{name}` is the direction or the discriminator's domain.
+      text: What the user reads. `{name}` is the direction or the discriminator's domain,
+        `{remedies}` what to try against discriminators that learn too fast.
     """
 
     holds: Callable[[dict[str, float]], bool]
@@ -169,7 +170,7 @@ class Diagnostics:
             found = self._check(OF_DISCRIMINATORS, name, values, found)
         return found
 
-    def _discriminators(self, losses: dict[str, float]) -> dict[str, dict]:
+    def _discriminators(self, losses: dict[str, float]) -> dict[str, dict[str, float]]:
         """Domain of each discriminator -> what the tests of `OF_DISCRIMINATORS` need."""
         generators = {
             self._targets.get(name.removeprefix("adversarial_")): loss
@@ -189,7 +190,6 @@ class Diagnostics:
                     "fake_loss": fake,
                     "generator_loss": generators.get(domain, 0.0),
                     "undecided": undecided,
-                    "remedies": self._remedies,
                 }
                 wrong = losses.get(f"discriminator_{domain}_wrong")
                 if wrong is not None:
@@ -203,7 +203,7 @@ class Diagnostics:
             key = kind, name
             self._in_a_row[key] = self._in_a_row.get(key, 0) + 1 if diagnostic.holds(values) else 0
             if self._in_a_row[key] >= diagnostic.patience:
-                text = diagnostic.text.format(name=name, **values)
+                text = diagnostic.text.format(name=name, remedies=self._remedies, **values)
                 found.holding.append(text)
                 if self._in_a_row[key] == diagnostic.patience:
                     found.new.append(text)
