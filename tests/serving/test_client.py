@@ -185,7 +185,7 @@ class _Scripted:
             connection, _ = self._socket.accept()
             self.connections += 1
             with connection:
-                connection.recv(65536)
+                self._read_request(connection)
                 if answer is None:
                     time.sleep(3)
                     continue
@@ -204,6 +204,17 @@ class _Scripted:
                 head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n"
                 head += "Connection: close\r\n\r\n"
                 connection.sendall(head.encode() + body)
+
+    @staticmethod
+    def _read_request(connection):
+        """All of it: closing a connection with unread data resets it, and the answer is lost."""
+        with connection.makefile("rb") as request:
+            length = 0
+            while (line := request.readline()).strip():
+                name, _, value = line.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+            request.read(length)
 
 
 def test_the_client_tries_again_what_may_pass():
