@@ -15,6 +15,7 @@ from PIL import Image
 from discogan_tf.demo.page import _read, _sentence
 from discogan_tf.demo.sources import ExportSource, RunSource
 from discogan_tf.errors import ConfigError, ExportError
+from tests.cyclegan import CYCLEGAN
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -92,8 +93,9 @@ def test_the_keyboard_is_enough(url, browser, tmp_path):
     page.close()
 
 
-def test_a_run_shows_its_checkpoints_directions_examples_and_metrics(make_run, tmp_path):
-    make_run(tmp_path / "run", steps=(2, 4))
+@pytest.mark.parametrize("settings", [{}, CYCLEGAN], ids=["discogan", "cyclegan"])
+def test_a_run_shows_its_checkpoints_directions_examples_and_metrics(make_run, tmp_path, settings):
+    make_run(tmp_path / "run", steps=(2, 4), **settings)
     source = RunSource(tmp_path / "run")
     assert source.directions == ["handbags2shoes", "shoes2handbags"] and not source.takes_text
     assert source.checkpoints == {"2": 2, "4": 4} and source.warnings == []

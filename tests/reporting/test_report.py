@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from discogan_tf.errors import DataError
+from discogan_tf.report import report
 from discogan_tf.reporting.curves import draw_curves
 from discogan_tf.reporting.records import read_records
 
@@ -81,6 +82,14 @@ def test_records_are_read_even_if_the_last_line_is_cut_off(page):
     assert records.warnings == [(7, "colors are <inverted>")] and list(records.grids) == [5, 7]
     with pytest.raises(DataError, match="train first"):
         read_records(page.parent)
+
+
+def test_a_run_of_cyclegan_has_a_report(make_run, cyclegan, tmp_path):
+    config = make_run(tmp_path, **cyclegan)
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "generator_total": 2}\n')
+    content = report(config, "last")
+    for words in ("--architecture=resnet", "handbags2shoes", "shoes2handbags", "steganography"):
+        assert words in content
 
 
 def test_the_same_curves_give_the_same_image_and_long_ones_stay_short():
