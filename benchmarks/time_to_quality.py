@@ -25,7 +25,7 @@ from discogan_tf.flagfile import from_flagfile
 
 _PAPER = [
     "--normalization=batch", "--discriminator_normalization=batch", "--identity_weight=0",
-    "--color_weight=0", "--learning_rate_hold_steps=0",
+    "--color_weight=0", "--beta_1=0.5", "--learning_rate_hold_steps=0",
 ]  # fmt: skip
 _BATCH = ["--batch_size=16", "--learning_rate=4e-4"]
 # Name -> flags of train.py.

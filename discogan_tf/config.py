@@ -153,7 +153,11 @@ class Config(TextSettings):
         "ends at --num_steps, so a run that has one cannot be continued with another --num_steps.",
         check=NOT_NEGATIVE,
     )
-    beta_1: float = setting(0.5, "Decay of Adam's first moment.", check=FRACTION)
+    beta_1: float = setting(
+        0.0,
+        "Decay of Adam's first moment. 0 is no momentum; many GANs have 0.5.",
+        check=FRACTION,
+    )
     generator_updates_per_step: int = setting(
         1,
         "Updates of the generators per step, each on a fresh batch; the discriminators get one.",

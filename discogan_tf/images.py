@@ -33,6 +33,11 @@ def quantize(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round(images * 255.0), 0.0, 255.0), tf.uint8)
 
 
+def to_signed(images: tf.Tensor) -> tf.Tensor:
+    """Images in [0, 1] to [-1, 1], of the same shape and dtype."""
+    return 2 * images - 1
+
+
 def to_efficientnet_range(images: tf.Tensor) -> tf.Tensor:
     """float32 in [0, 1] to (value - 127) / 128 for values of 0 .. 255, as EfficientNet-Lite has."""
     return (255.0 * images - 127.0) / 128.0

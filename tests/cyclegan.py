@@ -9,5 +9,6 @@ CYCLEGAN = {
     "color_weight": 0.0,
     "replay_images": 16,
     "discriminator_weight": 0.5,
+    "beta_1": 0.5,
     "learning_rate_hold_steps": 0,
 }

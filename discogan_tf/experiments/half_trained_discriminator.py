@@ -34,6 +34,7 @@ _SETTINGS = {
     "replay_images": 50,
     "color_weight": 0.0,
     "learning_rate": 2e-4,
+    "beta_1": 0.5,
     "learning_rate_hold_steps": 0,
     "batch_size": 4,
 }

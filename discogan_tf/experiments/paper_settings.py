@@ -7,5 +7,6 @@ PAPER_SETTINGS = {
     "discriminator_normalization": "batch",
     "identity_weight": 0.0,
     "color_weight": 0.0,
+    "beta_1": 0.5,
     "learning_rate_hold_steps": 0,
 }

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from discogan_tf.images import to_signed
 from discogan_tf.networks.layers import (
     Conv,
     Dense,
@@ -112,7 +113,10 @@ class Discriminator(keras.Model):
         return {"name": self.name} | self._config
 
     def call(self, images, training=False):
-        features = run_strided_convs(images, self.convs, self.conv_norms, training=training)
+        # Spectral norm bounds how fast the logits change with the pixels, batch norm does not.
+        # From [-1, 1], they may change twice as fast, and white does not dominate their input.
+        x = images if self.features_norm else to_signed(images)
+        features = run_strided_convs(x, self.convs, self.conv_norms, training=training)
         x = self.features(flatten(features[-1]), training=training)
         if self.features_norm:
             x = self.features_norm(x, training=training)

@@ -17,7 +17,9 @@ GRADIENT_NORM = "gradient_norm_"
 def create_optimizers(model, config: Config) -> dict[str, keras.optimizers.Optimizer]:
     """Adam for each side, with its slots built: under a strategy they cannot be made within a step.
 
-    Differs from the chapter, which leaves beta_1 at 0.9: 0.5 by default, as in the paper's code.
+    Differs from the chapter, which leaves beta_1 at 0.9, and from the paper's code, which has 0.5:
+    no momentum by default, as Gulrajani et al. 2017 (algorithm 1) train discriminators whose
+    gradients are bounded.
     """
     optimizers = {}
     for side, variables in _trainable_variables(model).items():

@@ -79,7 +79,7 @@ def _spectral(kernel, u):
 
 
 def _discriminator(variables, x):
-    """With batch norm, or, where there are vectors u, with spectral norm and biases."""
+    """With batch norm; where there are vectors u, from [-1, 1], with spectral norm and biases."""
 
     def kernel(name):
         found = variables[f"{name}/kernel"]
@@ -90,6 +90,8 @@ def _discriminator(variables, x):
             return _leaky(x + variables[f"{name}/bias"])
         return _leaky(_normalized(x, variables, f"{name}_norm"))
 
+    if "conv_1/u" in variables:
+        x = 2 * x - 1
     x = _leaky(_convolution(x, kernel("conv_1"), 2) + variables["conv_1/bias"])
     for number in (2, 3, 4, 5):
         x = after(_convolution(x, kernel(f"conv_{number}"), 2), f"conv_{number}")
