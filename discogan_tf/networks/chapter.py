@@ -113,8 +113,8 @@ class Discriminator(keras.Model):
         return {"name": self.name} | self._config
 
     def call(self, images, training=False):
-        # Spectral norm bounds how fast the logits change with the pixels, batch norm does not.
-        # From [-1, 1], they may change twice as fast, and white does not dominate their input.
+        # Spectral norm bounds how fast the logits change with what the first layer sees. In [-1, 1]
+        # they may change twice as fast with the images.
         x = images if self.features_norm else to_signed(images)
         features = run_strided_convs(x, self.convs, self.conv_norms, training=training)
         x = self.features(flatten(features[-1]), training=training)
