@@ -26,7 +26,8 @@ To begin, without a download: train on a synthetic sample for five minutes.
 
     discogan prep sample
     discogan train --domain_a=sample_edges2handbags/photo --domain_b=sample_edges2shoes/photo \\
-        --discriminator_normalization=batch --num_steps=900 --workdir=runs/first
+        --discriminator_normalization=batch --beta_1=0.5 --color_weight=0.2 \\
+        --num_steps=900 --workdir=runs/first
     discogan demo --workdir=runs/first
 """
 

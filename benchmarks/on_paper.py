@@ -2,10 +2,11 @@
 
     python -m benchmarks.on_paper --batch_size=64
 
-Counts, for one step in bfloat16: arithmetic operations; the bytes that TensorFlow's operations read
-and write, if none are fused; the number of operations; and what replicas sum. Divides by the
-numbers of a data sheet and by named guesses. The largest of the three times is the least that a
-step can take; XLA fuses operations and so saves bytes and launches.
+Counts, for one step of the paper's objective with batch norm, in bfloat16: arithmetic operations;
+the bytes that TensorFlow's operations read and write, if none are fused; the number of operations;
+and what replicas sum. Divides by the numbers of a data sheet and by named guesses. The largest of
+the three times is the least that a step can take; XLA fuses operations and so saves bytes and
+launches.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import tensorflow as tf
 
 from benchmarks.training_step import nominal_gflop_per_pair, random_batch
 from discogan_tf.config import Config
+from discogan_tf.experiments.paper_settings import PAPER_SETTINGS
 from discogan_tf.models import create_model
 from discogan_tf.training.schedules import step_policies
 from discogan_tf.training.step import create_optimizers, create_step
@@ -45,7 +47,12 @@ _FREE = {
 
 def count(batch_size: int) -> dict[str, float]:
     """Work of a step: "flop", "bytes", "launches", "numbers" (gradients), "sums" (batch norm)."""
-    config = Config(precision="bfloat16", batch_size=batch_size, conv_implementation="plain")
+    config = Config(
+        precision="bfloat16",
+        batch_size=batch_size,
+        conv_implementation="plain",
+        **PAPER_SETTINGS,
+    )
     model = create_model(config, tf.bfloat16)
     policies = step_policies(config, model)
     optimizers = create_optimizers(model, config)

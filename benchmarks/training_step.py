@@ -2,7 +2,8 @@
 
     python -m benchmarks.training_step --precision=bfloat16 --batch_size=64 --num_steps=10 --json
 
-One step is one update of both sides on random images of 64 pixels. Steps and multiplications
+One step is one update of both sides with the paper's objective and batch norm, on random images of
+64 pixels; `benchmarks.recipe_steps` times those of the flagfiles. Steps and multiplications
 alternate, and the medians are reported.
 """
 
@@ -19,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from discogan_tf.config import Config
+from discogan_tf.experiments.paper_settings import PAPER_SETTINGS
 from discogan_tf.models import create_model
 from discogan_tf.networks.layers import named_layers
 from discogan_tf.runs import reproducibility
@@ -29,7 +31,8 @@ from discogan_tf.training.step import create_optimizers, create_step
 _MATRIX_SIZE = 2048
 # Forward passes that an update amounts to; a gradient with respect to weights or inputs counts as
 # one. Both sides: each generator runs twice, with both gradients; each discriminator runs on real
-# images and on translations, with both gradients for itself and one for the generators.
+# images and on translations, with both gradients for itself and one for the generators. Without
+# identity losses, which PAPER_SETTINGS does not have.
 _PASSES_OF_BOTH = {"generator": 12, "discriminator": 14}
 # The generators alone: the discriminators run on translations, with one gradient.
 _PASSES_OF_GENERATORS = {"generator": 12, "discriminator": 4}
@@ -150,6 +153,7 @@ def main() -> None:
         num_threads=arguments.num_threads,
         conv_implementation=arguments.conv_implementation,
         deterministic=arguments.deterministic,
+        **PAPER_SETTINGS,
     )
     reproducibility.enforce(config)
     result = measure(config, arguments.num_steps)

@@ -6,7 +6,8 @@ Three ways are interleaved, each in its own processes: one process with all core
 batch; two workers with half of the cores and of the batch each, which sum their gradients and share
 batch-norm statistics; and two independent processes with the same halves. The workers also compute
 nothing but the sums of a step, one after another: that is communication. The rest of the difference
-is waiting for each other, and batch norm, which takes two operations instead of one.
+is waiting for each other, and batch norm, which takes two operations instead of one. The step has
+the paper's objective and batch norm.
 """
 
 import argparse
@@ -38,6 +39,7 @@ def _secs_of_steps(precision: str, batch_size: int) -> dict:
     from benchmarks.training_step import seconds
     from discogan_tf.config import Config
     from discogan_tf.data.distributed import DistributedInput
+    from discogan_tf.experiments.paper_settings import PAPER_SETTINGS
     from discogan_tf.models import create_model
     from discogan_tf.runs import reproducibility
     from discogan_tf.training import distribution
@@ -45,7 +47,9 @@ def _secs_of_steps(precision: str, batch_size: int) -> dict:
     from discogan_tf.training.step import create_optimizers, create_step
 
     distribute = "multi_worker" if "TF_CONFIG" in os.environ else "none"
-    config = Config(precision=precision, batch_size=batch_size, distribute=distribute)
+    config = Config(
+        precision=precision, batch_size=batch_size, distribute=distribute, **PAPER_SETTINGS
+    )
     reproducibility.enforce(config)
     strategy = distribution.create_strategy(config)
     with strategy.scope():

@@ -71,7 +71,9 @@ if __name__ == "__main__":
         "feature_weights", None, "Keras InceptionV3 weights (.h5), for Frechet and kernel distance."
     )
     flags.DEFINE_string(
-        "text_encoder", None, "Workdir of another text encoder, to judge a text-to-image model by."
+        "text_encoder",
+        None,
+        "Workdir of another text encoder, to evaluate a text-to-image model with.",
     )
     flags.DEFINE_string("data_dir", None, "Where the run's domains are prepared, if they moved.")
     app.run(main)

@@ -12,7 +12,7 @@ from discogan_tf.data.run_images import load_split
 from discogan_tf.errors import ConfigError, DataError
 from discogan_tf.evaluation import content, efficientnet_lite, features, metrics
 from discogan_tf.evaluation.text_fidelity import TextFidelity, load_fidelity
-from discogan_tf.evaluation.text_precision import TextJudge, load_judge
+from discogan_tf.evaluation.text_precision import TextEvaluator, load_text_evaluator
 from discogan_tf.evaluation.text_retrieval import TEXT_TO_IMAGE, TextRetrieval, load_retrieval
 from discogan_tf.evaluation.translations import EvalBatch, TranslationEvaluator
 from discogan_tf.models import create_inference_model
@@ -28,7 +28,7 @@ class EvaluatedRun:
     """The settings of a run, step and split of the evaluation, and the images of each direction.
 
     Of a text encoder, which makes no images, there is `retrieval` instead. Of a text-to-image
-    model, there is `fidelity` beside them, and `judge` if one was named.
+    model, there is `fidelity` beside them, and `text_evaluator` if one was named.
     """
 
     config: Config
@@ -37,7 +37,7 @@ class EvaluatedRun:
     batches: dict[str, EvalBatch]
     retrieval: TextRetrieval | None = None
     fidelity: TextFidelity | None = None
-    judge: TextJudge | None = None
+    text_evaluator: TextEvaluator | None = None
 
 
 def load_evaluated_run(
@@ -51,19 +51,19 @@ def load_evaluated_run(
       checkpoint: As for `restore_generators`.
       num_images: How many of each domain, evenly spaced; all if there are fewer. They are compared
         with up to 10,000 training images.
-      text_encoder: Workdir of a text encoder to judge a text-to-image model with.
+      text_encoder: Workdir of a text encoder to evaluate a text-to-image model with.
 
     Raises:
       CheckpointError, DataError: if the checkpoint or the images are missing, or too few.
-      ConfigError: if the text encoder is none, or cannot judge this run.
+      ConfigError: if the text encoder is none, or cannot evaluate this run.
     """
     model = create_inference_model(config)
     step = restore_generators(Path(config.workdir), model, checkpoint)
-    judge = None
+    text_evaluator = None
     if text_encoder:
         if not isinstance(model, StackGAN):
             raise ConfigError(f"--text_encoder is for --model=stackgan, not for {config.model}")
-        judge = load_judge(text_encoder, model)
+        text_evaluator = load_text_evaluator(text_encoder, model)
     training = {
         stream: evenly_spaced(domain.images, _TRAINING)
         for stream, domain in load_training(config, config.image_size).items()
@@ -79,7 +79,7 @@ def load_evaluated_run(
     batches = TranslationEvaluator(model, config, held_out, training).batches()
     retrieval = load_retrieval(model, config, split, num_images)
     fidelity = load_fidelity(model, config, split, num_images)
-    return EvaluatedRun(config, step, split, batches, retrieval, fidelity, judge)
+    return EvaluatedRun(config, step, split, batches, retrieval, fidelity, text_evaluator)
 
 
 def measure(run: EvaluatedRun, resamples: int, extract: Callable | None = None) -> dict:
@@ -103,7 +103,7 @@ def measure(run: EvaluatedRun, resamples: int, extract: Callable | None = None) 
         if extract:
             found |= features.measure(batch, resamples, extract)
         if run.fidelity:
-            found |= run.fidelity.measure(resamples, run.judge)
+            found |= run.fidelity.measure(resamples, run.text_evaluator)
         directions[name] = {metric: dataclasses.asdict(value) for metric, value in found.items()}
     if run.retrieval:
         found = run.retrieval.measure(resamples)

@@ -29,7 +29,7 @@ from discogan_tf.evaluation.attribute_classifier import (
     train_classifier,
 )
 from discogan_tf.evaluation.measurement import Measurement, mean_of
-from discogan_tf.evaluation.text_precision import TextJudge
+from discogan_tf.evaluation.text_precision import TextEvaluator
 from discogan_tf.hardware import inference_batch_size
 from discogan_tf.models.stackgan import StackGAN, noise_of
 
@@ -77,12 +77,14 @@ class TextFidelity:
         self._unseen = np.array([_class_of(row) not in seen for row in self._rows], bool)
         self._real = to_input(held_out.images[indices]).numpy() if len(indices) else None
 
-    def measure(self, resamples: int = 0, judge: TextJudge | None = None) -> dict[str, Measurement]:
+    def measure(
+        self, resamples: int = 0, evaluator: TextEvaluator | None = None
+    ) -> dict[str, Measurement]:
         """Accuracies, of captions that name the color of their image, and diversity.
 
         Args:
           resamples: Samples for each bootstrap interval; 0 for none.
-          judge: A text encoder to compare images with texts.
+          evaluator: A text encoder to compare images with texts.
 
         Returns:
           type_accuracy, color_accuracy: Share of generated images classified as their text says.
@@ -98,7 +100,7 @@ class TextFidelity:
           caption_diversity: The same of images of different texts, from the same noise, and of any
             two real images: low if texts change little.
           pixel_color_accuracy, pixel_two_color_accuracy: Of the synthetic sample, see `palette`.
-          r_precision, text_gap: By the judge, if there is one; see `TextJudge`.
+          r_precision, text_gap: By `evaluator`, if there is one; see `TextEvaluator`.
           Nothing, if no caption names a color.
         """
         if len(self._texts) < 2:
@@ -121,10 +123,10 @@ class TextFidelity:
                 )  # fmt: skip
         known = [row for _, captions in self._known for row in captions.rows]
         found |= palette.measure(self._rows, known, images, self._real, resamples)
-        if judge:
+        if evaluator:
             values = [_class_of(row) for row in self._rows]
             classes = np.unique(values, axis=0, return_inverse=True)[1].ravel()
-            found |= judge.measure(self._texts, classes, images, self._real, resamples)
+            found |= evaluator.measure(self._texts, classes, images, self._real, resamples)
         return found | self._diversity(resamples) | self._caption_diversity(resamples)
 
     def _generate(self, characters: np.ndarray, seeds: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 R-precision (Xu et al. 2018, arXiv 1711.10485, section 4.1) with R = 1. By the encoder that a
 generator was trained with it would say little: images can please an encoder without showing what
-the text says. So the judge has another seed, and has seen another part of the data.
+the text says. So the evaluating encoder has another seed, and has seen another part of the data.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ _OTHERS = 99
 _BATCH_SIZE = 256
 
 
-class TextJudge:
+class TextEvaluator:
     """Compares images with texts.
 
     Args:
@@ -97,12 +97,12 @@ class TextJudge:
         )
 
 
-def load_judge(workdir: Path, model: StackGAN) -> TextJudge:
-    """The text encoder of a run, as a judge of a model's images.
+def load_text_evaluator(workdir: Path, model: StackGAN) -> TextEvaluator:
+    """The text encoder of a run, as an evaluator of a model's images.
 
     Args:
       workdir: Of a run with --model=text_encoder.
-      model: Whose images it shall judge.
+      model: Whose images it shall evaluate.
 
     Raises:
       ConfigError: if there is no such run, or if it is the one that the model was trained with.
@@ -120,9 +120,9 @@ def load_judge(workdir: Path, model: StackGAN) -> TextJudge:
     ):
         raise ConfigError(
             f"--text_encoder={workdir} is the encoder that the run was trained with, which would "
-            "judge itself. Train another with --seed=1 --train_share=0.5"
+            "evaluate itself. Train another with --seed=1 --train_share=0.5"
         )
-    return TextJudge(encoders, config.image_size)
+    return TextEvaluator(encoders, config.image_size)
 
 
 def _candidates(classes: np.ndarray) -> np.ndarray | None:

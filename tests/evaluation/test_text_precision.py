@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from discogan_tf import text
-from discogan_tf.evaluation.text_precision import TextJudge
+from discogan_tf.evaluation.text_precision import TextEvaluator
 
 _LEVELS = 4
 
@@ -39,7 +39,7 @@ _TEXTS = ["abcd"[kind] for kind in _CLASSES]
 @pytest.mark.parametrize("size", [4, 8, 16])
 def test_images_of_their_text_are_as_good_as_real_ones(size):
     images = _gray(_CLASSES)
-    found = TextJudge(_encoders(size), size).measure(_TEXTS, _CLASSES, images, images)
+    found = TextEvaluator(_encoders(size), size).measure(_TEXTS, _CLASSES, images, images)
     assert found["r_precision"].value == found["r_precision"].reference == 1
     assert found["text_gap"].value == found["text_gap"].reference == 1
     assert "chance is 0.03" in found["r_precision"].note  # One of 31: 30 are of other classes.
@@ -49,7 +49,9 @@ def test_images_of_other_texts_are_not():
     """A quarter of the images shows another class than its text says."""
     shown = np.where(np.arange(40) % 16 < 4, (_CLASSES + 1) % _LEVELS, _CLASSES)
     wrong = (shown != _CLASSES).mean()
-    found = TextJudge(_encoders(8), 8).measure(_TEXTS, _CLASSES, _gray(shown), _gray(_CLASSES), 50)
+    found = TextEvaluator(_encoders(8), 8).measure(
+        _TEXTS, _CLASSES, _gray(shown), _gray(_CLASSES), 50
+    )
     measured = found["r_precision"]
     assert measured.value == pytest.approx(1 - wrong) and measured.reference == 1
     assert measured.low < measured.value < measured.high
@@ -59,4 +61,6 @@ def test_images_of_other_texts_are_not():
 
 def test_texts_of_one_class_cannot_be_told_apart():
     images = _gray([1, 1])
-    assert TextJudge(_encoders(8), 8).measure(["b", "b"], np.array([1, 1]), images, images) == {}
+    assert (
+        TextEvaluator(_encoders(8), 8).measure(["b", "b"], np.array([1, 1]), images, images) == {}
+    )

@@ -130,8 +130,8 @@ def test_both_stages_are_shown_and_evaluated(runs):
 
 
 @pytest.mark.slow
-def test_another_text_encoder_judges_images(runs, tmp_path):
-    """Captions of half of the training images, aligned with them, train it; then it judges."""
+def test_another_text_encoder_evaluates_images(runs, tmp_path):
+    """Captions of half of the training images, aligned with them, train it; then it evaluates."""
     images = load_run_images(dataclasses.replace(runs["text"], train_share=0.5))
     everything = load_run_images(runs["text"])
     half = len(images.captions.rows)
@@ -146,13 +146,13 @@ def test_another_text_encoder_judges_images(runs, tmp_path):
     found = measure(load_evaluated_run(runs["stage_1"], "val", "last", 6, tmp_path), 0)
     measured = found["directions"]["sample_captions"]
     assert 0 <= measured["r_precision"]["value"] <= 1 and measured["text_gap"]["reference"] == 1
-    for judge, judged, message in (
-        ("text", "stage_2", "judge itself"),
+    for evaluator, evaluated, message in (
+        ("text", "stage_2", "evaluate itself"),
         ("stage_1", "stage_1", "not a run with --model=text_encoder"),
         ("text", "text", "is for --model=stackgan"),
     ):
         with pytest.raises(ConfigError, match=message):
-            load_evaluated_run(runs[judged], "val", "last", 6, Path(runs[judge].workdir))
+            load_evaluated_run(runs[evaluated], "val", "last", 6, Path(runs[evaluator].workdir))
 
 
 def test_fidelity_is_measured_by_real_images(runs, monkeypatch):
