@@ -1,5 +1,6 @@
-"""Checks of the documentation: links, and the examples of TF_CONFIG."""
+"""Checks of the documentation: links, training commands, and the examples of TF_CONFIG."""
 
+import itertools
 import json
 import os
 import re
@@ -7,6 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
+from discogan_tf.flagfile import from_flagfile
 
 _ROOT = Path(__file__).parents[1]
 _DOCUMENTS = [*_ROOT.glob("*.md"), *_ROOT.glob("docs/*.md"), _ROOT / "benchmarks" / "RESULTS.md"]
@@ -81,3 +84,32 @@ def test_the_functions_of_the_equations_are_where_the_links_lead():
             assert re.search(
                 rf"^\s*(def|class) {name}\b", (document.parent / target).read_text(), re.M
             ), words
+
+
+def _training_commands():
+    """Each command in the documents that trains, as a list of words."""
+    found = []
+    for document in (*_DOCUMENTS, *_ROOT.glob("*.cfg")):
+        text = document.read_text().replace("\\\n", " ")
+        for line in text.splitlines():
+            words = re.split(r"\s+", re.sub(r"^#", "", line).strip().rstrip(")"))
+            starts = words[:2] == ["python", "train.py"] or words[:2] == ["discogan", "train"]
+            if line.startswith(("    ", "#   ")) and starts and any("=" in w for w in words):
+                found.append(pytest.param(words[2:], id=f"{document.name}: {' '.join(words[2:5])}"))
+    return found
+
+
+@pytest.mark.parametrize("words", _training_commands())
+def test_training_commands_have_valid_settings(words):
+    """Flags exist, and go together with those of the flagfile."""
+    lines = []
+    for word in itertools.takewhile(lambda word: word.startswith("--"), words):
+        name, equals, value = word.removeprefix("--").partition("=")
+        if name == "flagfile":
+            lines += (_ROOT / value).read_text().splitlines()
+        elif equals:
+            numbers = {"$rate": "1e-4", "$seed": "0"}
+            lines.append(f"--{name}={numbers.get(value, value)}")
+        else:
+            lines.append(f"--{name.removeprefix('no')}={str(not name.startswith('no')).lower()}")
+    from_flagfile("\n".join(lines))
