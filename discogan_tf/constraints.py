@@ -11,6 +11,8 @@ _OF_TRANSLATORS = (
     "reconstruction_rate", "early_reconstruction_rate", "early_steps", "identity_weight",
     "identity_images", "color_weight", "shape_weight", "feature_matching_weight", "replay_images",
 )  # fmt: skip
+# What only models of text and images have.
+_OF_TEXT_MODELS = ("text_features", "stage_1_size", "condition_size", "noise_size", "kl_weight")
 
 
 def require_consistent(config) -> None:
@@ -33,11 +35,10 @@ def require_consistent(config) -> None:
         raise ConfigError(
             "--domain: not with --flip or --load_size: captions may say what is where"
         )
-    if config.model in _TEXT_MODELS:
-        defaults = {field.name: field.default for field in dataclasses.fields(config)}
-        for name in _OF_TRANSLATORS:
-            if getattr(config, name) != defaults[name]:
-                raise ConfigError(f"--{name} has no effect with --model={config.model}: omit it")
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    for name in _OF_TRANSLATORS if config.model in _TEXT_MODELS else _OF_TEXT_MODELS:
+        if getattr(config, name) != defaults[name]:
+            raise ConfigError(f"--{name} has no effect with --model={config.model}: omit it")
     if config.architecture == "paper" and config.image_size != 64:
         raise ConfigError(
             f"--architecture=paper is for 64 pixels, not --image_size={config.image_size}"

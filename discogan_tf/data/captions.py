@@ -44,9 +44,12 @@ class Captions:
         )
 
     def words(self) -> set[str]:
-        """All words of all captions."""
+        """All words of the captions that training uses: of the first `_MOST` of each image."""
         return {
-            word for row in self.rows for caption in row["captions"] for word in text.words(caption)
+            word
+            for row in self.rows
+            for caption in row["captions"][:_MOST]
+            for word in text.words(caption)
         }
 
 

@@ -160,7 +160,9 @@ def _load_unpaired(config: Config, image_size: int) -> dict[str, Domain]:
         stream: load_domain(config.data_dir, name, "train", image_size)
         for stream, name in config.domains.items()
     }
-    if not (config.split_pairs and are_halves_of_one(config.domain_a, config.domain_b)):
+    if config.domain or not config.split_pairs:
+        return domains
+    if not are_halves_of_one(config.domain_a, config.domain_b):
         return domains
     if len(domains["a"].names) < 2:
         raise DataError(

@@ -60,7 +60,9 @@ class TextFidelity:
         self._known = known
         rows = [row for _, captions in known for row in captions.rows]
         self._attributes = classifiable([*rows, *captions.rows])
-        types, colors = ({row[key] for row in rows} for key in ("type", "color"))
+        # The classifier learns from these.
+        labeled = [row for row in rows if row["type"] and row["color"]]
+        types, colors = ({row[key] for row in labeled} for key in ("type", "color"))
         named = [(_caption_with_color(row), index) for index, row in enumerate(captions.rows)]
         usable = [
             (caption, index)

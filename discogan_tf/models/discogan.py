@@ -114,7 +114,8 @@ class DiscoGAN:
         tensors, fakes, passed = {"real_a": batch["a"], "real_b": batch["b"]}, {}, set()
 
         def translate(name, images):
-            # The first pass of each generator, which is over real inputs, updates its statistics.
+            # The first pass of each generator updates its statistics. It is over real inputs, or
+            # over translations if the generator only reconstructs.
             update = name not in passed
             passed.add(name)
             images = tf.cast(images, self._compute_dtype)

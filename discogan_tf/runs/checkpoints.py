@@ -88,8 +88,11 @@ class Checkpoints:
             raise CheckpointError(
                 f"Could not save the checkpoint at step {step}: {reason}"
             ) from error
-        for old in complete_steps(self._folder)[self._keep :]:
-            remove(self._folder / f"step-{old}")
+        # Later ones are corrupt: the run resumed before them.
+        steps = complete_steps(self._folder)
+        kept = [other for other in steps if other <= step][: self._keep]
+        for other in set(steps).difference(kept):
+            remove(self._folder / f"step-{other}")
 
     def size_of_last(self) -> int:
         """Bytes on disk of the last complete checkpoint."""

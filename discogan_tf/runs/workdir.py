@@ -71,11 +71,16 @@ def write_config(config: Config) -> None:
     write_durably(Path(config.workdir) / _CONFIG_NAME, flagfile.to_flagfile(config))
 
 
+def remove_config(workdir: Path) -> None:
+    """Removes the settings of a run, if they were recorded."""
+    (workdir / _CONFIG_NAME).unlink(missing_ok=True)
+
+
 def is_new(workdir: Path) -> bool:
     """Whether nothing was trained in the folder yet.
 
-    A run saves a checkpoint of step 0 before its settings: if there are settings and no checkpoint,
-    one was lost.
+    A run saves a checkpoint of step 0 before its settings, and removes its settings before it saves
+    that checkpoint again: if there are settings and no checkpoint, one was lost.
     """
     steps = complete_steps(workdir / "checkpoints")
     return steps == [0] if steps else not (workdir / _CONFIG_NAME).exists()

@@ -20,9 +20,7 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
     """The strategy of `--distribute`.
 
     Raises:
-      ConfigError: if the batch size is not a multiple of the number of replicas; if float16, XLA,
-        or feature matching is used on several replicas; if a replay buffer is used with a
-        distribution strategy; or if --device_cache_bytes is used on several machines.
+      ConfigError: see `require_supported`.
     """
     if config.distribute == "mirrored":
         strategy = tf.distribute.MirroredStrategy(_local_devices())
@@ -30,6 +28,18 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     else:
         strategy = tf.distribute.get_strategy()
+    require_supported(config, strategy)
+    return strategy
+
+
+def require_supported(config: Config, strategy: tf.distribute.Strategy) -> None:
+    """Checks the settings against the number of replicas.
+
+    Raises:
+      ConfigError: if the batch size is not a multiple of the number of replicas; if float16, XLA,
+        feature matching or a text encoder is used on several replicas; if a replay buffer is used
+        with a distribution strategy; or if --device_cache_bytes is used on several machines.
+    """
     if config.precision == "float16" and strategy.num_replicas_in_sync > 1:
         raise ConfigError(
             "--precision=float16 works on one device only, because each replica would scale its "
@@ -61,7 +71,6 @@ def create_strategy(config: Config) -> tf.distribute.Strategy:
             f"--batch_size={config.batch_size}: must be a multiple of the "
             f"{strategy.num_replicas_in_sync} replicas"
         )
-    return strategy
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -58,14 +58,22 @@ class Evaluator:
         )
         self.warnings: Warnings = replay(self._diagnostics, records)
 
-    def evaluate(
-        self, step: int, losses: dict[str, float], metrics_log: MetricsLog, progress: Progress
+    def record(
+        self,
+        step: int,
+        measured: dict[str, dict[str, float]],
+        losses: dict[str, float],
+        metrics_log: MetricsLog,
+        progress: Progress,
     ) -> None:
-        """Measures, saves what is the best so far, and warns.
+        """Saves the generators if they are the best so far, logs an evaluation, and warns.
 
-        Batch-norm statistics must be those of the current weights.
+        Args:
+          step: Current step.
+          measured: What `measure` returned.
+          losses: Of the last step that was taken.
+          metrics_log, progress: Where it is logged and shown.
         """
-        measured = self._measure()
         scores = {name: values["score"] for name, values in measured.items()}
         best = self._best.update(step, scores)
         # Last, because a run that resumes takes a logged evaluation for finished.
@@ -78,9 +86,10 @@ class Evaluator:
             metrics_log.write_warning(step, text)
             progress.say(f"WARNING at step {step}: {text}")
 
-    def _measure(self) -> dict[str, dict[str, float]]:
-        """Display name of each direction -> metric -> value.
+    def measure(self) -> dict[str, dict[str, float]]:
+        """Evaluates: display name of each direction -> metric -> value.
 
+        Batch-norm statistics must be those of the current weights.
         Also, for the warnings: `saturated`, the share of values at black or white in translations
         minus that in real images; and `training_gap` (see `consistency`).
         """

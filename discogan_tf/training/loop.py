@@ -2,14 +2,17 @@
 
 import contextlib
 import dataclasses
+import functools
 import itertools
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from discogan_tf.config import Config
+from discogan_tf.config import BEST, Config
 from discogan_tf.data.distributed import DistributedInput
 from discogan_tf.data.run_images import RunImages, load_run_images
 from discogan_tf.errors import CheckpointError, NonFiniteLossError
@@ -21,6 +24,7 @@ from discogan_tf.runs.lock import WorkdirLock
 from discogan_tf.runs.metrics_log import MetricsLog, losses_at, read_metrics_log
 from discogan_tf.runs.workdir import (
     is_new,
+    remove_config,
     resolve_config,
     settings_changed,
     write_config,
@@ -73,7 +77,23 @@ def train(config: Config) -> TrainResult:
         distribution.worker_loss_errors(strategy),
     ):
         config = resolve_config(config)
+        distribution.require_supported(config, strategy)  # Of a precision that was "auto".
+        if is_chief and is_new(Path(config.workdir)):
+            _discard_untrained(config)
         return _Run(config, strategy, is_chief, images).train()
+
+
+def _discard_untrained(config: Config) -> None:
+    """Removes the settings of a run that began but was not trained, which begins anew.
+
+    A crash while its first checkpoint is written again then leaves a folder without settings, in
+    which a run may begin. If the settings are others, what the run had found goes too.
+    """
+    workdir = Path(config.workdir)
+    if settings_changed(config):
+        finite.write_skipped(workdir, set())
+        shutil.rmtree(workdir / BEST, ignore_errors=True)
+    remove_config(workdir)
 
 
 class _Run:
@@ -183,9 +203,12 @@ class _Run:
                 "move the folder away to start again"
             )
         if self._is_chief:
-            if settings_changed(self._config):
-                finite.write_skipped(self._workdir, set())
-            self._checkpoints.save(0)
+            try:
+                self._checkpoints.save(0)
+            except CheckpointError as error:
+                raise CheckpointError(
+                    f"{error}. Nothing was trained yet. Free some space, then run the same command"
+                ) from error
             self._checkpoints.remove_leftovers()
             write_config(self._config)
         return 0
@@ -250,11 +273,23 @@ class _Run:
                         self._samples.reestimate_statistics()
                 is_last = bool(stopped_by) or step == config.num_steps
                 if self._is_chief:
-                    with console.tolerate_write_errors(is_last, progress, step, due.next_save):
-                        self._write(step, due, losses, metrics_log, progress)
+                    tolerate = functools.partial(
+                        console.tolerate_write_errors, is_last, progress, step, due.next_save
+                    )
+                    grid = self._samples.make() if due.sample else None
+                    with tolerate():
+                        # The losses are of an earlier step if this one was left out.
+                        shown = losses if count else {}
+                        self._write(step, due, shown, grid, metrics_log, progress)
+                    if due.evaluate and losses:  # After the save, because it takes a while.
+                        measured = self._evaluator.measure()
+                        with tolerate():
+                            self._evaluator.record(step, measured, losses, metrics_log, progress)
                 if self._stops_when_worse() and not is_last:
                     if not due.save:
-                        self._checkpoints.save(step)
+                        with console.tolerate_write_errors(True, progress, step, step):
+                            metrics_log.flush()
+                            self._checkpoints.save(step)
                     is_last = True
                 if is_last:
                     return step, stopped_by
@@ -285,7 +320,8 @@ class _Run:
         self._evaluator.restore(metrics_log.earlier)
         if self._lacks_evaluation(first_step, metrics_log.earlier):
             losses = losses_at(metrics_log.earlier, first_step)
-            self._evaluator.evaluate(first_step, losses, metrics_log, progress)
+            measured = self._evaluator.measure()
+            self._evaluator.record(first_step, measured, losses, metrics_log, progress)
 
     def _stops_when_worse(self) -> bool:
         """Whether the run ends here because its translations have become worse."""
@@ -299,21 +335,20 @@ class _Run:
         step: int,
         due: "_Due",
         losses: dict,
+        grid: np.ndarray | None,
         metrics_log: MetricsLog,
         progress: console.Progress,
     ) -> None:
-        """Writes everything that is due after a step; logs before the checkpoint."""
+        """Writes all that is due after a step except an evaluation; logs before the checkpoint."""
         if due.log and losses:
             metrics_log.write_losses(step, losses)
             progress.show_losses(step, losses)
         if due.sample:
-            metrics_log.write_sample_grid(step, self._samples.make())
+            metrics_log.write_sample_grid(step, grid)
             metrics_log.write_histograms(step, self._networks)
         if due.save:
             metrics_log.flush()
             self._checkpoints.save(step)
-        if due.evaluate and losses:  # After the save, because it takes a while.
-            self._evaluator.evaluate(step, losses, metrics_log, progress)
 
 
 @dataclasses.dataclass(frozen=True)

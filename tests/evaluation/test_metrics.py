@@ -228,6 +228,16 @@ def test_memorization_of_copies_and_of_fresh_images(batch):
     assert 0.6 < fresh.value < 1.6
 
 
+def test_memorization_is_measured_by_targets_that_training_has_not_seen(batch):
+    """Half of the targets are training images; then all are."""
+    expected = memorization.measure(batch, 0)["nearest_training"].value
+    targets = np.concatenate([batch.targets, batch.training[: len(batch.targets)]])
+    mixed = dataclasses.replace(batch, targets=targets)
+    assert memorization.measure(mixed, 0)["nearest_training"].value == pytest.approx(expected)
+    seen = dataclasses.replace(batch, targets=batch.training[:9])
+    assert memorization.measure(seen, 0) == {}
+
+
 def test_steganography_is_detected(batch):
     """One translation encodes the original in its lowest bits, another shows it openly."""
     honest = steganography.measure(

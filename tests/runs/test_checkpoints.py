@@ -6,7 +6,13 @@ import tensorflow as tf
 from discogan_tf.config import Config
 from discogan_tf.errors import CheckpointError
 from discogan_tf.models import create_model
-from discogan_tf.runs.checkpoints import BestCheckpoints, restore_generators
+from discogan_tf.runs.checkpoints import (
+    BestCheckpoints,
+    Checkpoints,
+    last_checkpoint,
+    restore_generators,
+)
+from discogan_tf.runs.manifest import complete_steps
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +69,17 @@ def test_what_a_kill_left_is_removed(model, tmp_path, killed_at):
     assert _restored(tmp_path, model, "best") == (8, 8)
     left = {path.name for path in tmp_path.glob("best/*/*")}
     assert left == {"step-8.index", "step-8.data-00000-of-00001", "step-8.manifest"}
+
+
+def test_a_corrupt_later_checkpoint_does_not_push_out_good_ones(model, tmp_path):
+    checkpoints = Checkpoints(tmp_path, model, {}, keep=1)
+    checkpoints.save(400)
+    checkpoints.save(800)
+    assert complete_steps(tmp_path) == [800]
+    for path in tmp_path.glob("step-800.data*"):
+        path.write_bytes(b"corrupt")
+    checkpoints.save(450)
+    assert complete_steps(tmp_path) == [450] and last_checkpoint(tmp_path).endswith("step-450")
 
 
 def test_what_is_missing_is_an_error(model, tmp_path):

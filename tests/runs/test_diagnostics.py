@@ -223,7 +223,7 @@ def test_a_run_that_has_become_worse_stops(tiny_config, monkeypatch, capsys):
         score = next(scores)
         return {"handbags2shoes": _HEALTHY | {"score": score}}
 
-    monkeypatch.setattr("discogan_tf.training.evaluator.Evaluator._measure", measure)
+    monkeypatch.setattr("discogan_tf.training.evaluator.Evaluator.measure", measure)
     config = dataclasses.replace(
         tiny_config,
         model="gan",

@@ -47,7 +47,7 @@ def with_fake_metrics(monkeypatch):
     """Replaces what evaluations measure by what needs no warning."""
     metrics = {"score": 50.0, "diversity": 0.9, "saturated": 0.0}
     monkeypatch.setattr(
-        "discogan_tf.training.evaluator.Evaluator._measure",
+        "discogan_tf.training.evaluator.Evaluator.measure",
         lambda self: {"handbags2shoes": metrics},
     )
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from discogan_tf.errors import CheckpointError, ConfigError, DataError, NonFiniteLossError
 from discogan_tf.models import create_model
+from discogan_tf.runs import checkpoints
 from discogan_tf.runs.checkpoints import Checkpoints, last_checkpoint
 from discogan_tf.runs.lock import WorkdirLock
 from discogan_tf.runs.manifest import complete_steps
@@ -56,6 +57,52 @@ def test_a_crash_before_the_first_complete_checkpoint_is_a_new_start(
     train(dataclasses.replace(tiny_config, num_steps=1))
     assert "Starting a new run" in capsys.readouterr().out
     assert not list(folder.glob("*_temp"))
+
+
+def test_a_full_disk_at_the_second_start_of_an_untrained_run(tiny_config, monkeypatch):
+    """The first was stopped before it saved a step. The checkpoint of step 0 is written again."""
+    config = dataclasses.replace(tiny_config, num_steps=1)
+    with_fake_step(monkeypatch, lambda number: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(config)
+    workdir = Path(config.workdir)
+    assert complete_steps(workdir / "checkpoints") == [0] and (workdir / "config.cfg").exists()
+    with monkeypatch.context() as full:
+        full.setattr(checkpoints, "write_manifest", _failing_save)
+        with pytest.raises(CheckpointError, match=r"Nothing was trained yet\. Free some space"):
+            train(config)
+    assert complete_steps(workdir / "checkpoints") == []
+    with_fake_step(monkeypatch, lambda number: fake_losses())
+    assert train(config).step == 1
+
+
+def test_best_checkpoints_of_untrained_settings_are_removed(tiny_config, monkeypatch):
+    """Step 1 is evaluated and not saved, and step 2 breaks."""
+    config = dataclasses.replace(
+        tiny_config, num_steps=2, evaluate_every_steps=1, save_every_steps=2, sample_every_steps=2
+    )
+    best = Path(config.workdir) / "best" / "best.json"
+    for seed, kept in ((0, 1), (0, 1), (1, 1)):
+        with_fake_step(monkeypatch, lambda number: fake_losses() if number == 1 else 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(dataclasses.replace(config, seed=seed))
+        assert json.loads(best.read_text())["mean"]["step"] == kept
+    monkeypatch.setattr(loop, "create_train_loop", lambda *arguments: lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(dataclasses.replace(config, seed=2))
+    assert not best.exists()
+
+
+def test_an_error_of_an_evaluation_is_no_write_error(tiny_config, monkeypatch, capsys):
+    def fail(self):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+    with_fake_step(monkeypatch, lambda number: fake_losses())
+    monkeypatch.setattr("discogan_tf.training.evaluator.Evaluator.measure", fail)
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        train(dataclasses.replace(tiny_config, num_steps=1))
+    assert "Free some space" not in capsys.readouterr().out
+    assert complete_steps(Path(tiny_config.workdir) / "checkpoints") == [1, 0]
 
 
 def test_a_corrupt_checkpoint_is_reported_and_the_one_before_it_used(
@@ -167,7 +214,7 @@ def test_a_full_disk_is_reported_and_training_continues_and_saves_later(
         train(dataclasses.replace(tiny_config, num_steps=5))
 
 
-def _failing_save(self, step):
+def _failing_save(*arguments):
     raise OSError("No space left on device")
 
 
@@ -202,6 +249,17 @@ def test_rollback_leaves_the_bad_batch_out_and_gives_up_after_a_few(
         train(dataclasses.replace(config, num_steps=20))
     # Without 5 and 6 it came as far as 6, whose weights are those of 4.
     assert complete_steps(Path(config.workdir) / "checkpoints")[0] == 6
+
+
+def test_losses_are_not_logged_for_a_step_that_was_left_out(tiny_config, monkeypatch):
+    """Step 4 breaks; after the rollback 3 is taken again and 4 left out."""
+    values = iter([1.0, 2.0, 3.0, float("nan"), 3.0, 5.0])
+    with_fake_step(monkeypatch, lambda number: fake_losses(generator_total=next(values)))
+    train(dataclasses.replace(tiny_config, num_steps=5, on_nonfinite="rollback"))
+    lines = logged_losses(tiny_config.workdir)
+    assert [(line["step"], line["generator_total"]) for line in lines] == [
+        (1, 1), (2, 2), (3, 3), (5, 5),
+    ]  # fmt: skip
 
 
 @pytest.mark.slow

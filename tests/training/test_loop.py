@@ -148,6 +148,14 @@ def test_float16_is_for_one_device(tiny_config):
         train(dataclasses.replace(tiny_config, precision="float16", distribute="mirrored"))
 
 
+def test_auto_precision_of_a_float16_run_is_for_one_device(tiny_config, monkeypatch):
+    with_fake_step(monkeypatch, lambda number: fake_losses())
+    config = dataclasses.replace(tiny_config, num_steps=1, precision="float16")
+    train(config)
+    with pytest.raises(ConfigError, match="one device only"):
+        train(dataclasses.replace(config, precision="auto", distribute="mirrored"))
+
+
 def test_missing_data_leaves_no_workdir(tiny_config):
     with pytest.raises(DataError, match="make quickstart"):
         train(dataclasses.replace(tiny_config, domain_a="edges2boots/photo"))
