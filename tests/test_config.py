@@ -44,7 +44,7 @@ def test_a_setting_out_of_range_is_named(setting, value):
         {"discriminator_normalization": "instance"},
         {"architecture": "resnet", "patch_layers": 4, "image_size": 32},
         {"load_size": 64}, {"replay_images": 15}, {"early_steps": 3},
-        {"model": "stackgan", "domain": "x", "color_weight": 0.3},
+        {"model": "stackgan", "domain": "x", "color_weight": 0.3}, {"kl_weight": 0.3},
         {"replay_images": 50, "xla": True}, {"replay_images": 50, "generator_updates_per_step": 2},
         {"stop_when_worse": True, "distribute": "multi_worker"},
     ],

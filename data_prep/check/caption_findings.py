@@ -50,7 +50,7 @@ def examine_captions(name: str, captions: dict[str, list[dict]]) -> list[Finding
         [text for text in texts if len(classes[text.lower()]) > 1],
         "the same for images of several types or colors",
         "add what distinguishes them, for example with --template: such a caption cannot say what "
-        "to draw.",
+        "to generate.",
     )
     counts = collections.Counter((row["type"], row["color"]) for row in rows)
     if all(not kind or not color for kind, color in counts):

@@ -30,7 +30,7 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     The reference is what 95 % of shuffled pairs stay below. If the ground truth of the inputs'
     colors is known, `ground_truth_color` is the mean correlation of the translations with it.
 
-    `hue_overlap` is an independent witness, for runs that train on mean colors: the share of the
+    `hue_overlap` is not optimized by runs that train on mean colors. It is the share of the
     foreground that has the hues of the input, as the intersection of two histograms. Its reference
     is that of shuffled pairs.
 

@@ -124,6 +124,11 @@ def test_captions_on_disk(tmp_path):
     assert len(set(found.classes.tolist())) == 3  # Without a type, a class of its own.
     assert found.words() == {"red", "boot", "thing", "a", "2"}
     assert found.take(np.array([2])).rows == [rows[2]]
+    rows[0]["captions"] = [f"boot {number}" for number in range(20)]
+    (tmp_path / "captions.json").write_text(json.dumps({"train": rows}))
+    found = load_captions(tmp_path, "train")
+    used = {word for one in found.characters[0] for word in text.decode(one).split()}
+    assert "15" in used <= found.words() and "16" not in found.words()
     (tmp_path / "captions.json").write_text("{")
     with pytest.raises(DataError, match="corrupt"):
         load_captions(tmp_path, "train")

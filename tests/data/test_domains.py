@@ -114,6 +114,14 @@ def test_halves_of_one_archive_share_no_pair(data_dir):
     assert [len(unrelated[key].names) for key in "ab"] == [14, 14]
 
 
+def test_domains_that_a_run_on_one_domain_does_not_use_are_not_split(data_dir):
+    config = Config(
+        data_dir=str(data_dir), model="text_encoder", domain="sample_edges2shoes/photo",
+        domain_a="sample_edges2shoes/edges", domain_b="sample_edges2shoes/photo",
+    )  # fmt: skip
+    assert len(load_training(config, 32)["image"].names) == 14
+
+
 def test_a_share_of_the_training_images(data_dir):
     config = _from_edges_of_shoes_to("sample_edges2handbags/photo", data_dir)
     everything = load_training(config, config.image_size)
