@@ -12,7 +12,7 @@ _OF_TRANSLATORS = (
     "identity_images", "color_weight", "shape_weight", "feature_matching_weight", "replay_images",
 )  # fmt: skip
 # What only models of text and images have.
-_OF_TEXT_MODELS = ("text_features", "stage_1_size", "condition_size", "noise_size", "kl_weight")
+_OF_TEXT_MODELS = ("text_features", "condition_size", "noise_size", "kl_weight")
 
 
 def require_consistent(config) -> None:
