@@ -204,7 +204,23 @@ def _in_archive(source: CaptionSource, table_name: str, rows, limits: Limits) ->
     """The same from an archive, whose paths in the table start from the folder of the table."""
     folder = table_name.rpartition("/")[0] if source.table is None else ""
     by_member = {posixpath.normpath(posixpath.join(folder, image)): image for image in rows}
-    for member, content in read_images(source.archive, IMAGE_SUFFIXES, limits, LeftOut()):
-        image = by_member.get(posixpath.normpath(member))
+    unusable = _UnusableMembers()
+    for member, content in read_images(source.archive, IMAGE_SUFFIXES, limits, unusable):
+        image = by_member.pop(posixpath.normpath(member), None)
         if image is not None:
             yield image, lambda content=content: content
+    for member, reason in unusable.reasons.items():
+        image = by_member.get(posixpath.normpath(member))
+        if image is not None:
+            yield image, _failing(reason)
+
+
+class _UnusableMembers(LeftOut):
+    """Members of an archive that are not used, and why, by their names as they are stored."""
+
+    def __init__(self):
+        super().__init__()
+        self.reasons: dict[str, str] = {}
+
+    def add(self, name: str, reason: str) -> None:
+        self.reasons.setdefault(name, reason)

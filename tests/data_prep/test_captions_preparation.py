@@ -181,6 +181,22 @@ def test_an_archive_with_its_table(tmp_path):
     assert domain.names["train"] == ["img/1.png", "img/2.png"]
 
 
+def test_images_of_an_archive_that_are_not_used_have_their_own_reason(tmp_path):
+    _write_images(tmp_path / "shop", ["1.png"])
+    (tmp_path / "shop" / "empty.png").touch()
+    rows = "".join(f"{name}.png\ta\n" for name in ("1", "empty", "absent"))
+    (tmp_path / "shop" / "t.tsv").write_text("image\tcaption\n" + rows)
+    with tarfile.open(tmp_path / "shop.tar", "w") as tar:
+        tar.add(tmp_path / "shop", "shop")
+        tar.add(tmp_path / "shop/1.png", "shop/./1.png")  # The same image again.
+    domain = _prepare(tmp_path, archive=tmp_path / "shop.tar", val_share=0.0)
+    assert domain.names["train"] == ["1.png"]
+    assert domain.preparation["left_out"] == [
+        "empty.png: an empty file",
+        "absent.png: named in the table, but there is no such image",
+    ]
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_an_archive_without_one_table(tmp_path, count):
     with tarfile.open(tmp_path / "shop.tar", "w") as tar:
