@@ -1,7 +1,6 @@
 """Training loop: schedules steps, logs, sample grids, evaluations and checkpoints."""
 
 import contextlib
-import dataclasses
 import functools
 import itertools
 import shutil
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from discogan_tf.config import BEST, Config
@@ -31,6 +29,7 @@ from discogan_tf.runs.workdir import (
     write_vocabulary,
 )
 from discogan_tf.training import distribution, finite
+from discogan_tf.training.due import Due
 from discogan_tf.training.ema import ExponentialMovingAverage
 from discogan_tf.training.evaluator import Evaluator, was_evaluated
 from discogan_tf.training.initialization import initialize
@@ -260,7 +259,7 @@ class _Run:
                     next(elements)
                 step += count or 1
                 progress.advance(count or 1)
-                due = _Due(config, step)
+                due = Due(config, step)
                 stopped_by = distribution.agreed_signal(self._strategy, stop.signal, due.log)
                 if stopped_by:
                     due = due.when_stopping()
@@ -271,35 +270,60 @@ class _Run:
                     finite.require_finite_weights(self._networks, step)
                     with self._strategy.scope():
                         self._samples.reestimate_statistics()
-                is_last = bool(stopped_by) or step == config.num_steps
                 if self._is_chief:
-                    tolerate = functools.partial(
-                        console.tolerate_write_errors, is_last, progress, step, due.next_save
-                    )
-                    grid = self._samples.make() if due.sample else None
-                    with tolerate():
-                        # The losses are of an earlier step if this one was left out.
-                        shown = losses if count else {}
-                        self._write(step, due, shown, grid, metrics_log, progress)
-                    if due.evaluate and losses:  # After the save, because it takes a while.
-                        measured = self._evaluator.measure()
-                        with tolerate():
-                            self._evaluator.record(step, measured, losses, metrics_log, progress)
-                if self._stops_when_worse() and not is_last:
+                    self._record(due, losses, bool(count), metrics_log, progress)
+                if due.is_last:
+                    return step, stopped_by
+                if self._stops_when_worse():
                     if not due.save:
                         with console.tolerate_write_errors(True, progress, step, step):
                             metrics_log.flush()
                             self._checkpoints.save(step)
-                    is_last = True
-                if is_last:
-                    return step, stopped_by
+                    return step, None
+
+    def _record(
+        self,
+        due: Due,
+        losses: dict[str, float],
+        trained: bool,
+        metrics_log: MetricsLog,
+        progress: console.Progress,
+    ) -> None:
+        """Writes all that is due after a step: logs before the checkpoint, an evaluation last.
+
+        Args:
+          due: What is due.
+          losses: Of the last step that was taken; empty if none was.
+          trained: Whether that is this step, which may have been left out.
+          metrics_log: Where it is logged.
+          progress: Where it is shown.
+        """
+        step = due.step
+        tolerate = functools.partial(
+            console.tolerate_write_errors, due.is_last, progress, step, due.next_save
+        )
+        grid = self._samples.make() if due.sample else None
+        with tolerate():
+            if due.log and losses and trained:
+                metrics_log.write_losses(step, losses)
+                progress.show_losses(step, losses)
+            if due.sample:
+                metrics_log.write_sample_grid(step, grid)
+                metrics_log.write_histograms(step, self._networks)
+            if due.save:
+                metrics_log.flush()
+                self._checkpoints.save(step)
+        if due.evaluate and losses:
+            measured = self._evaluator.measure()
+            with tolerate():
+                self._evaluator.record(step, measured, losses, metrics_log, progress)
 
     def _steps_per_execution(self, step: int, skipped: set[int]) -> int:
         """How many steps to take at once from `step` on; 0 if the next one is left out."""
         last = step
         while last < step + self._config.steps_per_execution and last + 1 not in skipped:
             last += 1
-            if _Due(self._config, last).anything:
+            if Due(self._config, last).anything:
                 break
         return last - step
 
@@ -328,66 +352,4 @@ class _Run:
         return self._config.stop_when_worse and self._evaluator.warnings.is_worse
 
     def _lacks_evaluation(self, step: int, records: list[dict]) -> bool:
-        return step > 0 and _Due(self._config, step).evaluate and not was_evaluated(records, step)
-
-    def _write(
-        self,
-        step: int,
-        due: "_Due",
-        losses: dict,
-        grid: np.ndarray | None,
-        metrics_log: MetricsLog,
-        progress: console.Progress,
-    ) -> None:
-        """Writes all that is due after a step except an evaluation; logs before the checkpoint."""
-        if due.log and losses:
-            metrics_log.write_losses(step, losses)
-            progress.show_losses(step, losses)
-        if due.sample:
-            metrics_log.write_sample_grid(step, grid)
-            metrics_log.write_histograms(step, self._networks)
-        if due.save:
-            metrics_log.flush()
-            self._checkpoints.save(step)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Due:
-    """What is due after a step."""
-
-    config: Config
-    step: int
-    stopping: bool = False
-
-    def when_stopping(self) -> "_Due":
-        """For a run that must stop: all is written, but nothing is evaluated."""
-        return dataclasses.replace(self, stopping=True)
-
-    def _every(self, steps: int) -> bool:
-        return self.stopping or self.step == self.config.num_steps or self.step % steps == 0
-
-    @property
-    def log(self) -> bool:
-        return self._every(self.config.log_every_steps) or self.evaluate
-
-    @property
-    def sample(self) -> bool:
-        return self._every(self.config.sample_every_steps)
-
-    @property
-    def save(self) -> bool:
-        return self._every(self.config.save_every_steps)
-
-    @property
-    def evaluate(self) -> bool:
-        return not self.stopping and self._every(self.config.evaluate_every_steps)
-
-    @property
-    def anything(self) -> bool:
-        return self.log or self.sample or self.save or self.evaluate
-
-    @property
-    def next_save(self) -> int:
-        """The step of the next checkpoint after this one."""
-        every = self.config.save_every_steps
-        return min((self.step // every + 1) * every, self.config.num_steps)
+        return step > 0 and Due(self._config, step).evaluate and not was_evaluated(records, step)
