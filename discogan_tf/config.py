@@ -289,8 +289,8 @@ class Config(TextSettings):
     )
     num_threads: int = setting(
         0,
-        "Threads per operation on a CPU; two operations run in parallel. 0 is half of the cores. "
-        "Runs are bitwise identical only if this number is the same.",
+        "Threads per operation on a CPU; independent operations run in parallel. 0 is half of the "
+        "cores. Runs are bitwise identical only if this number is the same.",
         check=NOT_NEGATIVE,
         may_change=True,
     )
