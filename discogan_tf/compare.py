@@ -46,16 +46,21 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
         if len(set(values.values())) > 1:
             had = ", ".join(f"{run} has {value}" for run, value in values.items())
             raise ConfigError(f"metrics of different images cannot be compared: --{name}: {had}")
+    _require_same_images(configs)
     settings = ["setting", *configs], _differing_settings(list(configs.values()))
     print(tables.in_columns(*settings), end="\n\n")
     runs, measured, records = {}, {}, {}
+    split = evaluated_run.usable_split(next(iter(configs.values())))
     for name, config in configs.items():
-        runs[name] = evaluated_run.load_evaluated_run(config, "val", checkpoint, _IMAGES)
+        runs[name] = evaluated_run.load_evaluated_run(config, split, checkpoint, _IMAGES)
         measured[name] = evaluated_run.measure(runs[name], resamples)
         records[name] = read_records(Path(config.workdir))
     extract = efficientnet_lite.create_extractor()
     sections = [page.section("Settings that differ", page.table(*settings))]
-    for direction in tables.common_directions(measured):
+    directions = tables.common_directions(measured)
+    if not directions:
+        raise ConfigError("these runs have no direction in common: nothing can be compared")
+    for direction in directions:
         metrics = tables.side_by_side(measured, direction)
         print(f"{direction}\n\n{tables.in_columns(*metrics)}\n")
         plots = curves.draw_metrics(records, direction)
@@ -80,6 +85,28 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
     return page.page(" and ".join(configs), *sections)
 
 
+def _require_same_images(configs: dict[str, Config]) -> None:
+    """Checks that the runs have the same validation images.
+
+    Raises:
+      ConfigError: if they differ.
+      DataError: if they are missing.
+    """
+    from discogan_tf.data.domains import fingerprints
+
+    for domain in next(iter(configs.values())).domains.values():
+        found = {
+            name: fingerprints(config.data_dir, domain, config.image_size).get("val")
+            for name, config in configs.items()
+        }
+        if len(set(found.values())) > 1:
+            places = ", ".join(f"{name} has --data_dir={configs[name].data_dir}" for name in found)
+            raise ConfigError(
+                f"metrics of different images cannot be compared: {domain} holds others in each "
+                f"folder ({places}). Give one --data_dir for all"
+            )
+
+
 def _differing_settings(configs: list[Config]) -> list[list[str]]:
     rows = []
     for field in dataclasses.fields(Config):
@@ -93,6 +120,8 @@ def main(argv: list[str]) -> None:
     workdirs = [Path(argument) for argument in argv[1:]]
     if len(workdirs) < 2:
         raise app.UsageError("give the workdirs of two runs or more")
+    if len({workdir.resolve() for workdir in workdirs}) < len(workdirs):
+        raise app.UsageError("the same workdir is given twice")
     silence_startup_logs()
     values = flags.FLAGS
     try:

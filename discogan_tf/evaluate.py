@@ -24,6 +24,8 @@ def evaluate(values) -> dict:
 
     if values.num_images < 2:
         raise ConfigError(f"--num_images={values.num_images}: must be at least 2")
+    if values.resamples == 1:
+        raise ConfigError("--resamples=1: an interval needs at least 2; 0 measures none")
     config = read_config(Path(values.workdir), values.data_dir)
     extract = (
         features.create_extractor(Path(values.feature_weights)) if values.feature_weights else None

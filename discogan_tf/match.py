@@ -50,8 +50,9 @@ def index(
                 f"give --domain: this run translates to {' or '.join(targets.values())}"
             )
         (direction,) = found
-    elif compare == TRANSLATION:
-        raise ConfigError("--compare=translation needs --workdir and --domain")
+    elif domain or compare == TRANSLATION:
+        needing = "--domain" if domain else "--compare=translation"
+        raise ConfigError(f"{needing} needs --workdir, the run that translates queries")
     count, unreadable = build(images, output, compare, workdir, direction)
     print(f"Indexed {count:,} image(s) of {images} in {output}.")
     return unreadable

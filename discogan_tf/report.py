@@ -44,7 +44,9 @@ def report(config: Config, checkpoint: str = "last", resamples: int = 200) -> st
 
     workdir = Path(config.workdir)
     records = read_records(workdir)
-    run = evaluated_run.load_evaluated_run(config, "val", checkpoint, _IMAGES)
+    run = evaluated_run.load_evaluated_run(
+        config, evaluated_run.usable_split(config), checkpoint, _IMAGES
+    )
     measured = evaluated_run.measure(run, resamples)
     losses = [
         draw_curves(title, {name: records.losses[name] for name in names})
@@ -63,13 +65,13 @@ def report(config: Config, checkpoint: str = "last", resamples: int = 200) -> st
     ]
     notes = [page.text(note, "note") for note in tables.notes(measured)]
     return page.page(
-        f"{' and '.join(run.batches)}: {workdir.name}, step {run.step:,}",
+        f"{' and '.join(measured['directions'])}: {workdir.name}, step {run.step:,}",
         page.section("Warnings", *_warnings(page, records.warnings)),
         page.section("Samples during training", _samples(page, records.grids)),
         page.section("Metrics", page.table(*tables.cells(measured)), *notes),
         page.section("Metrics during training (dashed: the reference)", page.curves(*metrics)),
         page.section("Losses", page.curves(*losses)),
-        page.section("Best and worst validation images", *grids),
+        page.section(f"Best and worst {run.split} images", *grids),
         page.section(
             "Data", page.table(["name", "domain", "training images", "validation"], _data(config))
         ),

@@ -38,6 +38,18 @@ def test_the_command_prints_a_table_and_writes_json(workdir, tmp_path):
     assert failed.returncode == 1 and "no run in absent" in failed.stderr
 
 
+def test_one_sample_has_no_interval(workdir):
+    command = [sys.executable, "-m", "discogan_tf.evaluate", f"--workdir={workdir}"]
+    done = subprocess.run([*command, "--resamples=1"], capture_output=True, text=True)
+    assert done.returncode == 1 and "an interval needs at least 2" in done.stderr
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_two_images_are_enough(workdir):
+    report = _measure(read_config(workdir), "val", 2, 20)
+    assert report["directions"]["handbags2shoes"]["diversity"]["count"] == 2
+
+
 def _measure(config, split, num_images, resamples):
     run = evaluated_run.load_evaluated_run(config, split, "last", num_images)
     return evaluated_run.measure(run, resamples)

@@ -53,7 +53,7 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     found["color_cost"] = mean_of(
         np.linalg.norm(inputs - outputs, axis=1),
         resamples,
-        reference=float(best_assignment(inputs, targets)[2].mean()),
+        reference=float(best_assignment(inputs, targets)[1].mean()),
         better="lower",
         note=f"{random_cost(inputs, targets):.0f} for random real images",
     )
@@ -63,22 +63,23 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     return found
 
 
-def best_assignment(
-    inputs: np.ndarray, targets: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def best_assignment(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The assignment of targets to inputs with the least total cost, each target at most once.
 
+    If there are fewer targets than inputs, each at most as often as all inputs need.
+
     Args:
-      inputs, targets: Colors in CIELAB, [n, 3] and [m, 3]. With m < n, only m inputs get one.
+      inputs, targets: Colors in CIELAB, [n, 3] and [m, 3].
 
     Returns:
-      Index of each input that gets a target, index of its target, and the cost.
+      For each input, the index of its target, and the cost.
     """
     from scipy.optimize import linear_sum_assignment
 
     costs = _costs(inputs, targets)
-    rows, columns = linear_sum_assignment(costs)
-    return rows, columns, costs[rows, columns]
+    repeated = np.tile(costs, -(-len(inputs) // len(targets)))
+    rows, columns = linear_sum_assignment(repeated)
+    return columns % len(targets), repeated[rows, columns]
 
 
 def random_cost(inputs: np.ndarray, targets: np.ndarray) -> float:

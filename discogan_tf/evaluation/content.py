@@ -40,7 +40,8 @@ def measure(batch: EvalBatch, resamples: int, extract: Extractor) -> dict[str, M
     """
     outputs, output_classes = extract(batch.outputs)
     targets, target_classes = extract(batch.targets)
-    others, other_classes = extract(evenly_spaced(batch.training, len(batch.outputs)))
+    real = batch.training if batch.other_real is None else batch.other_real
+    others, other_classes = extract(evenly_spaced(real, len(batch.outputs)))
     count = min(len(outputs), len(targets))
     few = "" if count >= _ENOUGH else f"uncertain with fewer than {_ENOUGH} images"
 
@@ -52,7 +53,8 @@ def measure(batch: EvalBatch, resamples: int, extract: Extractor) -> dict[str, M
             len(outputs),
             min(resamples, _RESAMPLES),
         )
-        return Measurement(value, count, low, high, distance(others, targets), "lower", few)
+        reference = None if batch.other_real is None else distance(others, targets)
+        return Measurement(value, count, low, high, reference, "lower", few)
 
     project = _principal_components(others)
     found = {

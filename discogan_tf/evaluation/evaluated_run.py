@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from discogan_tf.config import Config
-from discogan_tf.data.domains import evenly_spaced, load_training, thinned
+from discogan_tf.data.domains import count_images, evenly_spaced, load_training, thinned
 from discogan_tf.data.run_images import load_split
 from discogan_tf.errors import ConfigError, DataError
 from discogan_tf.evaluation import content, efficientnet_lite, features, metrics
@@ -21,6 +21,8 @@ from discogan_tf.runs.checkpoints import restore_generators
 
 # As floats, at 64 pixels, they are half a gigabyte.
 _TRAINING = 10_000
+# Distances between images need two.
+_FEWEST = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +40,20 @@ class EvaluatedRun:
     retrieval: TextRetrieval | None = None
     fidelity: TextFidelity | None = None
     text_evaluator: TextEvaluator | None = None
+
+
+def usable_split(config: Config) -> str:
+    """The split that a run's pages measure: "val", or "train", with a note, if that is too small.
+
+    Raises:
+      DataError: if a domain is not prepared.
+    """
+    for domain in config.domains.values():
+        count = count_images(config.data_dir, domain, config.image_size).get("val", 0)
+        if count < _FEWEST:
+            print(f"Note: {domain} has {count} validation image(s). Training images are measured.")
+            return "train"
+    return "val"
 
 
 def load_evaluated_run(
@@ -68,14 +84,16 @@ def load_evaluated_run(
         stream: evenly_spaced(domain.images, _TRAINING)
         for stream, domain in load_training(config, config.image_size).items()
     }
-    held_out = {}
-    for stream, domain in load_split(config, split).items():
-        held_out[stream] = thinned(domain, num_images)
-        if len(held_out[stream].names) < 2:
+    for domain in config.domains.values():
+        count = count_images(config.data_dir, domain, config.image_size).get(split, 0)
+        if count < _FEWEST:
+            remedy = ". --split=train measures training images" if split == "val" else ""
             raise DataError(
-                f"{config.domains[stream]} has fewer than two {split} images: nothing can be "
-                "measured"
+                f"{domain} has {count} {split} image(s): nothing can be measured{remedy}"
             )
+    held_out = {
+        stream: thinned(domain, num_images) for stream, domain in load_split(config, split).items()
+    }
     batches = TranslationEvaluator(model, config, held_out, training).batches()
     retrieval = load_retrieval(model, config, split, num_images)
     fidelity = load_fidelity(model, config, split, num_images)

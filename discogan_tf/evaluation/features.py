@@ -61,9 +61,11 @@ def create_extractor(weights: Path):
 
 
 def measure(batch: EvalBatch, resamples: int, extract) -> dict[str, Measurement]:
-    """Both distances of the translations to real images; the reference is that of real ones."""
+    """Both distances of the translations to real images; the reference is of other real ones."""
     outputs, targets = extract(batch.outputs), extract(batch.targets)
-    others = extract(evenly_spaced(batch.training, len(batch.outputs)))
+    others = None
+    if batch.other_real is not None:
+        others = extract(evenly_spaced(batch.other_real, len(batch.outputs)))
     count = min(len(outputs), len(targets))
     few = f"biased upward by fewer than {_ENOUGH} images; compare equal sample sizes only"
     notes = {"frechet": few if count < _ENOUGH else "", "kernel": ""}
@@ -76,9 +78,8 @@ def measure(batch: EvalBatch, resamples: int, extract) -> dict[str, Measurement]
             len(outputs),
             min(resamples, 20),
         )
-        found[name] = Measurement(
-            value, count, low, high, distance(others, targets), "lower", notes[name]
-        )
+        reference = None if others is None else distance(others, targets)
+        found[name] = Measurement(value, count, low, high, reference, "lower", notes[name])
     return found
 
 

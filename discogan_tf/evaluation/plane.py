@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from discogan_tf.data.domains import evenly_spaced
 from discogan_tf.evaluation import color, sliced_wasserstein
 from discogan_tf.evaluation.efficientnet_lite import Extractor
 from discogan_tf.evaluation.features import kernel_distance
@@ -36,7 +37,7 @@ def points(batches: dict[str, EvalBatch], extract: Extractor | None) -> dict[str
     """Label -> point, of the translations of several runs and of three references.
 
     The references need no model: the inputs untranslated, real images in random order, and the
-    real images whose colors are nearest to those of the inputs, each taken once.
+    real images whose colors are nearest to those of the inputs, each taken once if they suffice.
 
     Args:
       batches: Name of each run -> its images of one direction, with the same inputs.
@@ -46,14 +47,13 @@ def points(batches: dict[str, EvalBatch], extract: Extractor | None) -> dict[str
     inputs, training = color.foreground_colors(first.inputs), first.training
     colors = color.foreground_colors(training)
     shuffled = np.random.default_rng(0).permutation(len(training))[: len(inputs)]
-    # If training images are fewer, some inputs get none.
-    with_target, assigned, _ = color.best_assignment(inputs, colors)
+    assigned, _ = color.best_assignment(inputs, colors)
     everything = np.arange(len(inputs))
     # Images, and the inputs that they belong to.
     sets = {name: (batch.outputs, everything) for name, batch in batches.items()} | {
         "untranslated": (first.inputs, everything),
         "real, shuffled": (training[shuffled], everything[: len(shuffled)]),
-        "real, best assignment": (training[assigned], with_target),
+        "real, best assignment": (training[assigned], everything),
     }
     targets = extract(first.targets)[0] if extract else first.targets
 
@@ -61,9 +61,8 @@ def points(batches: dict[str, EvalBatch], extract: Extractor | None) -> dict[str
         if extract:
             return 1000 * kernel_distance(extract(images)[0], targets)
         count = min(len(images), len(targets))
-        return float(
-            np.mean(list(sliced_wasserstein.distances(images[:count], targets[:count]).values()))
-        )
+        sets = evenly_spaced(images, count), evenly_spaced(targets, count)
+        return float(np.mean(list(sliced_wasserstein.distances(*sets).values())))
 
     def cost(images, of):
         difference = color.foreground_colors(images) - inputs[of]

@@ -26,11 +26,12 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     outputs, targets = evenly_spaced(batch.outputs, count), evenly_spaced(batch.targets, count)
     levels = distances(outputs, targets)
     value = float(np.mean(list(levels.values())))
-    reference_count = min(count, len(batch.training))
-    others = evenly_spaced(batch.training, reference_count)
-    of_real = distances(others, evenly_spaced(targets, reference_count))
-    # None if the targets are training images themselves.
-    reference = float(np.mean(list(of_real.values()))) or None
+    reference = None
+    if batch.other_real is not None:
+        reference_count = min(count, len(batch.other_real))
+        others = evenly_spaced(batch.other_real, reference_count)
+        of_real = distances(others, evenly_spaced(targets, reference_count))
+        reference = float(np.mean(list(of_real.values())))
 
     def of_sample(sample):
         found = distances(outputs[sample], targets[sample], _BOOTSTRAP_PROJECTIONS)
@@ -68,8 +69,11 @@ def _descriptors(level: np.ndarray) -> np.ndarray:
     images = np.repeat(np.arange(count), _PATCHES_PER_IMAGE)
     windows = np.lib.stride_tricks.sliding_window_view(level, (_PATCH, _PATCH), axis=(1, 2))
     patches = windows[images, corners[0], corners[1]]  # [n * patches, 3, 7, 7]
-    patches = patches - patches.mean((0, 2, 3), keepdims=True)
-    patches /= patches.std((0, 2, 3), keepdims=True) + 1e-8
+    # In float64: what rounding leaves of a channel that does not vary would be divided by nearly 0.
+    mean = patches.mean((0, 2, 3), keepdims=True, dtype=np.float64)
+    deviation = patches.std((0, 2, 3), keepdims=True, dtype=np.float64)
+    patches = patches - mean.astype(np.float32)
+    patches /= (deviation + 1e-8).astype(np.float32)
     return patches.reshape(len(patches), -1)
 
 

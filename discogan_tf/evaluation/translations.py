@@ -1,6 +1,8 @@
 """The images that metrics compare, for each direction of a model."""
 
 import dataclasses
+import functools
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +47,26 @@ class EvalBatch:
     inverse: Callable[[np.ndarray], np.ndarray] | None = None
     pairs: np.ndarray | None = None
     ground_truth_colors: np.ndarray | None = None
+
+    @functools.cached_property
+    def other_real(self) -> np.ndarray | None:
+        """Training images that are none of the targets; None if there are fewer than two.
+
+        What distances to real images are compared with.
+        """
+        found = images_not_in(self.training, self.targets)
+        return found if len(found) > 1 else None
+
+
+def images_not_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Those of `images` that are not among `others`, bit for bit."""
+    known = set(map(_digest, others))
+    is_new = np.array([_digest(image) not in known for image in images])
+    return images if is_new.all() else images[is_new]
+
+
+def _digest(image: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
 
 
 class TranslationEvaluator:

@@ -150,11 +150,11 @@ def print_end(
       step: The step that it is at.
       usage: What the model is for and the command, as `model.usage`, completed.
       warnings: Those that hold.
-      stopped_worse: Whether it stopped because its translations became worse.
+      stopped_worse: Whether it stopped because its results became worse.
     """
     if stopped_worse and step < config.num_steps:
         print(
-            f"Stopped and saved at step {step} of {config.num_steps}, because the translations "
+            f"Stopped and saved at step {step} of {config.num_steps}, because the results "
             "have become worse (--stop_when_worse). Use the best checkpoint, --checkpoint=best. To "
             "train on nevertheless, run the same command with --nostop_when_worse."
         )

@@ -20,7 +20,8 @@ class Diagnostic(NamedTuple):
       holds: Predicate on the metrics of one direction, or on the losses of one discriminator.
       patience: Number of evaluations in a row in which it must hold.
       text: What the user reads. `{name}` is the direction or the discriminator's domain,
-        `{remedies}` what to try against discriminators that learn too fast.
+        `{remedies}` what to try against discriminators that learn too fast, `{collapse_remedies}`
+        against mode collapse.
     """
 
     holds: Callable[[dict[str, float]], bool]
@@ -30,6 +31,14 @@ class Diagnostic(NamedTuple):
 
 # Name of the diagnostic that --stop_when_worse acts on.
 WORSE = "worse"
+# Model -> what to try against mode collapse.
+_COLLAPSE_REMEDIES = {
+    "gan": "--model=discogan, where cycle consistency prevents it,",
+    "stackgan": "another --kl_weight",
+}
+_OTHER_COLLAPSE_REMEDIES = (
+    "a larger --reconstruction_weight or --reconstruction_loss=l1, for stronger cycle consistency,"
+)
 _CORRELATIONS = ("relation_lightness", "relation_red", "relation_yellow")
 
 
@@ -44,9 +53,7 @@ OF_DIRECTIONS = {
         lambda m: m.get("diversity", 1.0) < 0.3,
         2,
         "{name}: mode collapse, the translations look alike (diversity {diversity:.2f} of that "
-        "of real images). Between two domains, cycle consistency is too weak: try a larger "
-        "--reconstruction_weight, or --reconstruction_loss=l1. From texts, try another "
-        "--kl_weight. Either in a new --workdir.",
+        "of real images). Try {collapse_remedies} in a new --workdir.",
     ),
     "saturated": Diagnostic(
         lambda m: m.get("saturated", 0.0) > 0.3,
@@ -76,7 +83,7 @@ OF_DIRECTIONS = {
     WORSE: Diagnostic(
         lambda m: m["score"] > max(1.3 * m["best_score"], m["best_score"] + 10),
         2,
-        "{name}: the translations have become worse: the score is {score:.0f}, and was "
+        "{name}: the results have become worse: the score is {score:.0f}, and was "
         "{best_score:.0f} at step {best_step}. That checkpoint is kept: use "
         "--checkpoint=best_{name}, or try --learning_rate_decay_steps in a new --workdir.",
     ),
@@ -145,6 +152,7 @@ class Diagnostics:
         self._remedies = "more training images or a lower --learning_rate"
         if config.discriminator_normalization != "spectral":
             self._remedies += ", or --discriminator_normalization=spectral in a new --workdir"
+        self._collapse_remedies = _COLLAPSE_REMEDIES.get(config.model, _OTHER_COLLAPSE_REMEDIES)
         self._in_a_row: dict[tuple[str, str], int] = {}
         self._best: dict[str, tuple[float, int]] = {}
 
@@ -203,7 +211,12 @@ class Diagnostics:
             key = kind, name
             self._in_a_row[key] = self._in_a_row.get(key, 0) + 1 if diagnostic.holds(values) else 0
             if self._in_a_row[key] >= diagnostic.patience:
-                text = diagnostic.text.format(name=name, remedies=self._remedies, **values)
+                text = diagnostic.text.format(
+                    name=name,
+                    remedies=self._remedies,
+                    collapse_remedies=self._collapse_remedies,
+                    **values,
+                )
                 found.holding.append(text)
                 if self._in_a_row[key] == diagnostic.patience:
                     found.new.append(text)

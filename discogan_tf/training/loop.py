@@ -348,7 +348,7 @@ class _Run:
             self._evaluator.record(first_step, measured, losses, metrics_log, progress)
 
     def _stops_when_worse(self) -> bool:
-        """Whether the run ends here because its translations have become worse."""
+        """Whether the run ends here because its results have become worse."""
         return self._config.stop_when_worse and self._evaluator.warnings.is_worse
 
     def _lacks_evaluation(self, step: int, records: list[dict]) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from discogan_tf.data.domains import evenly_spaced
 from discogan_tf.errors import DataError
 from discogan_tf.evaluation import (
     diversity,
@@ -31,6 +32,14 @@ def test_distances_are_those_of_a_plain_computation():
     np.testing.assert_allclose(pairwise(one, other), expected, atol=1e-5)
     twins = np.concatenate([one, one[:1]])
     assert to_nearest_other(twins)[0] == 0 and to_nearest_other(twins)[1] > 0.1
+    # As many values as photos have, where the sum of squares and the product round differently.
+    photos = _RNG.random((40, 64, 64, 3), np.float32)
+    assert not to_nearest_other(np.concatenate([photos, photos])).any()
+    nearly = photos.copy()
+    nearly[:, 0, 0, 0] += 1 / 255
+    np.testing.assert_allclose(
+        np.diag(pairwise(photos, nearly)), np.sqrt(1 / 255**2 / photos[0].size), rtol=1e-3
+    )
 
 
 def test_sliced_wasserstein_of_shifted_noise_is_the_shift_of_its_projections():
@@ -41,6 +50,15 @@ def test_sliced_wasserstein_of_shifted_noise_is_the_shift_of_its_projections():
     assert set(among_noise) == {32, 16}
     assert max(among_noise.values()) < 40 < 100 < min(to_structure.values())
     assert sliced_wasserstein.distances(noise, noise) == {32: 0, 16: 0}
+
+
+@pytest.mark.parametrize("gray", [0.02, 0.5, 0.9, 1.0])
+def test_sliced_wasserstein_of_flat_images_is_that_of_no_patches(gray):
+    """A channel that does not vary is 0 everywhere, and rounding does not make it more."""
+    flat, other = np.full((40, 64, 64, 3), gray, np.float32), discs(40, 4, size=64)
+    found, white = (sliced_wasserstein.distances(one, other) for one in (flat, np.ones_like(flat)))
+    assert found[16] == pytest.approx(white[16], rel=1e-3) and 300 < found[16] < 2000
+    assert max(found.values()) < 2000
 
 
 def test_the_pyramid_holds_the_image_and_each_level_its_own_size():
@@ -161,6 +179,26 @@ def test_features_are_those_of_the_weights_in_the_file(tmp_path, file):
     assert np.abs(expected[0] - expected[1]).max() > 1e-2 * np.abs(expected).max()
 
 
+def test_other_real_images_are_none_of_the_targets(batch):
+    """As if the training images themselves were measured: references compare none with itself."""
+    targets = np.concatenate([batch.training[:10], batch.targets[:10]])
+    mixed = dataclasses.replace(batch, targets=targets)
+    np.testing.assert_array_equal(mixed.other_real, batch.training[10:])
+    measured = sliced_wasserstein.measure(mixed, 0)["sliced_wasserstein"]
+    others = evenly_spaced(batch.training[10:], 20)
+    levels = sliced_wasserstein.distances(others, targets)
+    assert measured.reference == pytest.approx(np.mean(list(levels.values())))
+    itself = dataclasses.replace(batch, targets=batch.training)
+    assert itself.other_real is None
+    assert sliced_wasserstein.measure(itself, 0)["sliced_wasserstein"].reference is None
+
+    def extract(images):
+        return images.reshape(len(images), -1)[:, ::64]
+
+    assert features.measure(itself, 0, extract)["kernel"].reference is None
+    assert features.measure(mixed, 0, extract)["kernel"].reference is not None
+
+
 def test_few_images_carry_a_warning(batch):
     def extract(images):
         return images[:, ::8, ::8].reshape(len(images), -1)
@@ -197,6 +235,25 @@ def test_diversity_of_real_images_of_one_and_of_none(batch):
     alike = np.repeat(batch.targets[:1], 20, axis=0)
     found = diversity.measure(with_outputs(batch, alike), 20)
     assert found["diversity"].value < 0.02 and found["duplicates"].value == 1
+
+
+def test_a_collapse_is_seen_although_real_images_are_repeated(batch):
+    """Then the least distance between real ones is 0, and that between the translations as well."""
+    targets = np.concatenate([batch.targets, batch.targets])
+    repeated = with_outputs(dataclasses.replace(batch, targets=targets), targets[:1].repeat(40, 0))
+    found = diversity.measure(repeated, 0)
+    assert found["duplicates"].value == found["duplicates"].reference == 1
+    assert found["diversity"].value == 0
+    once = dataclasses.replace(repeated, targets=targets[:21])
+    assert diversity.measure(once, 0)["duplicates"].value == 1
+
+
+def test_real_images_that_are_all_the_same_measure_nothing(batch):
+    same = dataclasses.replace(batch, targets=batch.targets[:1].repeat(4, 0))
+    assert diversity.measure(same, 20) == {}
+    # Held-out images that are training images but for a rounding error.
+    nearly = dataclasses.replace(batch, targets=batch.training[:4] + np.float32(1e-7))
+    assert memorization.measure(nearly, 20) == {}
 
 
 def _entry(low, high, better):

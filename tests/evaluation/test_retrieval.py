@@ -29,7 +29,8 @@ def test_retrieval_by_gradients_ignores_color(batch):
     """A recolored target is found by its gradients, and so is one that stands elsewhere not."""
     paired = dataclasses.replace(batch, pairs=np.arange(20))
     found = retrieval.measure(with_outputs(paired, batch.targets[..., ::-1] * 0.5 + 0.5), 0)
-    assert found["retrieval_gradients_top_1"].value > 0.9
+    # Two of the 20 discs have the outline of another.
+    assert found["retrieval_gradients_top_1"].value >= 0.9
     moved = retrieval.measure(with_outputs(paired, np.roll(batch.targets, 8, axis=2)), 0)
     assert moved["retrieval_gradients_top_1"].value < 0.5
     itself = retrieval.measure(dataclasses.replace(paired, inputs=batch.targets), 0)

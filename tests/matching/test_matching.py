@@ -110,6 +110,8 @@ def test_errors_say_what_to_do(photos, make_run, tmp_path):
         index(photos, tmp_path / "index", tmp_path / "run", "boots", "original")
     with pytest.raises(ConfigError, match="needs --workdir"):
         index(photos, tmp_path / "index", None, None, "translation")
+    with pytest.raises(ConfigError, match="--domain needs --workdir"):
+        index(photos, tmp_path / "index", None, "shoes", "original")
     with pytest.raises(DataError, match="no such file or folder"):
         index(tmp_path / "absent", tmp_path / "index", None, None, "original")
     with pytest.raises(DataError, match="is not an index"):

@@ -1,3 +1,5 @@
+import json
+import shutil
 import subprocess
 import sys
 
@@ -6,7 +8,8 @@ from absl import app
 
 from discogan_tf.compare import compare, main
 from discogan_tf.config import Config
-from discogan_tf.errors import ConfigError
+from discogan_tf.errors import CheckpointError, ConfigError
+from discogan_tf.evaluation import evaluated_run
 
 
 def _compare(*arguments):
@@ -45,6 +48,43 @@ def test_what_cannot_be_compared_says_why(make_run, tmp_path):
         main(["compare", str(tmp_path / "a")])
     absent = _compare(tmp_path / "a", tmp_path / "absent")
     assert absent.returncode == 1 and "no run in" in absent.stderr
+
+
+def test_the_same_workdir_twice_is_no_comparison(tmp_path):
+    with pytest.raises(app.UsageError, match="given twice"):
+        main(["compare", str(tmp_path), f"{tmp_path}/"])
+
+
+def test_runs_without_a_common_direction_are_refused(make_run, tmp_path, monkeypatch):
+    configs = {name: make_run(tmp_path / name) for name in ("a", "b")}
+    for name in configs:
+        (tmp_path / name / "metrics.jsonl").write_text('{"step": 1, "generator_total": 2}\n')
+
+    def measure(run, resamples):
+        return {"step": 7, "directions": {run.config.workdir: {}}}
+
+    monkeypatch.setattr(evaluated_run, "measure", measure)
+    with pytest.raises(ConfigError, match="no direction in common"):
+        compare(configs, "last")
+
+
+def test_other_validation_images_under_the_same_names_are_refused(data_dir, tmp_path):
+    """Other training images are a difference like any other."""
+    configs = {}
+    for name, split in (("a", "none"), ("b", "train"), ("c", "val")):
+        shutil.copytree(data_dir, tmp_path / name)
+        for file in tmp_path.glob(f"{name}/*/*/*/*/preparation.json"):
+            preparation = json.loads(file.read_text())
+            preparation["fingerprints"][split] = "other"
+            file.write_text(json.dumps(preparation))
+        configs[name] = Config(
+            data_dir=str(tmp_path / name), workdir=str(tmp_path), image_size=32,
+            domain_a="sample_edges2handbags/photo", domain_b="sample_edges2shoes/photo",
+        )  # fmt: skip
+    with pytest.raises(CheckpointError):  # The check before it is passed.
+        compare({name: configs[name] for name in "ab"}, "last")
+    with pytest.raises(ConfigError, match="sample_edges2handbags/photo holds others in each"):
+        compare(configs, "last")
 
 
 def test_runs_of_other_images_are_refused():

@@ -1,3 +1,5 @@
+import dataclasses
+import json
 import re
 import shutil
 import subprocess
@@ -8,6 +10,7 @@ import pytest
 from PIL import Image
 
 from discogan_tf.errors import DataError
+from discogan_tf.evaluation.evaluated_run import load_evaluated_run
 from discogan_tf.report import report
 from discogan_tf.reporting.curves import draw_curves
 from discogan_tf.reporting.records import read_records
@@ -90,6 +93,22 @@ def test_a_run_of_cyclegan_has_a_report(make_run, cyclegan, tmp_path):
     content = report(config, "last")
     for words in ("--architecture=resnet", "handbags2shoes", "shoes2handbags", "steganography"):
         assert words in content
+
+
+def test_a_run_without_validation_images_has_a_report_of_training_images(
+    make_run, data_dir, tmp_path, capsys
+):
+    config = make_run(tmp_path / "run", model="gan")
+    (tmp_path / "run" / "metrics.jsonl").write_text('{"step": 1, "generator_total": 2}\n')
+    shutil.copytree(data_dir, tmp_path / "data")
+    for file in (tmp_path / "data").glob("*/photo/*/*/names.json"):
+        names = json.loads(file.read_text())
+        file.write_text(json.dumps(names | {"val": names["val"][:1]}))
+    config = dataclasses.replace(config, data_dir=str(tmp_path / "data"))
+    assert "Best and worst train images" in report(config, "last", 0)
+    assert "has 1 validation image(s). Training images are measured" in capsys.readouterr().out
+    with pytest.raises(DataError, match=r"1 val image.*--split=train measures training images"):
+        load_evaluated_run(config, "val", "last", 9)
 
 
 def test_the_same_curves_give_the_same_image_and_long_ones_stay_short():

@@ -106,6 +106,24 @@ def test_no_warning_recommends_what_is_on(normalization):
     assert recommended == (normalization == "batch") and "--learning_rate" in text
 
 
+@pytest.mark.parametrize(
+    ("model", "remedy"),
+    [
+        ("discogan", "--reconstruction_weight"),
+        ("recon_gan", "--reconstruction_weight"),
+        ("gan", "--model=discogan"),
+        ("stackgan", "--kl_weight"),
+    ],
+)
+def test_remedies_against_mode_collapse_have_an_effect(model, remedy):
+    diagnostics = Diagnostics(Config(model=model), _TARGETS)
+    for step in range(2):
+        warnings = diagnostics.update(step, {"bags2shoes": _HEALTHY | {"diversity": 0.1}}, {})
+    (text,) = warnings.holding
+    others = {"--reconstruction_weight", "--model=discogan", "--kl_weight"} - {remedy}
+    assert remedy in text and not any(other in text for other in others)
+
+
 def test_drawings_cannot_have_inverted_colors():
     """Their lightness is the number of lines."""
     without_hues = {"relation_lightness": -0.7, "relation_red": 0.0, "relation_yellow": 0.0}
@@ -234,7 +252,7 @@ def test_a_run_that_has_become_worse_stops(tiny_config, monkeypatch, capsys):
     )
     assert train(config).step == 3
     printed = capsys.readouterr().out
-    assert "at step 3 of 4, because the translations have become worse" in printed
+    assert "at step 3 of 4, because the results have become worse" in printed
     assert "was 50 at step 1" in printed
     assert train(config).step == 3  # From the checkpoint of that step.
     assert train(dataclasses.replace(config, stop_when_worse=False)).step == 4
