@@ -15,6 +15,7 @@ check: examines prepared domains, or a source, and says what is wrong and what t
 """
 
 import dataclasses
+import os
 import re
 import sys
 from pathlib import Path
@@ -248,6 +249,9 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # What reads the output, such as `head`, needs no more of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 def _run() -> None:

@@ -7,14 +7,13 @@ status: 0 when done, 1 on an error that the message explains.
 """
 
 import dataclasses
-import sys
 from pathlib import Path
 
 from absl import app, flags
 
 from discogan_tf.config import CHECKPOINT_HELP, Config
-from discogan_tf.errors import ConfigError, DiscoganError
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.errors import ConfigError
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 _IMAGES = 200
 _VERDICTS = (
@@ -124,7 +123,7 @@ def main(argv: list[str]) -> None:
         raise app.UsageError("the same workdir is given twice")
     silence_startup_logs()
     values = flags.FLAGS
-    try:
+    with exit_on_errors():
         from discogan_tf.runs.workdir import read_config
 
         configs = {}
@@ -138,8 +137,6 @@ def main(argv: list[str]) -> None:
             Path(values.output).parent.mkdir(parents=True, exist_ok=True)
             Path(values.output).write_text(content)
             print(f"Written to {values.output}: open it in a browser.")
-    except (DiscoganError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ explains.
 """
 
 import json
-import sys
 from pathlib import Path
 
 from absl import app, flags
 
 from discogan_tf.config import CHECKPOINT_HELP
-from discogan_tf.errors import ConfigError, DiscoganError
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.errors import ConfigError
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 
 def evaluate(values) -> dict:
@@ -50,14 +49,12 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
     silence_startup_logs()
     values = flags.FLAGS
-    try:
+    with exit_on_errors():
         report = evaluate(values)
         if values.output:
             Path(values.output).parent.mkdir(parents=True, exist_ok=True)
             Path(values.output).write_text(json.dumps(report, indent=1) + "\n")
             print(f"Written to {values.output}.")
-    except (DiscoganError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

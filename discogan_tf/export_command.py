@@ -7,14 +7,13 @@
 Exit status: 0 when all was exported or verified, 1 on an error that the message explains.
 """
 
-import sys
 from pathlib import Path
 
 from absl import app, flags
 
 from discogan_tf.config import CHECKPOINT_HELP
-from discogan_tf.errors import ConfigError, DiscoganError, ExportError
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.errors import ConfigError, ExportError
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 
 def _export(values) -> None:
@@ -55,13 +54,11 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
     values = flags.FLAGS
     silence_startup_logs()
-    try:
+    with exit_on_errors():
         if values.verify or values.verify_url:
             _verify(Path(values.verify or values.export_dir), values.verify_url)
         else:
             _export(values)
-    except (DiscoganError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 def define_flags() -> None:

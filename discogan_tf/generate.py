@@ -9,14 +9,13 @@ model. Exit status: 0 when all was written, 1 on an error that the message expla
 """
 
 import re
-import sys
 from pathlib import Path
 
 from absl import app, flags
 
 from discogan_tf.config import CHECKPOINT_HELP
-from discogan_tf.errors import ConfigError, DiscoganError
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.errors import ConfigError, DataError
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 # Sentences on the way from one to another, both included.
 _COLUMNS = 8
@@ -93,21 +92,26 @@ def _stem(number: int, sentence: str) -> str:
     return "_".join([f"{number:02d}", *re.findall(r"[a-z0-9]+", sentence.lower())])[:60]
 
 
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"--text_file={file}: not UTF-8 ({error}). Save it as UTF-8") from error
+
+
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
     silence_startup_logs()
     values = flags.FLAGS
-    try:
+    with exit_on_errors():
         sentences = list(values.text)
         if values.text_file:
-            sentences += Path(values.text_file).read_text("utf-8-sig").splitlines()
+            sentences += _lines(Path(values.text_file))
         generate(
             Path(values.workdir), sentences, Path(values.output_dir), values.num_images,
             values.seed, values.checkpoint, values.interpolate,
         )  # fmt: skip
-    except (DiscoganError, OSError, UnicodeDecodeError) as error:
-        sys.exit(f"error: {error}")
 
 
 def define_flags() -> None:

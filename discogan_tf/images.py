@@ -15,6 +15,8 @@ from discogan_tf.image_files import open_upright
 
 # Format of written images, by Pillow's name -> suffix of the file.
 FILE_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+# In pixels; that of JPEG is what libjpeg writes.
+_LONGEST_SIDES = {"jpeg": 65_500, "webp": 16_383}
 _WHITE = (255, 255, 255)
 _TEXT_COLOR = (60, 60, 60)
 # Scaling such an image in floating point would take more than 300 MB.
@@ -108,9 +110,9 @@ def fit_square(image: tf.Tensor, size: int, fit: str = "pad") -> tf.Tensor:
     """
     if fit != "pad":
         image = _middle(image) if fit == "crop" else image
-        return _scaled(image, tf.constant([size, size]), size)
+        return _scaled(image, tf.constant([size, size]))
     fitting = _fitting(image, size)
-    scaled = _scaled(image, fitting, size)
+    scaled = _scaled(image, fitting)
     before = (size - fitting) // 2
     margins = tf.concat([tf.stack([before, size - fitting - before], axis=1), [[0, 0]]], axis=0)
     # Through the difference, because `tf.pad` knows one constant for all channels.
@@ -119,14 +121,20 @@ def fit_square(image: tf.Tensor, size: int, fit: str = "pad") -> tf.Tensor:
     return tf.ensure_shape(tf.cast(padded, tf.uint8), (size, size, 3))
 
 
-def _scaled(image: tf.Tensor, shape: tf.Tensor, size: int) -> tf.Tensor:
+def _scaled(image: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
     """uint8 [h, w, 3] to the same with the height and width in `shape`, int32 [2]."""
-    scaled = tf.cond(
-        tf.reduce_max(tf.shape(image)[:2]) > size,
-        lambda: tf.image.resize(image, shape, "area"),
-        lambda: tf.image.resize(image, shape, "bicubic"),
+    smaller = tf.minimum(shape, tf.shape(image)[:2])
+    # Each is skipped where it would change nothing, as in `data_prep`.
+    shrunk = tf.cond(
+        tf.reduce_any(smaller < tf.shape(image)[:2]),
+        lambda: _rounded(tf.image.resize(image, smaller, "area")),
+        lambda: image,
     )
-    return _rounded(scaled)
+    return tf.cond(
+        tf.reduce_any(shape > smaller),
+        lambda: _rounded(tf.image.resize(shrunk, shape, "bicubic")),
+        lambda: shrunk,
+    )
 
 
 def _middle(image: tf.Tensor) -> tf.Tensor:
@@ -203,9 +211,15 @@ def write_image(path: Path, image: np.ndarray) -> None:
     Args:
       path: A .png, .jpg or .webp file; the latter two lose a little.
       image: What to write.
+
+    Raises:
+      ValueError: if the format has no images as large.
     """
     temporary = path.with_name(path.name + ".part")
     kind = next(kind for kind, suffix in FILE_SUFFIXES.items() if suffix == path.suffix)
+    longest = _LONGEST_SIDES.get(kind)
+    if longest and max(image.shape[:2]) > longest:
+        raise ValueError(f"{kind} files have at most {longest:,} pixels to a side")
     Image.fromarray(image).save(temporary, kind, **({} if kind == "png" else {"quality": 95}))
     temporary.replace(path)
 

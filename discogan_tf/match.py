@@ -16,7 +16,7 @@ from pathlib import Path
 from absl import app, flags
 
 from discogan_tf.errors import ConfigError, DiscoganError
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 _COLUMNS = 12
 
@@ -130,7 +130,7 @@ def _contact_sheet(original, translation, catalog, matches):
 def main(argv: list[str]) -> None:
     silence_startup_logs()
     values = flags.FLAGS
-    try:
+    with exit_on_errors():
         if argv[1:] == ["index"]:
             if not values.images or not values.output:
                 raise ConfigError("give --images=FOLDER of the catalog and --output=FOLDER")
@@ -147,8 +147,6 @@ def main(argv: list[str]) -> None:
             query(Path(values.index), Path(values.image), values.num, Path(values.output_dir))
         else:
             raise app.UsageError("say what to do: index or query")
-    except (DiscoganError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 def define_flags() -> None:

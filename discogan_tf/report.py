@@ -6,16 +6,14 @@ Exit status: 0 when written, 1 on an error that the message explains.
 """
 
 import platform
-import sys
 from importlib import metadata
 from pathlib import Path
 
 from absl import app, flags
 
 from discogan_tf.config import CHECKPOINT_HELP, Config
-from discogan_tf.errors import DiscoganError
 from discogan_tf.flagfile import to_flagfile
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "pillow")
 _IMAGES, _MAX_GRIDS = 200, 16
@@ -135,7 +133,7 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
     silence_startup_logs()
     values = flags.FLAGS
-    try:
+    with exit_on_errors():
         from discogan_tf.runs.workdir import read_config
 
         config = read_config(Path(values.workdir), values.data_dir)
@@ -143,8 +141,6 @@ def main(argv: list[str]) -> None:
         output = Path(values.output or Path(values.workdir) / "report.html")
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(content)
-    except (DiscoganError, OSError) as error:
-        sys.exit(f"error: {error}")
     print(f"Written to {output} ({output.stat().st_size / 2**20:.1f} MiB): open it in a browser.")
 
 

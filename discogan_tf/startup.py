@@ -1,8 +1,24 @@
-"""TensorFlow without its start-up logs."""
+"""How commands start, without TensorFlow's start-up logs, and end on an error."""
 
+import contextlib
 import os
+import signal
+import sys
 
 from absl import logging
+
+from discogan_tf.errors import DiscoganError
+
+
+@contextlib.contextmanager
+def exit_on_errors():
+    """Ends the program with a message on an error that a user can fix, and with 130 on Ctrl-C."""
+    try:
+        yield
+    except (DiscoganError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 def silence_startup_logs() -> None:

@@ -4,16 +4,14 @@ Exit status: 0 when trained, 1 on an error that the message explains, 128 + the 
 Ctrl-C or SIGTERM stopped it, after it saved.
 """
 
-import signal
 import sys
 from collections.abc import Callable
 
 from absl import app
 
 from discogan_tf.config import Config
-from discogan_tf.errors import DiscoganError
 from discogan_tf.flags import config_from_flags, define_training_flags
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 
 def main(argv: list[str], prepare: Callable[[Config], None] | None = None) -> None:
@@ -26,7 +24,7 @@ def main(argv: list[str], prepare: Callable[[Config], None] | None = None) -> No
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
     silence_startup_logs()
-    try:
+    with exit_on_errors():  # Ctrl-C while loading: training itself stops and saves.
         config = config_from_flags()
         if prepare:
             prepare(config)
@@ -34,10 +32,6 @@ def main(argv: list[str], prepare: Callable[[Config], None] | None = None) -> No
         from discogan_tf.training.loop import train
 
         result = train(config)
-    except (DiscoganError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:  # While loading: training itself stops and saves on Ctrl-C.
-        sys.exit(128 + signal.SIGINT)
     if result.stopped_by and result.step < config.num_steps:
         sys.exit(128 + result.stopped_by)
 

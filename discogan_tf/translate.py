@@ -15,8 +15,8 @@ from pathlib import Path
 from absl import app, flags
 
 from discogan_tf.config import CHECKPOINT_HELP
-from discogan_tf.errors import ConfigError, DiscoganError
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.errors import ConfigError
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 _BOTH = "both"
 _BATCH_SIZE = 64
@@ -153,7 +153,7 @@ def _translate_files(
                 try:
                     pixels.write_image(files[source], output)
                     written += 1
-                except ValueError as error:  # WebP has at most 16,383 pixels to a side.
+                except ValueError as error:
                     unreadable[source] = f"cannot be written: {error}"
             progress.update(len(sources[start : start + batch_size]))
     if shown:
@@ -178,14 +178,12 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
     silence_startup_logs()
     values = flags.FLAGS
-    try:
+    with exit_on_errors():
         unreadable = translate(
             Path(values.workdir), values.direction, Path(values.images), Path(values.output_dir),
             values.checkpoint, values.keep_size, values.size, values.format, values.side_by_side,
             values.video,
         )  # fmt: skip
-    except (DiscoganError, OSError) as error:
-        sys.exit(f"error: {error}")
     if unreadable:
         print(*unreadable, sep="\n", file=sys.stderr)
         sys.exit(f"error: {len(unreadable)} file(s) could not be read and were skipped")

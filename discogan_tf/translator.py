@@ -109,9 +109,10 @@ class Translator:
           ConfigError: as `resolve`.
           OSError: if a file cannot be read.
           ValueError: if an array has another shape or range.
+          TypeError: if `images` is an image, not a list.
         """
         direction = self.resolve(direction)
-        originals = [_as_array(image) for image in images]
+        originals = _as_arrays(images)
         if keep_size and self.translates_any_size:
             return [self._at_its_size(image, direction) for image in originals]
         fit = "pad" if keep_size else self.fit(direction)
@@ -136,7 +137,7 @@ class Translator:
           if the model has no inverse; each uint8 [image_size, image_size, 3].
         """
         direction = self.resolve(direction)
-        squares = self._squares([_as_array(image) for image in images], self.fit(direction))
+        squares = self._squares(_as_arrays(images), self.fit(direction))
         has_inverse = _CYCLE in self._signatures[self._translations[direction].name]
         outputs = self._run(direction, _CYCLE if has_inverse else SERVING_DEFAULT, squares)
         return list(squares), list(outputs[TRANSLATED]), list(outputs.get(_RECONSTRUCTED, []))
@@ -176,6 +177,13 @@ class Translator:
             function = self._signatures[self._translations[direction].name][signature].function
             self._functions[key] = tf.function(function, input_signature=[spec])
         return self._functions[key]
+
+
+def _as_arrays(images: Sequence) -> list[np.ndarray]:
+    """Each as `_as_array`."""
+    if isinstance(images, (str, Path, Image.Image)):
+        raise TypeError("give a list of images, such as [image]")
+    return [_as_array(image) for image in images]
 
 
 def _as_array(image) -> np.ndarray:

@@ -8,8 +8,8 @@ import pytest
 _ROOT = Path(__file__).parents[1]
 # From the bottom up: a module may import its own package and those before it.
 _LEVELS = (
-    ("errors", "startup", "settings", "image_files"),
-    ("constraints", "text_settings", "output_files"),
+    ("errors", "settings", "image_files"),
+    ("startup", "constraints", "text_settings", "output_files"),
     ("config", "images", "hardware", "tiling", "text"),
     ("flagfile", "losses", "networks", "data"),
     ("models", "runs"),

@@ -106,11 +106,32 @@ def test_what_cannot_be_translated_says_why(workdir, images, tmp_path):
         translate(workdir, "handbags2shoes", images, images / "out")
     with pytest.raises(DataError, match="overwritten"):
         translate(workdir, "handbags2shoes", images / "wide.png", images)
+    # Originals that this call does not name.
+    before = {path: path.read_bytes() for path in images.rglob("*") if path.is_file()}
+    for one in (images / "wide.jpg", images / "more"):
+        (images / "tall.png").write_bytes(before[images / "more" / "tall.png"])
+        with pytest.raises(DataError, match=r"(wide|tall)\.png exists beside the originals"):
+            translate(workdir, "handbags2shoes", one, images)
+    assert all(path.read_bytes() == content for path, content in before.items())
     with pytest.raises(ConfigError, match="no run in"):
         translate(tmp_path, "handbags2shoes", images, tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="the folder is empty"):
         translate(workdir, "handbags2shoes", tmp_path / "empty", tmp_path / "out")
+
+
+@pytest.mark.parametrize(("kind", "width"), [("jpeg", 66_000), ("webp", 17_000)])
+def test_what_a_format_cannot_hold_is_named_and_skipped(workdir, tmp_path, kind, width):
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (width, 8), (180, 30, 40)).save(tmp_path / "in" / "a.png")
+    Image.new("RGB", (40, 40), (180, 30, 40)).save(tmp_path / "in" / "b.png")
+    out = tmp_path / "out"
+    (found,) = translate(
+        workdir, "handbags2shoes", tmp_path / "in", out, keep_size=True, file_format=kind
+    )
+    assert "a.png: cannot be written" in found and "pixels to a side" in found
+    suffix = pixels.FILE_SUFFIXES[kind]
+    assert {path.name for path in out.iterdir()} == {f"b{suffix}", "contact_sheet.png"}
 
 
 def test_command_line_skips_reports_and_fails_on_broken_files(workdir, images, tmp_path):

@@ -56,6 +56,12 @@ def test_what_is_no_image_is_refused(run, image):
         run.translate([image], "handbags2shoes")
 
 
+def test_one_image_is_no_list(run, tmp_path):
+    for image in ("bag.jpg", tmp_path / "bag.jpg", Image.new("RGB", (9, 9))):
+        with pytest.raises(TypeError, match="give a list of images"):
+            run.translate(image, "handbags2shoes")
+
+
 def test_directions_are_named(run, tmp_path):
     assert run.targets == {"handbags2shoes": "shoes", "shoes2handbags": "handbags"}
     for direction in (None, "bags2boots"):

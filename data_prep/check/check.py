@@ -74,6 +74,8 @@ def check_source(
                 failed.append(finding_of(error, source))
             names = prepared_domains(folder, size)
             return _report(folder, names, failed, size, sheet, as_json, needs_validation)
+    except BrokenPipeError:  # Of the printed report.
+        raise
     except OSError as error:
         raise PreparationError(f"cannot work in {tempfile.gettempdir()}: {error}") from error
 
@@ -96,6 +98,11 @@ def _report(
         except PreparationError as error:
             findings = [*findings, finding_of(error, name)]
     findings = ranked(findings + _same_images(examined))
+    if sheet and examined:
+        try:
+            draw_contact_sheet(_rows(domains, examined), sheet)
+        except OSError as error:
+            raise PreparationError(f"cannot write {sheet}: {error}") from error
     if as_json:
         report = {
             "domains": {name: examination.summary for name, examination in examined.items()},
@@ -105,11 +112,6 @@ def _report(
         print(json.dumps(report, indent=1))
     else:
         _print(examined, findings, sheet if examined else None)
-    if sheet and examined:
-        try:
-            draw_contact_sheet(_rows(domains, examined), sheet)
-        except OSError as error:
-            raise PreparationError(f"cannot write {sheet}: {error}") from error
     return findings[0].level if findings else None
 
 

@@ -153,10 +153,12 @@ def _check_source(found: _Findings) -> None:
             "nothing, if that was intended.",
             [line for line in left_out if line not in set(unreadable)],
         )
+    # With padding the longer side gets the domain's size, and the other shrinks as much.
+    deciding = max if preparation.get("fit") == "pad" else min
     smaller = {
         size: count
         for size, count in preparation.get("source_sizes", {}).items()
-        if min(map(int, size.split("x"))) < found.domain.size
+        if deciding(map(int, size.split("x"))) < found.domain.size
     }
     if smaller:
         share = sum(smaller.values()) / used

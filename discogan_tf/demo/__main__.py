@@ -54,9 +54,16 @@ def _serve(values, folder: Path) -> None:
             from discogan_tf.matching.catalog import Catalog
 
             catalog = Catalog(Path(values.index))
-        serve(create_page(source, folder, catalog), values.host, values.port)
+        page = create_page(source, folder, catalog)
     except (DiscoganError, OSError) as error:
         sys.exit(f"error: {error}")
+    try:
+        serve(page, values.host, values.port)
+    except OSError:  # Gradio's message names ways that this command does not have.
+        sys.exit(
+            f"error: cannot listen on {values.host}:{values.port}. Another program may be using "
+            "it: give another --port"
+        )
 
 
 def define_flags() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import tensorflow as tf
 
 from discogan_tf import images as pixels
 from discogan_tf.data.domains import evenly_spaced
@@ -93,7 +94,7 @@ class RunSource:
     def __init__(self, workdir: Path, data_dir: str | None = None):
         self._workdir = workdir
         self._config = read_config(workdir, data_dir)
-        self.title = workdir.name
+        self.title = workdir.resolve().name
         self.checkpoints = available(workdir)
         if not self.checkpoints:
             raise ConfigError(f"{workdir} has no checkpoint yet: train first")
@@ -158,7 +159,7 @@ class ExportSource:
         if not folders:
             raise ExportError(f"no export in {export_dir}. Run export.py first")
         self._versions = {name: Version(versions[-1]) for name, versions in folders.items()}
-        self.title, self.directions = export_dir.name, list(folders)
+        self.title, self.directions = export_dir.resolve().name, list(folders)
         version = next(iter(self._versions.values()))
         self.takes_text = "generate_bytes" in version.signatures
         self.checkpoints = {f"version {version.number}": version.number}
@@ -171,7 +172,7 @@ class ExportSource:
             (file,) = version.run("generate_bytes", inputs)["image_bytes"]
             return Result(None, pixels.decode(file), None, [])
         side = version.inputs(SERVING_DEFAULT)["images"].shape[1]
-        square = pixels.fit_square(value, side, read_fit(version.folder)).numpy()
+        square = pixels.fit_square(tf.constant(value), side, read_fit(version.folder)).numpy()
         signature = "cycle" if "cycle" in version.signatures else SERVING_DEFAULT
         outputs = version.run(signature, {"images": pixels.to_float(square[np.newaxis]).numpy()})
         images = {name: pixels.to_uint8(output[0]) for name, output in outputs.items()}

@@ -118,8 +118,8 @@ def main() -> None:
     if values.num_steps < _WINDOW:
         parser.error(f"--num_steps: at least {_WINDOW}")
 
-    from discogan_tf.experiments.running import exit_on_errors, train_all
-    from discogan_tf.startup import silence_startup_logs
+    from discogan_tf.experiments.running import train_all
+    from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
     silence_startup_logs()
     with exit_on_errors():

@@ -148,12 +148,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.num_steps < _ROWS:
         parser.error(f"--num_steps={arguments.num_steps}: must be at least {_ROWS}")
-    from discogan_tf.startup import silence_startup_logs
+    from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
     silence_startup_logs()
     from discogan_tf import images as pixels
     from discogan_tf.config import Config
-    from discogan_tf.experiments.running import exit_on_errors
     from discogan_tf.hardware import resolve_precision
 
     with exit_on_errors():

@@ -1,23 +1,10 @@
 """Training of several runs, one after another, as `train.py` trains one."""
 
-import contextlib
-import signal
 import sys
 from pathlib import Path
 
 from discogan_tf.config import Config
-from discogan_tf.errors import ConfigError, DiscoganError
-
-
-@contextlib.contextmanager
-def exit_on_errors():
-    """Ends the program as `train.py` does: with a message on an error, and with 130 on Ctrl-C."""
-    try:
-        yield
-    except (DiscoganError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+from discogan_tf.errors import ConfigError
 
 
 def train_all(runs: dict[str, Config]) -> None:

@@ -24,7 +24,7 @@ from discogan_tf.errors import ConfigError
 from discogan_tf.experiments import MODEL_NAMES
 from discogan_tf.experiments.paper_settings import PAPER_SETTINGS
 from discogan_tf.flags import config_from_flags, define_training_flags
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 _IMAGES = 200
 _SHOWN = 10
@@ -147,7 +147,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
     silence_startup_logs()
-    from discogan_tf.experiments.running import exit_on_errors, train_all
+    from discogan_tf.experiments.running import train_all
 
     with exit_on_errors():
         if flags.FLAGS["model"].present:

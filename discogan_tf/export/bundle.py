@@ -28,7 +28,7 @@ from discogan_tf.export.signatures import (
     export_signatures,
     takes_images,
 )
-from discogan_tf.export.versions import Version
+from discogan_tf.export.versions import Version, version_folders
 from discogan_tf.flagfile import to_flagfile
 from discogan_tf.hardware import inference_batch_size
 from discogan_tf.models import create_inference_model
@@ -116,7 +116,9 @@ def export(
             card.write_card(extra, config, step, version, findings, warnings, model.size_multiple)
             (extra / _CONFIG).write_text(to_flagfile(config))
             (extra / _FIT).write_text(fits.get(directions[display_name].source, "pad"))
-        server_files.write_server_files(staging, tuple(directions))
+        # The folder may hold directions of other runs, which are served as before.
+        served = dict.fromkeys([*version_folders(export_dir), *directions])
+        server_files.write_server_files(staging, tuple(served))
         _put_in_place(staging, export_dir, tuple(directions), version)
         for text in warnings:
             print(f"\nWARNING, at the last evaluation up to this checkpoint: {text}")

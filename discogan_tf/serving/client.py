@@ -13,7 +13,6 @@ the message explains.
 """
 
 import io
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,12 +20,12 @@ from absl import app, flags
 from PIL import Image
 from tqdm import tqdm
 
-from discogan_tf.errors import DiscoganError, RefusedError, ServingError
+from discogan_tf.errors import RefusedError, ServingError
 from discogan_tf.image_files import MAX_SENT_PIXELS, beside, open_upright
 from discogan_tf.output_files import targets
 from discogan_tf.serving.prediction_client import PredictionClient
 from discogan_tf.serving.rest_client import RestClient
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 # What the exported graph decodes; others are converted before they are sent.
 _SENT_FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
@@ -128,6 +127,8 @@ def _translate(client: PredictionClient, images: list[Path], values: flags.FlagV
     directions = _directions(client, values.direction)
     is_single = len(images) == len(directions) == 1 and not images[0].is_dir()
     output = Path(values.output or ("translated.png" if is_single else "translated"))
+    if is_single and not output.is_dir():
+        _require_png(output)
     if not is_single and (output.is_file() or output.suffix.lower() == ".png"):
         raise ServingError(f"-o {output}: several images are written; name a folder for them")
     refused = []
@@ -139,15 +140,20 @@ def _translate(client: PredictionClient, images: list[Path], values: flags.FlagV
         else:
             planned = targets(images, output / direction if len(directions) > 1 else output)
         for source, target in tqdm(planned.items(), desc=direction, unit="image", delay=1):
-            content = read_for_server(source)
+            try:
+                content = read_for_server(source)
+                original = open_upright(content) if values.side_by_side else None
+            except OSError as error:
+                refused.append(f"{source}: {error}")
+                continue
             try:
                 (translation,) = client.translate(direction, [content], values.version)
             except RefusedError as error:
                 refused.append(f"{source}: {error}")
                 continue
-            if values.side_by_side:
+            if original:
                 file = io.BytesIO()
-                beside(open_upright(content), open_upright(translation)).save(file, "PNG")
+                beside(original, open_upright(translation)).save(file, "PNG")
                 translation = file.getvalue()
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(translation)
@@ -156,10 +162,18 @@ def _translate(client: PredictionClient, images: list[Path], values: flags.FlagV
         raise ServingError("\n".join(refused))
 
 
+def _require_png(output: Path) -> None:
+    if output.suffix.lower() not in ("", ".png"):
+        raise ServingError(
+            f"-o {output}: the result is a PNG file. Name it {output.with_suffix('.png').name}"
+        )
+
+
 def _generate(client: PredictionClient, values: flags.FlagValues) -> None:
     output = Path(values.output or "generated.png")
     if output.is_dir():
         raise ServingError(f"{output} is a folder: give -o FILE.png")
+    _require_png(output)
     names = [values.direction]
     if values.direction is None:
         names = _models(client, "generate_bytes", "sample_captions")
@@ -176,16 +190,12 @@ def main(argv: list[str]) -> None:
     values, images = flags.FLAGS, [Path(argument) for argument in argv[1:]]
     if bool(images) == (values.text is not None):
         raise app.UsageError("give images to translate, or --text")
-    try:
+    with exit_on_errors():
         client = create_client(values.url, values.timeout_secs, values.retries)
         if values.text is None:
             _translate(client, images, values)
         else:
             _generate(client, values)
-    except (DiscoganError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def define_flags() -> None:

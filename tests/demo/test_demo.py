@@ -144,6 +144,16 @@ def test_without_anything_to_show_the_message_says_what_to_do(arguments, reason)
     assert done.returncode == 1 and reason in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
+def test_a_port_in_use_is_named(exported):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "discogan_tf.demo", f"--export_dir={exported}"]
+        done = subprocess.run([*command, f"--port={port}"], capture_output=True, text=True)
+    assert done.returncode == 1 and f"listen on 127.0.0.1:{port}" in done.stderr
+    assert "give another --port" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_missing_runs_and_exports_are_errors(tmp_path):
     with pytest.raises(ConfigError, match="no run in"):
         RunSource(tmp_path)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from discogan_tf.errors import ConfigError, DataError
-from discogan_tf.experiments.running import exit_on_errors, train_all
+from discogan_tf.experiments.running import train_all
+from discogan_tf.startup import exit_on_errors
 from tests.training.fakes import fake_losses, logged_losses, with_fake_metrics, with_fake_step
 
 

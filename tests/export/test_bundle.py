@@ -144,6 +144,16 @@ def test_versions_count_up_and_are_never_overwritten(make_run, tmp_path, monkeyp
     assert "version 8" in (tmp_path / "exported" / "MODEL_CARD.md").read_text()
 
 
+def test_directions_of_another_run_are_served_as_before(make_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(parity, "check_parity", lambda *arguments: {})
+    for name in ("handbags", "bags"):
+        export(make_run(tmp_path / name, model="gan", name_a=name), tmp_path / "exported")
+    config = (tmp_path / "exported" / "models.config").read_text()
+    models = text_format.Parse(config, ModelServerConfig()).model_config_list.config
+    assert [model.name for model in models] == ["handbags2shoes", "bags2shoes"]
+    assert set(version_folders(tmp_path / "exported")) == {"handbags2shoes", "bags2shoes"}
+
+
 def test_what_cannot_be_exported_says_why_and_leaves_nothing(make_run, tmp_path, monkeypatch):
     config = make_run(tmp_path / "run", steps=(3, 5), model="gan")
     target = tmp_path / "exported"

@@ -197,6 +197,14 @@ def test_images_become_square_as_in_training(fit, shape, tmp_path):
     assert np.abs(in_use - in_training).mean() < (0.5 if min(shape) >= _SIZE else 3)
 
 
+def test_stretching_shrinks_one_side_and_then_enlarges_the_other(tmp_path):
+    content = _file(_image(4 * _SIZE, _SIZE // 2), "PNG")
+    (tmp_path / "image").write_bytes(content)
+    in_training, _ = data_prep.folder.read_image(content, _SIZE, "stretch", 10**6)
+    in_use = pixels.read_image(tmp_path / "image", _SIZE, "stretch").astype(int)
+    assert np.abs(in_use - in_training).mean() < 0.5
+
+
 def test_a_batch_of_all_kinds_at_once():
     together = _decode(list(_EXACT.values())).numpy()
     for index, content in enumerate(_EXACT.values()):

@@ -43,6 +43,8 @@ def test_client_command(server, tmp_path):
         ((*common[:3], "bags2boots", image), "serves no model bags2boots"),
         ((*common[:2], image), "give --direction=both, or one of: handbags2shoes, shoes2handbags"),
         ((*common, image, second, "-o", tmp_path / "x.png"), "name a folder"),
+        ((*common, image, "-o", tmp_path / "x.jpg"), "the result is a PNG file. Name it x.png"),
+        ((*common, image, second, "-o", tmp_path), "other.png would be overwritten"),
         ((*common, tmp_path, "-o", tmp_path / "in"), "is within"),
         ((*common, "--version=9", image), "no version 9 of handbags2shoes; it has 1"),
         (("--url=localhost:1", *common[2:], image), "must look like http://"),
@@ -152,11 +154,12 @@ def test_names_of_a_server_never_become_paths(versions, tmp_path):
 def test_one_bad_file_does_not_stop_a_folder(server, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.db").write_bytes(b"no image")
+    (tmp_path / "in" / "a.png").symlink_to("/proc/self/mem")  # Reading it fails.
     Image.new("RGB", (20, 10), "red").save(tmp_path / "in" / "b.png")
     done = _client(
         "--url", server.url, "--direction=handbags2shoes", tmp_path / "in", "-o", tmp_path / "out"
     )
-    assert done.returncode == 1 and "a.db" in done.stderr
+    assert done.returncode == 1 and "a.db" in done.stderr and "a.png: [Errno" in done.stderr
     assert (tmp_path / "out" / "b.png").is_file()
 
 

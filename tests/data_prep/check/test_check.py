@@ -52,6 +52,26 @@ def _found(report, words):
     return [finding for finding in report["findings"] if words in finding["text"]]
 
 
+def test_only_images_that_grow_are_enlarged(tmp_path):
+    """With padding the longer side decides, and with cropping the shorter one."""
+    (tmp_path / "in").mkdir()
+    for number, size in enumerate([(_SIZE + 8, _SIZE - 8), (_SIZE - 8, _SIZE - 8)]):
+        _image(number).resize(size).save(tmp_path / "in" / f"{number}.png")
+    for fit, expected in (("pad", 1), ("crop", 2)):
+        _, report = _check(f"--images={tmp_path / 'in'}", f"--fit={fit}", cwd=tmp_path)
+        (finding,) = _found(report, "enlarged")
+        assert f"{expected} of 2 images" in finding["text"]
+
+
+def test_a_closed_pipe_is_no_error(tmp_path):
+    """As of `check | head`: the contact sheet is drawn, and nothing is said."""
+    images = _images(tmp_path / "in", 4)
+    command = f"{sys.executable} -m data_prep check --image_size={_SIZE} --images={images} | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path)
+    assert (tmp_path / "check.png").is_file()
+    assert "error" not in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_healthy_domain_has_nothing(tmp_path):
     status, report = _check(f"--images={_images(tmp_path / 'in', 700)}", cwd=tmp_path)
     assert (status, report["findings"]) == (0, [])
