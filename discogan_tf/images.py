@@ -153,8 +153,9 @@ def _border_color(image: tf.Tensor) -> tf.Tensor:
         lambda: tf.concat([image[0], image[-1]], 0),
         lambda: tf.concat([image[:, 0], image[:, -1]], 0),
     )
-    values = tf.sort(tf.cast(sides, tf.int32), axis=0)
-    return values[tf.shape(values)[0] // 2]
+    # As floats: TensorFlow logs an error about the transposition of integers, which sorting needs.
+    values = tf.sort(tf.cast(sides, tf.float32), axis=0)
+    return tf.cast(values[tf.shape(values)[0] // 2], tf.int32)
 
 
 def shrink(image: tf.Tensor, size: int) -> tf.Tensor:
