@@ -249,9 +249,6 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # What reads the output, such as `head`, needs no more of it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
 
 
 def _run() -> None:
@@ -268,4 +265,9 @@ def _run() -> None:
 
 
 if __name__ == "__main__":
-    _run()
+    try:
+        _run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # What reads the output, such as `head`, needs no more of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -45,11 +45,11 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
         if len(set(values.values())) > 1:
             had = ", ".join(f"{run} has {value}" for run, value in values.items())
             raise ConfigError(f"metrics of different images cannot be compared: --{name}: {had}")
-    _require_same_images(configs)
+    split = evaluated_run.usable_split(next(iter(configs.values())))
+    _require_same_images(configs, split)
     settings = ["setting", *configs], _differing_settings(list(configs.values()))
     print(tables.in_columns(*settings), end="\n\n")
     runs, measured, records = {}, {}, {}
-    split = evaluated_run.usable_split(next(iter(configs.values())))
     for name, config in configs.items():
         runs[name] = evaluated_run.load_evaluated_run(config, split, checkpoint, _IMAGES)
         measured[name] = evaluated_run.measure(runs[name], resamples)
@@ -84,8 +84,8 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
     return page.page(" and ".join(configs), *sections)
 
 
-def _require_same_images(configs: dict[str, Config]) -> None:
-    """Checks that the runs have the same validation images.
+def _require_same_images(configs: dict[str, Config], split: str) -> None:
+    """Checks that the runs have the same images in a split.
 
     Raises:
       ConfigError: if they differ.
@@ -95,14 +95,14 @@ def _require_same_images(configs: dict[str, Config]) -> None:
 
     for domain in next(iter(configs.values())).domains.values():
         found = {
-            name: fingerprints(config.data_dir, domain, config.image_size).get("val")
+            name: fingerprints(config.data_dir, domain, config.image_size).get(split)
             for name, config in configs.items()
         }
         if len(set(found.values())) > 1:
             places = ", ".join(f"{name} has --data_dir={configs[name].data_dir}" for name in found)
             raise ConfigError(
-                f"metrics of different images cannot be compared: {domain} holds others in each "
-                f"folder ({places}). Give one --data_dir for all"
+                f"metrics of different images cannot be compared: {domain} differs between "
+                f"folders ({places}). Give one --data_dir for all"
             )
 
 
@@ -121,9 +121,9 @@ def main(argv: list[str]) -> None:
         raise app.UsageError("give the workdirs of two runs or more")
     if len({workdir.resolve() for workdir in workdirs}) < len(workdirs):
         raise app.UsageError("the same workdir is given twice")
-    silence_startup_logs()
     values = flags.FLAGS
     with exit_on_errors():
+        silence_startup_logs()
         from discogan_tf.runs.workdir import read_config
 
         configs = {}

@@ -47,9 +47,9 @@ def evaluate(values) -> dict:
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    silence_startup_logs()
     values = flags.FLAGS
     with exit_on_errors():
+        silence_startup_logs()
         report = evaluate(values)
         if values.output:
             Path(values.output).parent.mkdir(parents=True, exist_ok=True)

@@ -53,8 +53,8 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
     values = flags.FLAGS
-    silence_startup_logs()
     with exit_on_errors():
+        silence_startup_logs()
         if values.verify or values.verify_url:
             _verify(Path(values.verify or values.export_dir), values.verify_url)
         else:

@@ -102,9 +102,9 @@ def _lines(file: Path) -> list[str]:
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    silence_startup_logs()
     values = flags.FLAGS
     with exit_on_errors():
+        silence_startup_logs()
         sentences = list(values.text)
         if values.text_file:
             sentences += _lines(Path(values.text_file))

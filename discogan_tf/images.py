@@ -110,7 +110,7 @@ def fit_square(image: tf.Tensor, size: int, fit: str = "pad") -> tf.Tensor:
     """
     if fit != "pad":
         image = _middle(image) if fit == "crop" else image
-        return _scaled(image, tf.constant([size, size]))
+        return tf.ensure_shape(_scaled(image, tf.constant([size, size])), (size, size, 3))
     fitting = _fitting(image, size)
     scaled = _scaled(image, fitting)
     before = (size - fitting) // 2

@@ -128,9 +128,9 @@ def _contact_sheet(original, translation, catalog, matches):
 
 
 def main(argv: list[str]) -> None:
-    silence_startup_logs()
     values = flags.FLAGS
     with exit_on_errors():
+        silence_startup_logs()
         if argv[1:] == ["index"]:
             if not values.images or not values.output:
                 raise ConfigError("give --images=FOLDER of the catalog and --output=FOLDER")

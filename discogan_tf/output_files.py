@@ -45,8 +45,8 @@ def targets(
       DataError: as `source_files`; or if a result would be written over an image, or into a folder
         of images, where it would be translated again.
     """
-    images, others = list(images), [output_dir / name for name in reserved]
-    found, taken = {}, set(others)
+    images = list(images)
+    found, taken = {}, {output_dir / name for name in reserved}
     for folder_or_file in images:
         is_folder = folder_or_file.is_dir()
         if is_folder and output_dir.resolve().is_relative_to(folder_or_file.resolve()):
@@ -68,7 +68,9 @@ def targets(
             raise DataError(f"{target} would be overwritten: give another output folder")
     # There, files that nobody named may be originals as well.
     holds_originals = any(path.resolve().is_relative_to(output_dir.resolve()) for path in images)
-    for target in [*found.values(), *others] if holds_originals else []:
+    for target in found.values() if holds_originals else ():
         if target.exists():
-            raise DataError(f"{target} exists beside the originals: give another output folder")
+            raise DataError(
+                f"{target} exists, and may be an original: give another output folder, or remove it"
+            )
     return found

@@ -17,6 +17,7 @@ from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "pillow")
 _IMAGES, _MAX_GRIDS = 200, 16
+_SPLITS = {"val": "validation", "train": "training"}
 # The metrics that are plotted over the steps.
 _CURVES = (
     "sliced_wasserstein", "relation", "diversity", "reconstruction_ssim", "recall_10",
@@ -69,7 +70,7 @@ def report(config: Config, checkpoint: str = "last", resamples: int = 200) -> st
         page.section("Metrics", page.table(*tables.cells(measured)), *notes),
         page.section("Metrics during training (dashed: the reference)", page.curves(*metrics)),
         page.section("Losses", page.curves(*losses)),
-        page.section(f"Best and worst {run.split} images", *grids),
+        page.section(f"Best and worst {_SPLITS[run.split]} images", *grids),
         page.section(
             "Data", page.table(["name", "domain", "training images", "validation"], _data(config))
         ),
@@ -131,9 +132,9 @@ def _environment() -> list[list[str]]:
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    silence_startup_logs()
     values = flags.FLAGS
     with exit_on_errors():
+        silence_startup_logs()
         from discogan_tf.runs.workdir import read_config
 
         config = read_config(Path(values.workdir), values.data_dir)

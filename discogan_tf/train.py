@@ -23,8 +23,8 @@ def main(argv: list[str], prepare: Callable[[Config], None] | None = None) -> No
     """
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    silence_startup_logs()
     with exit_on_errors():  # Ctrl-C while loading: training itself stops and saves.
+        silence_startup_logs()
         config = config_from_flags()
         if prepare:
             prepare(config)

@@ -176,9 +176,9 @@ def _write_video(files: dict[Path, Path], folder: Path, frames_per_second: int) 
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    silence_startup_logs()
     values = flags.FLAGS
     with exit_on_errors():
+        silence_startup_logs()
         unreadable = translate(
             Path(values.workdir), values.direction, Path(values.images), Path(values.output_dir),
             values.checkpoint, values.keep_size, values.size, values.format, values.side_by_side,

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from absl import app, flags
 
-from discogan_tf.errors import ConfigError, DiscoganError
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.errors import ConfigError
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 
 def _source(values):
@@ -31,10 +31,10 @@ def _source(values):
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    silence_startup_logs()
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     # Uploads and results, which Gradio would leave behind.
-    with tempfile.TemporaryDirectory(prefix="discogan_demo_") as folder:
+    with exit_on_errors(), tempfile.TemporaryDirectory(prefix="discogan_demo_") as folder:
+        silence_startup_logs()
         # Gradio would report its use, and look for a newer version.
         os.environ.update(
             GRADIO_TEMP_DIR=folder, GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1"
@@ -47,22 +47,18 @@ def _serve(values, folder: Path) -> None:
         from discogan_tf.demo.page import create_page, serve
     except ImportError as error:
         sys.exit(f"error: the page needs Gradio ({error}): pip install -e .[demo]")
-    try:
-        source = _source(values)
-        catalog = None
-        if values.index:
-            from discogan_tf.matching.catalog import Catalog
+    catalog = None
+    if values.index:
+        from discogan_tf.matching.catalog import Catalog
 
-            catalog = Catalog(Path(values.index))
-        page = create_page(source, folder, catalog)
-    except (DiscoganError, OSError) as error:
-        sys.exit(f"error: {error}")
+        catalog = Catalog(Path(values.index))
+    page = create_page(_source(values), folder, catalog)
     try:
         serve(page, values.host, values.port)
     except OSError:  # Gradio's message names ways that this command does not have.
         sys.exit(
             f"error: cannot listen on {values.host}:{values.port}. Another program may be using "
-            "it: give another --port"
+            "it, or it is no address of this machine: give another --port or --host"
         )
 
 

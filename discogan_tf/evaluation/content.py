@@ -40,8 +40,11 @@ def measure(batch: EvalBatch, resamples: int, extract: Extractor) -> dict[str, M
     """
     outputs, output_classes = extract(batch.outputs)
     targets, target_classes = extract(batch.targets)
-    real = batch.training if batch.other_real is None else batch.other_real
-    others, other_classes = extract(evenly_spaced(real, len(batch.outputs)))
+    others, other_classes = extract(
+        evenly_spaced(batch.training, len(batch.outputs))
+        if batch.other_real is None
+        else batch.other_real
+    )
     count = min(len(outputs), len(targets))
     few = "" if count >= _ENOUGH else f"uncertain with fewer than {_ENOUGH} images"
 

@@ -15,9 +15,9 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     """Diversity and duplicates of the translations.
 
     `diversity`: mean distance between two translations over that between two real images of the
-    target domain. `duplicates`: share of translations whose nearest neighbor is closer than the
-    1 % quantile of the nearest-neighbor distances between real images. Nothing, for fewer than two
-    images, or if all real images are the same.
+    target domain. `duplicates`: share of translations whose nearest neighbor is no farther than the
+    1 % quantile of the nearest-neighbor distances between real images, or than half a step of 8
+    bits. Nothing, for fewer than two images, or if all real images are the same.
     """
     if min(len(batch.outputs), len(batch.targets)) < 2:
         return {}

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from discogan_tf.data.domains import evenly_spaced
 from discogan_tf.errors import DataError
 from discogan_tf.evaluation.measurement import Measurement, spread_interval
 from discogan_tf.evaluation.translations import EvalBatch
@@ -63,9 +62,7 @@ def create_extractor(weights: Path):
 def measure(batch: EvalBatch, resamples: int, extract) -> dict[str, Measurement]:
     """Both distances of the translations to real images; the reference is of other real ones."""
     outputs, targets = extract(batch.outputs), extract(batch.targets)
-    others = None
-    if batch.other_real is not None:
-        others = extract(evenly_spaced(batch.other_real, len(batch.outputs)))
+    others = None if batch.other_real is None else extract(batch.other_real)
     count = min(len(outputs), len(targets))
     few = f"biased upward by fewer than {_ENOUGH} images; compare equal sample sizes only"
     notes = {"frechet": few if count < _ENOUGH else "", "kernel": ""}

@@ -4,7 +4,7 @@ import numpy as np
 
 from discogan_tf.evaluation.distances import pairwise
 from discogan_tf.evaluation.measurement import Measurement, bootstrap_interval
-from discogan_tf.evaluation.translations import EvalBatch, images_not_in
+from discogan_tf.evaluation.translations import EvalBatch, indices_not_in
 
 
 def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
@@ -16,7 +16,7 @@ def measure(batch: EvalBatch, resamples: int) -> dict[str, Measurement]:
     A value well below 1 means memorization: translations are closer to training images than real
     images are. A value far above 1 means that translations resemble no real image.
     """
-    held_out = images_not_in(batch.targets, batch.training)
+    held_out = batch.targets[indices_not_in(batch.targets, batch.training)]
     if not len(held_out):
         return {}
     real = float(np.median(pairwise(held_out, batch.training).min(1)))

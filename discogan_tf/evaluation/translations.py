@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from discogan_tf import images as pixels
 from discogan_tf.config import Config
-from discogan_tf.data.domains import Domain, are_halves_of_one, to_input
+from discogan_tf.data.domains import Domain, are_halves_of_one, evenly_spaced, to_input
 from discogan_tf.hardware import inference_batch_size
 from discogan_tf.models.contract import (
     SERVING_DEFAULT,
@@ -50,19 +50,18 @@ class EvalBatch:
 
     @functools.cached_property
     def other_real(self) -> np.ndarray | None:
-        """Training images that are none of the targets; None if there are fewer than two.
+        """Training images that are none of the targets, evenly spaced, as many as translations.
 
-        What distances to real images are compared with.
+        What distances to real images are compared with. None if there are fewer than two.
         """
-        found = images_not_in(self.training, self.targets)
-        return found if len(found) > 1 else None
+        found = indices_not_in(self.training, self.targets)
+        return self.training[evenly_spaced(found, len(self.outputs))] if len(found) > 1 else None
 
 
-def images_not_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Those of `images` that are not among `others`, bit for bit."""
+def indices_not_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Indices of those of `images` that are not among `others`, bit for bit."""
     known = set(map(_digest, others))
-    is_new = np.array([_digest(image) not in known for image in images])
-    return images if is_new.all() else images[is_new]
+    return np.flatnonzero([_digest(image) not in known for image in images])
 
 
 def _digest(image: np.ndarray) -> bytes:

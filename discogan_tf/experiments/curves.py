@@ -121,8 +121,8 @@ def main() -> None:
     from discogan_tf.experiments.running import train_all
     from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
-    silence_startup_logs()
     with exit_on_errors():
+        silence_startup_logs()
         configs = configs_of(values.data_dir, values.workdir, values.num_steps)
         train_all(configs)
         draw(configs, values.workdir / "curves.png")

@@ -150,12 +150,12 @@ def main() -> None:
         parser.error(f"--num_steps={arguments.num_steps}: must be at least {_ROWS}")
     from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
-    silence_startup_logs()
-    from discogan_tf import images as pixels
-    from discogan_tf.config import Config
-    from discogan_tf.hardware import resolve_precision
-
     with exit_on_errors():
+        silence_startup_logs()
+        from discogan_tf import images as pixels
+        from discogan_tf.config import Config
+        from discogan_tf.hardware import resolve_precision
+
         config = Config(
             data_dir=arguments.data_dir, num_steps=arguments.num_steps,
             precision=resolve_precision("auto"), **_SETTINGS,

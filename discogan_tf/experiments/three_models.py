@@ -146,10 +146,10 @@ def _direction(config: Config) -> str:
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    silence_startup_logs()
     from discogan_tf.experiments.running import train_all
 
     with exit_on_errors():
+        silence_startup_logs()
         if flags.FLAGS["model"].present:
             raise ConfigError("--model: all three are trained. Omit it")
         config = config_from_flags()

@@ -146,9 +146,14 @@ def main() -> None:
     if values.seeds < 1 or values.num_steps < 1:
         parser.error("--seeds and --num_steps: at least 1")
 
-    from discogan_tf.startup import silence_startup_logs
+    from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
-    silence_startup_logs()
+    with exit_on_errors():
+        silence_startup_logs()
+        _run(values)
+
+
+def _run(values) -> None:
     from tqdm import tqdm
 
     from discogan_tf.experiments import mixtures

@@ -12,14 +12,13 @@ GET  /monitoring/prometheus/metrics
 """
 
 import logging
-import signal
 import socket
 import sys
 from pathlib import Path
 
 from absl import app, flags
 
-from discogan_tf.startup import silence_startup_logs
+from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 _MIB = 1 << 20
 
@@ -28,9 +27,13 @@ def main(argv: list[str]) -> None:
     """Serves until Ctrl-C. For `absl.app.run`."""
     if len(argv) > 1:
         raise app.UsageError(f"not a flag: {' '.join(argv[1:])}")
-    values = flags.FLAGS
+    with exit_on_errors():
+        silence_startup_logs()
+        _serve(flags.FLAGS)
+
+
+def _serve(values) -> None:
     export_dir = Path(values.export_dir)
-    silence_startup_logs()
     try:
         import uvicorn
 
@@ -52,20 +55,13 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: no export in {export_dir}. Run export.py first")
     catalog = None
     if values.index:
-        from discogan_tf.errors import DiscoganError
         from discogan_tf.matching.catalog import Catalog
 
-        try:
-            catalog = Catalog(Path(values.index))
-        except DiscoganError as error:
-            sys.exit(f"error: {error}")
+        catalog = Catalog(Path(values.index))
     # Before models are loaded, which takes a while.
     listening = _bound_socket(values.host, values.port)
     store = Store(export_dir)
-    try:
-        store.refresh()
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    store.refresh()
     if not store.versions:
         sys.exit("error: no version could be loaded:\n  " + "\n  ".join(store.errors.values()))
     store.start(values.poll_secs)
@@ -92,8 +88,10 @@ def main(argv: list[str]) -> None:
         logging.info("running on http://%s:%d", *listening.getsockname()[:2])
 
     server.startup = announced_startup
-    server.run([listening])
-    store.stop()
+    try:
+        server.run([listening])
+    finally:
+        store.stop()
 
 
 def _bound_socket(host: str, port: int) -> socket.socket:

@@ -183,9 +183,9 @@ def test_other_real_images_are_none_of_the_targets(batch):
     """As if the training images themselves were measured: references compare none with itself."""
     targets = np.concatenate([batch.training[:10], batch.targets[:10]])
     mixed = dataclasses.replace(batch, targets=targets)
-    np.testing.assert_array_equal(mixed.other_real, batch.training[10:])
-    measured = sliced_wasserstein.measure(mixed, 0)["sliced_wasserstein"]
     others = evenly_spaced(batch.training[10:], 20)
+    np.testing.assert_array_equal(mixed.other_real, others)
+    measured = sliced_wasserstein.measure(mixed, 0)["sliced_wasserstein"]
     levels = sliced_wasserstein.distances(others, targets)
     assert measured.reference == pytest.approx(np.mean(list(levels.values())))
     itself = dataclasses.replace(batch, targets=batch.training)

@@ -83,7 +83,7 @@ def test_other_validation_images_under_the_same_names_are_refused(data_dir, tmp_
         )  # fmt: skip
     with pytest.raises(CheckpointError):  # The check before it is passed.
         compare({name: configs[name] for name in "ab"}, "last")
-    with pytest.raises(ConfigError, match="sample_edges2handbags/photo holds others in each"):
+    with pytest.raises(ConfigError, match="sample_edges2handbags/photo differs between folders"):
         compare(configs, "last")
 
 

@@ -105,7 +105,7 @@ def test_a_run_without_validation_images_has_a_report_of_training_images(
         names = json.loads(file.read_text())
         file.write_text(json.dumps(names | {"val": names["val"][:1]}))
     config = dataclasses.replace(config, data_dir=str(tmp_path / "data"))
-    assert "Best and worst train images" in report(config, "last", 0)
+    assert "Best and worst training images" in report(config, "last", 0)
     assert "has 1 validation image(s). Training images are measured" in capsys.readouterr().out
     with pytest.raises(DataError, match=r"1 val image.*--split=train measures training images"):
         load_evaluated_run(config, "val", "last", 9)
