@@ -49,16 +49,17 @@ def compare(configs: dict[str, Config], checkpoint: str, resamples: int = 200) -
     _require_same_images(configs, split)
     settings = ["setting", *configs], _differing_settings(list(configs.values()))
     print(tables.in_columns(*settings), end="\n\n")
-    runs, measured, records = {}, {}, {}
-    for name, config in configs.items():
-        runs[name] = evaluated_run.load_evaluated_run(config, split, checkpoint, _IMAGES)
-        measured[name] = evaluated_run.measure(runs[name], resamples)
-        records[name] = read_records(Path(config.workdir))
-    extract = efficientnet_lite.create_extractor()
-    sections = [page.section("Settings that differ", page.table(*settings))]
-    directions = tables.common_directions(measured)
+    runs = {
+        name: evaluated_run.load_evaluated_run(config, split, checkpoint, _IMAGES)
+        for name, config in configs.items()
+    }
+    directions = evaluated_run.common_directions(runs.values())
     if not directions:
         raise ConfigError("these runs have no direction in common: nothing can be compared")
+    measured = {name: evaluated_run.measure(run, resamples) for name, run in runs.items()}
+    records = {name: read_records(Path(config.workdir)) for name, config in configs.items()}
+    extract = efficientnet_lite.create_extractor()
+    sections = [page.section("Settings that differ", page.table(*settings))]
     for direction in directions:
         metrics = tables.side_by_side(measured, direction)
         print(f"{direction}\n\n{tables.in_columns(*metrics)}\n")

@@ -1,7 +1,7 @@
 """A checkpoint of a run with its translations, and all that is measured of it."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -40,6 +40,17 @@ class EvaluatedRun:
     retrieval: TextRetrieval | None = None
     fidelity: TextFidelity | None = None
     text_evaluator: TextEvaluator | None = None
+
+    @property
+    def directions(self) -> list[str]:
+        """The directions that are measured."""
+        return [*self.batches, *[TEXT_TO_IMAGE] * bool(self.retrieval)]
+
+
+def common_directions(runs: Iterable[EvaluatedRun]) -> list[str]:
+    """The directions that all runs have, in the order of the first."""
+    first, *others = (run.directions for run in runs)
+    return [name for name in first if all(name in other for other in others)]
 
 
 def usable_split(config: Config) -> str:

@@ -18,12 +18,6 @@ def cells(report: dict) -> tuple[list[str], list[list[str]]]:
     return ["", *directions, "reference (real images, chance)", "better"], rows
 
 
-def common_directions(reports: dict[str, dict]) -> list[str]:
-    """The directions that all reports have."""
-    first, *others = (report["directions"] for report in reports.values())
-    return [name for name in first if all(name in other for other in others)]
-
-
 def side_by_side(reports: dict[str, dict], direction: str) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table: one row per metric of a direction, one column per report.
 

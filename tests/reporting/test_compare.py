@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -55,15 +56,19 @@ def test_the_same_workdir_twice_is_no_comparison(tmp_path):
         main(["compare", str(tmp_path), f"{tmp_path}/"])
 
 
-def test_runs_without_a_common_direction_are_refused(make_run, tmp_path, monkeypatch):
+def test_runs_without_a_common_direction_are_refused_before_they_are_measured(
+    make_run, tmp_path, monkeypatch
+):
     configs = {name: make_run(tmp_path / name) for name in ("a", "b")}
-    for name in configs:
-        (tmp_path / name / "metrics.jsonl").write_text('{"step": 1, "generator_total": 2}\n')
+    load = evaluated_run.load_evaluated_run
 
-    def measure(run, resamples):
-        return {"step": 7, "directions": {run.config.workdir: {}}}
+    def load_one_direction(config, *arguments):
+        run = load(config, *arguments)
+        direction = list(run.batches)[config.workdir == configs["b"].workdir]
+        return dataclasses.replace(run, batches={direction: run.batches[direction]})
 
-    monkeypatch.setattr(evaluated_run, "measure", measure)
+    monkeypatch.setattr(evaluated_run, "load_evaluated_run", load_one_direction)
+    monkeypatch.setattr(evaluated_run, "measure", lambda *_: pytest.fail("measured"))
     with pytest.raises(ConfigError, match="no direction in common"):
         compare(configs, "last")
 
