@@ -11,8 +11,6 @@ from discogan_tf import losses
 from discogan_tf.config import Config
 from discogan_tf.errors import CheckpointError, ConfigError
 from discogan_tf.models import create_model
-from discogan_tf.networks.layers import named_layers
-from discogan_tf.networks.normalization import BatchRenorm
 from discogan_tf.runs.checkpoints import Checkpoints, restore_generators
 from discogan_tf.training.schedules import (
     DISCRIMINATOR,
@@ -149,42 +147,6 @@ def test_every_variable_learns(shared_model, batch):
 def _create_step(model, config, optimizers=None, **changed):
     policies = step_policies(config, model) | changed
     return create_step(model, optimizers or create_optimizers(model, config), _STRATEGY, **policies)
-
-
-@_of_each_translator
-def test_a_step_trains_the_function_that_is_shipped(model, config, batch):
-    """An image has one translation: alone, among its own kind, among others, after passes."""
-    for number in range(3):
-        model.forward(batch, tf.constant(number + 1, tf.int64))
-    for generator in model.generators.values():
-        for layer in named_layers(generator).values():
-            if isinstance(layer, BatchRenorm):
-                layer.end_warm_up()
-    for name, source, target, _ in model.translations:
-        generator = model.generators[name]
-        image, others = batch[source][:1], batch[target][:3]
-        shipped = generator(image).numpy()
-        assert shipped.std() > 1e-3  # Or anything would agree.
-        dark = others / 4  # Of another kind than anything that it was trained on.
-        for beside in (others[:0], batch[source][1:], others, dark):
-            together = generator(tf.concat([image, beside], 0), training=True)[:1]
-            np.testing.assert_allclose(together, shipped, atol=1e-5)
-
-
-@pytest.mark.parametrize("architecture", ["chapter", "resnet"])
-def test_batch_norm_trains_other_functions(architecture):
-    """Why it is not the default."""
-    config = Config(
-        image_size=32, precision="float32", base_filters=4, normalization="batch",
-        architecture=architecture,
-    )  # fmt: skip
-    model = create_model(config, tf.float32)
-    generator, batch = model.generators["a_to_b"], noise_batch(model, 32)
-    among = [
-        generator(tf.concat([batch["a"][:1], beside], 0), training=True)[:1].numpy()
-        for beside in (batch["a"][1:], batch["b"][:3] / 4)
-    ]
-    assert np.abs(among[0] - among[1]).max() > 1e-3
 
 
 @_of_each_step

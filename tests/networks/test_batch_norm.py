@@ -62,6 +62,49 @@ def test_batch_renormalization_begins_as_batch_norm():
     np.testing.assert_allclose(layer.mean, batches[0].numpy().mean((0, 1, 2)), rtol=1e-4)
 
 
+def test_two_replicas_renormalize_as_one():
+    """Half way through the warm-up, where the statistics are not those of the batch."""
+    x = tf.constant(_RNG.normal(1, 2, (8, 4, 4, 3)), tf.float32)
+    upstream = tf.constant(_RNG.normal(0, 1, x.shape), tf.float32)
+
+    def renormalize(strategy):
+        count = strategy.num_replicas_in_sync
+        with strategy.scope():
+            layer = BatchRenorm("norm")
+            layer.build(x.shape)
+            layer.num_updates.assign(399.0)
+            layer.mean.assign([0.0, 1.0, 2.0])
+            layer.variance.assign([1.0, 4.0, 9.0])
+            layer.scale.assign([0.5, 1.0, 2.0])
+
+        def shares(values):
+            return strategy.experimental_distribute_values_from_function(
+                lambda context: tf.split(values, count)[context.replica_id_in_sync_group]
+            )
+
+        @tf.function
+        def one_replica(x, upstream):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = layer(x, training=True, update_statistics=True)
+                loss = tf.reduce_sum(y * upstream)
+            return y, *tape.gradient(loss, (x, layer.scale, layer.offset))
+
+        found = strategy.run(one_replica, (shares(x), shares(upstream)))
+        y, grad_x, *of_weights = map(strategy.experimental_local_results, found)
+        return [
+            *(tf.concat(parts, 0) for parts in (y, grad_x)),
+            *(tf.add_n(parts) for parts in of_weights),
+            layer.mean, layer.variance, layer.num_updates,
+        ]  # fmt: skip
+
+    one = renormalize(tf.distribute.get_strategy())
+    two = renormalize(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+    assert float(one[-1]) == 400
+    for expected, value in zip(one, two, strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_gradients_match_float64():
     x = _RNG.normal(0, 1, (8, 4, 4, 3))
     weights = _RNG.normal(0, 1, x.shape)
