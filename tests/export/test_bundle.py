@@ -111,9 +111,22 @@ def test_card_config_and_sample_grid_describe_the_run(exported):
     assert np.asarray(Image.open(exported / "sample_grid.png")).std() > 10
 
 
-def _evaluation(step, diversity):
-    metrics = {"score": 50.0, "diversity": diversity, "saturated": 0.0}
-    return json.dumps({"step": step, "metrics": {"handbags2shoes": metrics}}) + "\n"
+def _evaluation(step, sound):
+    metrics = {"score": 50.0, "diversity": 0.9, "training_gap": 0.0}
+    losses = {"adversarial_a_to_b": 1.0, "discriminator_b_real": 0.6, "discriminator_b_fake": 0.6}
+    if not sound:
+        metrics = {"score": 90.0, "diversity": 0.1, "training_gap": 0.2}
+        losses |= {"adversarial_a_to_b": 5.0, "discriminator_b_fake": 0.04}
+    records = {"step": step} | losses, {"step": step, "metrics": {"handbags2shoes": metrics}}
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+_WARNINGS = (
+    "handbags2shoes: mode collapse",
+    "handbags2shoes: the generator that is shown and exported differs from the one that trains",
+    "handbags2shoes: the results have become worse",
+    "the discriminator of shoes outpaces its generator",
+)
 
 
 def test_versions_count_up_and_are_never_overwritten(make_run, tmp_path, monkeypatch, capsys):
@@ -121,12 +134,15 @@ def test_versions_count_up_and_are_never_overwritten(make_run, tmp_path, monkeyp
     # The comparisons take a third of an export, and other tests cover them.
     monkeypatch.setattr(parity, "check_parity", lambda *arguments: {})
     config = make_run(tmp_path / "run", steps=(3, 5), model="gan")
-    log = [_evaluation(2, 0.1), _evaluation(3, 0.1), _evaluation(5, 0.9)]
+    log = [_evaluation(step, sound=step in (1, 5)) for step in (1, 2, 3, 5)]
     (tmp_path / "run" / "metrics.jsonl").write_text("".join(log))
     assert export(config, tmp_path / "exported", checkpoint="3", version=7) == 7
     card = (tmp_path / "exported" / "MODEL_CARD.md").read_text()
-    assert "Warnings that held" in card and "- handbags2shoes: mode collapse" in card
-    assert "WARNING, at the last evaluation up to this checkpoint: " in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Warnings that held" in card
+    for warning in _WARNINGS:
+        assert f"- {warning}" in card
+        assert f"WARNING, at the last evaluation up to this checkpoint: {warning}" in printed
     assert export(config, tmp_path / "exported") == 8
     assert "WARNING" not in capsys.readouterr().out
     assert "No warning held" in (tmp_path / "exported" / "MODEL_CARD.md").read_text()
