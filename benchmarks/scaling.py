@@ -2,7 +2,7 @@
 
     python -m benchmarks.scaling --archive=edges2shoes.tar.gz
 
-Beside it the chapter's way, which scales the whole pair with Lanczos's filter and then crops. The
+Beside it the chapter's scaling, of the whole pair with Lanczos's filter, followed by the crop. The
 shift, in pixels of the prepared size, is what best explains the differences by the gradient of the
 exact image (least squares over all photos); the color cast is the mean difference of a channel.
 """

@@ -55,7 +55,7 @@ def check_source(
     as_json: bool,
     needs_validation: bool = True,
 ) -> str | None:
-    """Checks a source that is not prepared: it is prepared in a folder that is removed afterwards.
+    """Checks a source that is not prepared: it is prepared in a temporary folder.
 
     Args:
       prepare: Prepares it in a folder.

@@ -152,7 +152,7 @@ def lighter(color: Color, share: float) -> Color:
 
 
 def _light(mask: Image.Image) -> Image.Image:
-    """How brightly each pixel of a shape is lit: from the upper left, less towards its rim."""
+    """How brightly each pixel of a shape is lit: from the upper left, less toward its rim."""
     width, height = mask.size
     coarse_size = (max(2, width // _SHADE_REDUCTION), max(2, height // _SHADE_REDUCTION))
     coarse = mask.resize(coarse_size, Image.Resampling.BOX)

@@ -1,4 +1,4 @@
-"""Captions of the synthetic sample: a small grammar over what was drawn."""
+"""Captions of the synthetic sample: a small grammar over what images show."""
 
 import io
 import json
