@@ -11,7 +11,7 @@ COMMANDS = {
     "prep": ("data_prep", "prepare images: archives, folders, captions, the synthetic sample"),
     "train": (None, "train a run, or resume it"),
     "translate": ("discogan_tf.translate", "translate your images with a run"),
-    "generate": ("discogan_tf.generate", "generate images of sentences with a run"),
+    "generate": ("discogan_tf.generate", "generate images from sentences with a run"),
     "match": ("discogan_tf.match", "find the items of a catalog that match an image"),
     "demo": ("discogan_tf.demo", "a page to try a run or an export"),
     "evaluate": ("discogan_tf.evaluate", "measure how good a run's translations are"),

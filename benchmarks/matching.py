@@ -1,7 +1,7 @@
 """Whether a translation helps to find the items that match: agreement of color and usage.
 
     tar xzf fashion_captions.tar.gz
-    python -m benchmarks.matching --table=fashion_captions/captions.tsv --workdir=runs/bags_shoes
+    python -m benchmarks.matching --table=fashion_captions/captions.tsv --workdir=runs/folders
 
 Each query is compared with a catalog of another category, whose rows say color and usage. Reported
 is the share of the ten nearest items that have the query's, with 95 % bootstrap intervals over

@@ -277,7 +277,7 @@ class Config(TextSettings):
     )
     steps_per_execution: int = setting(
         1,
-        "Steps taken in one call of TensorFlow, without Python between them. A call ends early "
+        "Steps taken in one execution of TensorFlow, without Python between them. It ends early "
         "where there is something to log, show or save. The steps are the same.",
         check=POSITIVE,
         may_change=True,

@@ -112,7 +112,7 @@ def shard_function(
         first, start = place(number, update)
         indices = indices_of(first + start, stream, images)
         corners = variants = None
-        # Drawn for the whole batch, so that they do not depend on the number of replicas.
+        # Sampled for the whole batch, so that they do not depend on the number of replicas.
         if plan.crop_size:
             places = images.shape[1] - plan.crop_size + 1
             corners = order.corners(first, plan.batch_size, places, plan.seed, stream)

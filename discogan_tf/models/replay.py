@@ -14,13 +14,13 @@ class ReplayBuffer:
     hundred steps ago, which damps oscillation. Differs from that code in one thing: the images of
     one batch never meet each other in the buffer.
 
-    What is drawn is a pure function of the seed and the step, so that a resumed run draws the same.
+    What is exchanged is a function of the seed and the step, so that a resumed run does the same.
 
     Args:
       size: How many images it stores, at least the batch size.
       image_shape: Their shape.
       seed: Of the run.
-      number: Of the buffer in the run. Each draws other numbers.
+      number: Of the buffer in the run. Each has other random numbers.
 
     Attributes:
       variables: Name -> variable, which checkpoints must hold.

@@ -1,4 +1,4 @@
-"""When a run logs, draws sample grids, evaluates and saves."""
+"""When a run logs, writes sample grids, evaluates and saves."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Inner training loop: several steps in one call of TensorFlow, without Python between them."""
+"""Inner training loop: several steps per execution of TensorFlow, without Python between them."""
 
 from typing import NamedTuple
 
