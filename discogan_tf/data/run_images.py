@@ -11,6 +11,7 @@ from discogan_tf.data.domains import (
     Domain,
     StoredImages,
     cached,
+    count_images,
     fit,
     load_domain,
     load_domain_captions,
@@ -61,6 +62,19 @@ def load_split(config: Config, split: str) -> dict[str, Domain]:
     return found
 
 
+def split_of_examples(config: Config) -> str:
+    """The split that shows what a run does: "val", or "train" if a domain has no validation images.
+
+    Raises:
+      DataError: if a domain is not prepared.
+    """
+    counts = (
+        count_images(config.data_dir, domain, config.image_size)
+        for domain in config.domains.values()
+    )
+    return "val" if all(count.get("val") for count in counts) else "train"
+
+
 def _require_usable(config: Config, training: dict[str, Domain]) -> None:
     """Checks that there is something to learn from.
 
@@ -69,10 +83,13 @@ def _require_usable(config: Config, training: dict[str, Domain]) -> None:
     """
     for stream, domain in training.items():
         if len(domain.images) < config.batch_size:
+            remedy = "Find more images (some hundred at least)"
+            if config.train_share < 1:
+                remedy = "Raise --train_share"
             raise DataError(
                 f"a step takes --batch_size={config.batch_size} images of each domain, but "
-                f"{config.domains[stream]} has {len(domain.images)} for training. Find more images "
-                "(some hundred at least), or lower --batch_size to try the commands"
+                f"{config.domains[stream]} has {len(domain.images)} for training. {remedy}, or "
+                "lower --batch_size to try the commands"
             )
     if len(training) == 2:
         digests = [_digests(domain) for domain in training.values()]
@@ -131,10 +148,13 @@ def load_run_images(config: Config) -> RunImages:
     validation = {}
     loaded = load_training(config, config.image_size)
     for stream, domain in config.domains.items():
-        try:
+        if count_images(config.data_dir, domain, config.image_size).get("val"):
             validation[stream] = load_domain(config.data_dir, domain, "val", config.image_size)
-        except DataError as error:
-            print(f"Note: {error}. Sample grids and metrics use training images instead.")
+        else:
+            print(
+                f"Note: {domain} has no validation images. Sample grids and metrics use training "
+                "images instead."
+            )
             validation[stream] = loaded[stream]
         if len(validation[stream].names) < _FEW:
             print(

@@ -1,6 +1,7 @@
 """What a run prints: a progress bar with losses, and messages when it begins, ends or fails."""
 
 import contextlib
+import errno
 import resource
 import sys
 import time
@@ -221,11 +222,12 @@ def tolerate_write_errors(
         reason = str(error).partition("\n")[0]
         if not isinstance(error, CheckpointError):
             reason = f"Could not write to the workdir at step {step}: {reason}"
+        # Of other errors, such as a folder that was removed, the reason says enough.
+        is_full = not isinstance(error, OSError) or error.errno in (errno.ENOSPC, errno.EDQUOT)
         if is_last:
+            remedy = "Free some space, then run" if is_full else "Run"
             raise CheckpointError(
-                f"{reason}. Earlier checkpoints are complete. Free some space, then run the same "
-                "command to resume"
+                f"{reason}. Earlier checkpoints are complete. {remedy} the same command to resume"
             ) from error
-        progress.say(
-            f"{reason}. Training continues and retries at step {next_save}. Free some space."
-        )
+        remedy = " Free some space." if is_full else ""
+        progress.say(f"{reason}. Training continues and retries at step {next_save}.{remedy}")

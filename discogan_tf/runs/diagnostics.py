@@ -149,9 +149,10 @@ class Diagnostics:
     def __init__(self, config: Config, targets: dict[str, str]):
         self._names, self._targets = config.display_names, targets
         self._loss = ADVERSARIAL[config.adversarial_loss]
-        self._remedies = "more training images or a lower --learning_rate"
+        remedies = ["more training images", "a lower --learning_rate"]
         if config.discriminator_normalization != "spectral":
-            self._remedies += ", or --discriminator_normalization=spectral in a new --workdir"
+            remedies.append("--discriminator_normalization=spectral")
+        self._remedies = f"{' or '.join(remedies)} in a new --workdir"
         self._collapse_remedies = _COLLAPSE_REMEDIES.get(config.model, _OTHER_COLLAPSE_REMEDIES)
         self._in_a_row: dict[tuple[str, str], int] = {}
         self._best: dict[str, tuple[float, int]] = {}

@@ -4,6 +4,7 @@ A line of `metrics.jsonl` is a JSON object with the `step` and either losses by 
 of an evaluation (direction -> metric -> value), or a "warning".
 """
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -35,7 +36,6 @@ class MetricsLog:
     def __init__(self, config: Config, first_step: int):
         workdir = Path(config.workdir)
         self._grid_folder = workdir / "samples"
-        self._grid_folder.mkdir(exist_ok=True)
         self.earlier = read_metrics_log(workdir, first_step)
         self._file = _open_for_append(workdir / _NAME, self.earlier)
         truncate_events(workdir / "logs", first_step)
@@ -66,6 +66,7 @@ class MetricsLog:
 
     def write_sample_grid(self, step: int, grid: np.ndarray) -> None:
         """A sample grid, uint8 [height, width, 3]."""
+        self._grid_folder.mkdir(exist_ok=True)
         pixels.write_image(self._grid_folder / f"step_{step:06d}.png", grid)
         with self._tensorboard.as_default(step):
             tf.summary.image("samples", grid[np.newaxis])
@@ -89,9 +90,12 @@ class MetricsLog:
     def __enter__(self):
         return self
 
-    def __exit__(self, *unused):
-        self._file.close()
-        self._tensorboard.close()
+    def __exit__(self, kind, error, traceback):
+        # After an error, another one of closing would hide it.
+        hidden = (OSError, tf.errors.OpError) if error else ()
+        for close in (self._file.close, self._tensorboard.close):
+            with contextlib.suppress(*hidden):
+                close()
 
 
 def read_metrics_log(workdir: Path, last_step: int | None = None) -> list[dict]:

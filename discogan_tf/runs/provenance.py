@@ -16,6 +16,7 @@ from discogan_tf.config import Config
 from discogan_tf.data.domains import fingerprints, fit
 from discogan_tf.errors import DataError
 from discogan_tf.runs import reproducibility
+from discogan_tf.runs.manifest import write_durably
 
 _NAME = "provenance.jsonl"
 _PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "simplejpeg", "discogan-tf")
@@ -76,10 +77,8 @@ def record(config: Config, first_step: int, num_replicas: int) -> tuple[dict | N
         },
         "config": dataclasses.asdict(config),
     }
-    with path.open("a") as file:
-        file.write(json.dumps(line) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    # Written anew: a crash may have cut off the last line, to which another would be appended.
+    write_durably(path, "".join(json.dumps(start) + "\n" for start in [*starts, line]))
     return before, line
 
 

@@ -35,7 +35,7 @@ def resolve_config(requested: Config) -> Config:
     """The settings to train with: those requested, with "auto" resolved for this machine.
 
     A run resolves `--precision=auto` once: on other hardware it resumes with the precision that it
-    had.
+    had. What `--init_from` named was read once.
 
     Raises:
       ConfigError: if the workdir holds a run that differs in a setting its weights depend on.
@@ -47,6 +47,7 @@ def resolve_config(requested: Config) -> Config:
     if is_new(workdir):
         return dataclasses.replace(requested, precision=resolve_precision(requested.precision))
     recorded = read_config(workdir)
+    requested = dataclasses.replace(requested, init_from=recorded.init_from)
     if requested.precision == "auto":
         requested = dataclasses.replace(requested, precision=recorded.precision)
     differences = flagfile.differing_settings(recorded, requested)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from discogan_tf.config import Config
+from discogan_tf.data.domains import fingerprints
 from discogan_tf.errors import ConfigError, WorkerLostError
 from discogan_tf.models import model_class
 from discogan_tf.models.text_encoder import TextEncoderModel
@@ -85,7 +86,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def require_agreement(strategy: tf.distribute.Strategy, config: Config, first_step: int) -> None:
-    """Checks that all workers start from the same step with the same settings.
+    """Checks that all workers start from the same step with the same settings and images.
 
     Raises:
       ConfigError: if they do not, for example because they do not share the workdir.
@@ -94,14 +95,17 @@ def require_agreement(strategy: tf.distribute.Strategy, config: Config, first_st
         return
     # Paths may differ from machine to machine.
     settings = repr(dataclasses.replace(config, workdir="shared", data_dir="shared"))
+    for domain in config.domains.values():
+        settings += f", {domain}: {fingerprints(config.data_dir, domain, config.image_size)}"
     mine = tf.constant([first_step, zlib.crc32(settings.encode())], tf.int64)
 
     total = _summed_over_replicas(strategy)(mine)
     if not np.array_equal(total, mine * strategy.num_replicas_in_sync):
         raise ConfigError(
-            "the workers differ in step or settings, so training cannot start. Give all of them "
-            "the same flags (and --precision, if their hardware differs) and the same --workdir on "
-            f"shared storage. This worker: step {first_step}, {settings}"
+            "the workers differ in step, settings or images, so training cannot start. Give all of "
+            "them the same flags (and --precision, if their hardware differs), copies of the same "
+            "prepared domains, and the same --workdir on shared storage. This worker: step "
+            f"{first_step}, {settings}"
         )
 
 

@@ -13,10 +13,10 @@ from discogan_tf.training.train_loop import StepMetrics
 # A run that breaks more often has another problem than an unlucky batch.
 MAX_ROLLBACKS = 3
 _SKIPPED = "skipped_steps.json"
+_NEW_RUN = "start a run in a new --workdir with a lower --learning_rate or with --precision=float32"
 _REMEDY = (
     "Nothing after the last checkpoint was saved. Run the same command to resume from it. If the "
-    "same happens again, --on_nonfinite=rollback leaves that batch out; or start a run in a new "
-    "--workdir with a lower --learning_rate or with --precision=float32"
+    f"same happens again, --on_nonfinite=rollback leaves that batch out; or {_NEW_RUN}"
 )
 
 
@@ -66,6 +66,15 @@ def require_finite_weights(networks: list, step: int) -> None:
         raise NonFiniteLossError(
             f"after step {step} weights of {', '.join(broken)} are not finite. {_REMEDY}", step
         )
+
+
+def after_rollbacks(error: NonFiniteLossError) -> NonFiniteLossError:
+    """The error of a run that has left out as many batches as it may."""
+    reason = str(error).partition(f". {_REMEDY}")[0]
+    return NonFiniteLossError(
+        f"{reason}. {MAX_ROLLBACKS} batches were left out before, so it is no accident: {_NEW_RUN}",
+        error.step,
+    )
 
 
 def read_skipped(workdir: Path) -> set[int]:

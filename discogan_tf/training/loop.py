@@ -19,6 +19,7 @@ from discogan_tf.models.contract import by_display_name
 from discogan_tf.runs import console, provenance, reproducibility
 from discogan_tf.runs.checkpoints import Checkpoints
 from discogan_tf.runs.lock import WorkdirLock
+from discogan_tf.runs.manifest import complete_steps
 from discogan_tf.runs.metrics_log import MetricsLog, losses_at, read_metrics_log
 from discogan_tf.runs.workdir import (
     is_new,
@@ -86,12 +87,12 @@ def _discard_untrained(config: Config) -> None:
     """Removes the settings of a run that began but was not trained, which begins anew.
 
     A crash while its first checkpoint is written again then leaves a folder without settings, in
-    which a run may begin. If the settings are others, what the run had found goes too.
+    which a run may begin. Its best checkpoints go too: they may be of other images.
     """
     workdir = Path(config.workdir)
     if settings_changed(config):
         finite.write_skipped(workdir, set())
-        shutil.rmtree(workdir / BEST, ignore_errors=True)
+    shutil.rmtree(workdir / BEST, ignore_errors=True)
     remove_config(workdir)
 
 
@@ -163,6 +164,7 @@ class _Run:
             if self._captions:
                 write_vocabulary(self._workdir, self._captions.words())
             before, now = provenance.record(config, first_step, self._strategy.num_replicas_in_sync)
+            write_config(config)
             console.print_start(
                 config,
                 self._training,
@@ -178,8 +180,10 @@ class _Run:
                     step, stopped_by = self._train_from(first_step, stop, skipped)
                     break
                 except NonFiniteLossError as error:
-                    if config.on_nonfinite == "stop" or rollbacks == finite.MAX_ROLLBACKS:
+                    if config.on_nonfinite == "stop":
                         raise
+                    if rollbacks == finite.MAX_ROLLBACKS:
+                        raise finite.after_rollbacks(error) from error
                     first_step = self._roll_back(error, skipped, rollbacks + 1)
         if self._is_chief:
             warnings = self._evaluator.warnings.holding
@@ -194,7 +198,6 @@ class _Run:
         if first_step is not None:
             if self._is_chief:
                 self._checkpoints.remove_leftovers()
-                write_config(self._config)
             return first_step
         if not self._new:
             raise CheckpointError(
@@ -275,7 +278,8 @@ class _Run:
                 if due.is_last:
                     return step, stopped_by
                 if self._stops_when_worse():
-                    if not due.save:
+                    # It may have been due, and failed.
+                    if complete_steps(self._workdir / "checkpoints")[0] != step:
                         with console.tolerate_write_errors(True, progress, step, step):
                             metrics_log.flush()
                             self._checkpoints.save(step)
@@ -291,6 +295,8 @@ class _Run:
     ) -> None:
         """Writes all that is due after a step: logs before the checkpoint, an evaluation last.
 
+        The checkpoint is written even if a log cannot be.
+
         Args:
           due: What is due.
           losses: Of the last step that was taken; empty if none was.
@@ -303,16 +309,20 @@ class _Run:
             console.tolerate_write_errors, due.is_last, progress, step, due.next_save
         )
         grid = self._samples.make() if due.sample else None
-        with tolerate():
-            if due.log and losses and trained:
-                metrics_log.write_losses(step, losses)
-                progress.show_losses(step, losses)
-            if due.sample:
-                metrics_log.write_sample_grid(step, grid)
-                metrics_log.write_histograms(step, self._networks)
+        try:
+            with tolerate():
+                if due.log and losses and trained:
+                    metrics_log.write_losses(step, losses)
+                    progress.show_losses(step, losses)
+                if due.sample:
+                    metrics_log.write_sample_grid(step, grid)
+                    metrics_log.write_histograms(step, self._networks)
+                if due.save:
+                    metrics_log.flush()
+        finally:
             if due.save:
-                metrics_log.flush()
-                self._checkpoints.save(step)
+                with tolerate():
+                    self._checkpoints.save(step)
         if due.evaluate and losses:
             measured = self._evaluator.measure()
             with tolerate():
@@ -343,9 +353,10 @@ class _Run:
         """Restores earlier evaluations, and makes up for the last one if a crash prevented it."""
         self._evaluator.restore(metrics_log.earlier)
         if self._lacks_evaluation(first_step, metrics_log.earlier):
-            losses = losses_at(metrics_log.earlier, first_step)
+            losses, due = losses_at(metrics_log.earlier, first_step), Due(self._config, first_step)
             measured = self._evaluator.measure()
-            self._evaluator.record(first_step, measured, losses, metrics_log, progress)
+            with console.tolerate_write_errors(due.is_last, progress, first_step, due.next_save):
+                self._evaluator.record(first_step, measured, losses, metrics_log, progress)
 
     def _stops_when_worse(self) -> bool:
         """Whether the run ends here because its results have become worse."""

@@ -46,6 +46,14 @@ def test_crops_are_never_made_of_validation_images(config):
         assert images.training[stream].shape[1:] == (32, 32, 3)
 
 
+def test_a_corrupt_validation_split_is_an_error(config):
+    """And no reason to measure training images."""
+    (file,) = Path(config.data_dir).glob("clogs/32px/*/*-val.*")
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(DataError, match="corrupt"):
+        load_run_images(config)
+
+
 def test_names_may_be_of_a_training_and_a_validation_image(config, tmp_path):
     """As in trainA and testA, whose files are numbered alike: no training image is left out."""
     rng = np.random.default_rng(1)
