@@ -192,10 +192,11 @@ def _check(arguments: flags.FlagValues) -> int:
     shown = Path(arguments.sheet), arguments.json
     if bool(archive) + bool(images) + bool(arguments.domain) > 1:
         raise PreparationError("--domain, --archive and --images: give only one")
-    if arguments.photo_side and not archive:
-        raise PreparationError("--photo_side is for --archive")
+    for name in ("photo_side", "drawing"):
+        if getattr(arguments, name) and not archive:
+            raise PreparationError(f"--{name} is for --archive")
     if archive:
-        form = pair_form(archive, "", arguments.photo_side, thicken_edges=False)
+        form = pair_form(archive, "", arguments.photo_side, False, arguments.drawing)
         worst = check_source(
             lambda folder: prepare_archive(archive, folder, size, form, _limits(arguments)),
             str(archive), size, *shown,

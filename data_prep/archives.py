@@ -15,6 +15,15 @@ from data_prep.limits import LeftOut, Limits
 from data_prep.tar_stream import Member, TarError, read_tar
 
 _GZIP_MAGIC = b"\x1f\x8b"
+# First bytes of archives that are not read.
+_OTHER_MAGICS = {
+    b"\xfd7zXZ": "compressed with xz",
+    b"BZh": "compressed with bzip2",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"PK\x03\x04": "a zip archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
+}
 _BUFFER_BYTES = 1 << 20
 _PROGRESS_INTERVAL = 64
 # The length limit of paths on Linux.
@@ -55,7 +64,14 @@ def read_images(
                     delay=1,
                 )
             )
-            zipped = file.peek(2)[:2] == _GZIP_MAGIC
+            start = file.peek(8)[:8]
+            for magic, kind in _OTHER_MAGICS.items():
+                if start.startswith(magic):
+                    raise PreparationError(
+                        f"{archive} is {kind}. Unpack it and pack it again as .tar or .tar.gz, or "
+                        "use `python -m data_prep folder` for a folder of images"
+                    )
+            zipped = start.startswith(_GZIP_MAGIC)
             # Python's reader, unlike others, reports a truncated stream.
             stream = stack.enter_context(gzip.GzipFile(fileobj=file)) if zipped else file
             counted = _Counted(stream, limits.max_bytes)

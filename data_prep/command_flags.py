@@ -56,9 +56,7 @@ def define_pix2pix() -> None:
     flags.DEFINE_multi_string("archive", [], "An archive; repeat for several.")
     flags.DEFINE_list("halves", [], "Which halves to prepare: photo, edges. By default all.")
     flags.DEFINE_enum("photo_side", None, ["left", "right"], "Side of the photo; by default right.")
-    flags.DEFINE_string(
-        "drawing", None, "Name of the other half; by default as for the known archives, or edges."
-    )
+    _define_drawing()
     flags.DEFINE_boolean(
         "thicken_edges",
         True,
@@ -69,6 +67,12 @@ def define_pix2pix() -> None:
     )
     flags.DEFINE_string("sha256", None, "Digest that the one downloaded archive must have.")
     _define_force()
+
+
+def _define_drawing() -> None:
+    flags.DEFINE_string(
+        "drawing", None, "Name of the other half; by default as for the known archives, or edges."
+    )
 
 
 def define_folder() -> None:
@@ -153,5 +157,6 @@ def define_check() -> None:
         ["left", "right"],
         "Side of the photos in the archive; by default as for the known archives, or right.",
     )
+    _define_drawing()
     flags.DEFINE_string("sheet", "check.png", "File of the contact sheet.")
     flags.DEFINE_boolean("json", False, "Print the report as JSON.")

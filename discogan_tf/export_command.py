@@ -30,8 +30,14 @@ def _export(values) -> None:
     print(f"  python -m discogan_tf.serving.server --export_dir={export_dir}")
 
 
-def _verify(export_dir: Path, url: str | None) -> None:
-    """Replays the golden answers of each direction's newest version, on its folder or a server."""
+def _verify(export_dir: Path, url: str | None, version: int) -> None:
+    """Replays the golden answers of each direction, on its folder or a server.
+
+    Args:
+      export_dir: Folder of the export.
+      url: Address of a server that serves it; None for the folder.
+      version: Number of the version; 0 for the newest of each direction.
+    """
     from discogan_tf.export.golden import replay
     from discogan_tf.export.versions import Version, version_folders
     from discogan_tf.serving.client import create_client
@@ -39,13 +45,21 @@ def _verify(export_dir: Path, url: str | None) -> None:
     folders = version_folders(export_dir)
     if not folders:
         raise ExportError(f"no export in {export_dir}: looked for DIRECTION/VERSION/saved_model.pb")
-    for direction, (*_, newest) in folders.items():
+    if version:
+        folders = {
+            direction: [folder for folder in found if int(folder.name) == version]
+            for direction, found in folders.items()
+        }
+        folders = {direction: found for direction, found in folders.items() if found}
+        if not folders:
+            raise ExportError(f"{export_dir} has no version {version}")
+    for direction, (*_, folder) in folders.items():
         if url:
-            predict = create_client(url).predictor(direction, int(newest.name))
+            predict = create_client(url).predictor(direction, int(folder.name))
         else:
-            predict = Version(newest).run
-        print(f"{direction}, version {newest.name}, {url or newest}")
-        print(*(f"  {line}" for line in replay(newest, predict)), sep="\n")
+            predict = Version(folder).run
+        print(f"{direction}, version {folder.name}, {url or folder}")
+        print(*(f"  {line}" for line in replay(folder, predict)), sep="\n")
     print("All golden answers match.")
 
 
@@ -56,7 +70,7 @@ def main(argv: list[str]) -> None:
     with exit_on_errors():
         silence_startup_logs()
         if values.verify or values.verify_url:
-            _verify(Path(values.verify or values.export_dir), values.verify_url)
+            _verify(Path(values.verify or values.export_dir), values.verify_url, values.version)
         else:
             _export(values)
 
@@ -68,7 +82,10 @@ def define_flags() -> None:
         "export_dir", "exported", "Folder for the export; later versions are added to it."
     )
     flags.DEFINE_string("checkpoint", "last", CHECKPOINT_HELP)
-    flags.DEFINE_integer("version", 0, "Number of the version; 0 for the next.", lower_bound=0)
+    flags.DEFINE_integer(
+        "version", 0, "Number of the version; 0 for the next, or to verify the newest.",
+        lower_bound=0,
+    )  # fmt: skip
     flags.DEFINE_string("data_dir", None, "Where the run's domains are prepared, if they moved.")
     flags.DEFINE_list("formats", ["saved_model"], "Of saved_model (always), onnx, litert.")
     flags.DEFINE_string("verify", None, "Folder of an export to verify by its golden answers.")

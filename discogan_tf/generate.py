@@ -56,6 +56,8 @@ def generate(
     sentences = [sentence.strip() for sentence in sentences if sentence.strip()]
     if not sentences:
         raise ConfigError("no sentence: give --text, or a --text_file with a sentence per line")
+    if interpolate and len(sentences) < 2:
+        raise ConfigError("--interpolate goes from one sentence to the next: give two or more")
     generator = TextGenerator(workdir, checkpoint)
     print(
         f"Generating images of {len(sentences)} sentence(s) with {workdir}, step {generator.step}."

@@ -91,7 +91,7 @@ def query(index_folder: Path, image: Path, num: int, output_dir: Path) -> None:
     ]
     content = {"query": str(image), "compared": catalog.compare, "matches": rows}
     (output_dir / "matches.json").write_text(json.dumps(content, indent=1) + "\n")
-    with (output_dir / "matches.csv").open("w", newline="") as file:
+    with (output_dir / "matches.csv").open("w", newline="", errors="surrogateescape") as file:
         writer = csv.DictWriter(file, ["rank", "image", "distance"])
         writer.writeheader()
         writer.writerows(rows)

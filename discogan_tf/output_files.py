@@ -39,14 +39,14 @@ def targets(
       images: As for `source_files`, each.
       output_dir: Folder for the results.
       suffix: Of the results.
-      reserved: Names in `output_dir` that something else will have.
+      reserved: Names in `output_dir` of what else is written there.
 
     Raises:
       DataError: as `source_files`; or if a result would be written over an image, or into a folder
         of images, where it would be translated again.
     """
-    images = list(images)
-    found, taken = {}, {output_dir / name for name in reserved}
+    images, reserved = list(images), [output_dir / name for name in reserved]
+    found, taken = {}, set(reserved)
     for folder_or_file in images:
         is_folder = folder_or_file.is_dir()
         if is_folder and output_dir.resolve().is_relative_to(folder_or_file.resolve()):
@@ -63,12 +63,13 @@ def targets(
             taken.add(target)
             found[file] = target
     originals = {file.resolve() for file in found}
-    for target in found.values():
+    written = [*found.values(), *reserved]
+    for target in written:
         if target.resolve() in originals:
             raise DataError(f"{target} would be overwritten: give another output folder")
     # There, files that nobody named may be originals as well.
     holds_originals = any(path.resolve().is_relative_to(output_dir.resolve()) for path in images)
-    for target in found.values() if holds_originals else ():
+    for target in written if holds_originals else ():
         if target.exists():
             raise DataError(
                 f"{target} exists, and may be an original: give another output folder, or remove it"

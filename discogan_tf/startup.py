@@ -1,6 +1,7 @@
 """How commands start, without TensorFlow's start-up logs, and end on an error."""
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -13,6 +14,9 @@ from discogan_tf.errors import DiscoganError
 @contextlib.contextmanager
 def exit_on_errors():
     """Ends the program with a message on an error that a user can fix, and with 130 on Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files need not be text.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         yield
     except (DiscoganError, OSError) as error:

@@ -20,7 +20,7 @@ from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 _BOTH = "both"
 _BATCH_SIZE = 64
-_CONTACT_SHEET = "contact_sheet.png"
+_CONTACT_SHEET, _VIDEO = "contact_sheet.png", "video.mp4"
 _SHEET_COLUMNS, _SHEET_IMAGES = 10, 100
 _LARGEST_SIZE = 4096
 
@@ -84,9 +84,9 @@ def translate(
     directions = translator.directions if both else [translator.resolve(direction)]
     folders = {name: output_dir / name if both else output_dir for name in directions}
     suffix = FILE_SUFFIXES[file_format]
+    reserved = (_CONTACT_SHEET, _VIDEO) if video else (_CONTACT_SHEET,)
     planned = {
-        name: targets([images], folder, suffix, (_CONTACT_SHEET,))
-        for name, folder in folders.items()
+        name: targets([images], folder, suffix, reserved) for name, folder in folders.items()
     }
     count = len(next(iter(planned.values())))
     print(f"Translating {count} file(s) with {workdir}, step {translator.step}.")
@@ -168,7 +168,7 @@ def _write_video(files: dict[Path, Path], folder: Path, frames_per_second: int) 
 
     frames = [target for target in files.values() if target.is_file()]
     if frames:
-        target = folder / "video.mp4"
+        target = folder / _VIDEO
         write_video(frames, target, frames_per_second)
         print(f"Wrote {target}.")
 

@@ -29,7 +29,7 @@ def write_video(frames: list[Path], target: Path, frames_per_second: int) -> Non
     Raises:
       OSError: if ffmpeg fails; the message is its last line.
     """
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as listing:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", errors="surrogateescape") as listing:
         for frame in frames:
             quoted = str(frame.resolve()).replace("'", r"'\''")
             listing.write(f"file '{quoted}'\nduration {1 / frames_per_second}\n")

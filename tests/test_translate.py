@@ -112,6 +112,11 @@ def test_what_cannot_be_translated_says_why(workdir, images, tmp_path):
         (images / "tall.png").write_bytes(before[images / "more" / "tall.png"])
         with pytest.raises(DataError, match=r"(wide|tall)\.png exists, and may be"):
             translate(workdir, "handbags2shoes", one, images)
+    (images / "contact_sheet.png").write_bytes(before[images / "wide.png"])
+    for one in (images / "alpha.webp", images / "contact_sheet.png"):
+        with pytest.raises(DataError, match=r"contact_sheet\.png (would be|exists)"):
+            translate(workdir, "handbags2shoes", one, images)
+    (images / "contact_sheet.png").unlink()
     assert all(path.read_bytes() == content for path, content in before.items())
     with pytest.raises(ConfigError, match="no run in"):
         translate(tmp_path, "handbags2shoes", images, tmp_path / "out")
@@ -208,6 +213,10 @@ def test_a_folder_of_frames_becomes_a_video(workdir, images, tmp_path):
         pytest.skip("ffmpeg is not installed")
     translate(workdir, "handbags2shoes", images, tmp_path / "out", video=5)
     assert (tmp_path / "out" / "video.mp4").stat().st_size > 500
+    (images / "out").mkdir()
+    (images / "video.mp4").write_text("an original")
+    with pytest.raises(DataError, match=r"video\.mp4 exists, and may be"):
+        translate(workdir, "handbags2shoes", images / "more", images, video=5)
 
 
 def test_a_moved_run_still_translates(workdir, images, tmp_path):

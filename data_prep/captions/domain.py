@@ -95,6 +95,11 @@ def prepare_captions(
         file.flush()
         images = np.memmap(file, np.uint8, "r", shape=(len(used), size, size, 3))
         held_out = held_out_combinations(used, source.held_out_share)
+        if source.held_out_share and not held_out:
+            print(
+                "Note: no combination is held out. --held_out_combinations needs types and colors "
+                "(--type_column, --color_column), each in several combinations."
+            )
         captions: dict[str, list[dict]] = {}
         splits = split_images(np.stack(thumbnails), used, source.val_share, held_out)
         for row, image, split in zip(used, images, splits, strict=True):

@@ -25,7 +25,8 @@ _SHARE_THAT_MATTERS = 0.05
 _EXAMPLES = 5
 # The reasons for leaving an image out that mean it is unreadable.
 _UNREADABLE = re.compile(
-    r": (cannot be decoded|an empty file|.*pixels|.*max_|\[Errno|a folder that cannot)"
+    r": (cannot be decoded|an empty file|.*pixels|.*max_|\[Errno|a folder that cannot"
+    r"|.*if this is a HEIC|a JPEG of more than)"
 )
 
 

@@ -1,6 +1,7 @@
 """What a demo page shows: a trained run or an export, behind one interface."""
 
 import functools
+import itertools
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -158,12 +159,22 @@ class ExportSource:
         folders = version_folders(export_dir)
         if not folders:
             raise ExportError(f"no export in {export_dir}. Run export.py first")
-        self._versions = {name: Version(versions[-1]) for name, versions in folders.items()}
-        self.title, self.directions = export_dir.resolve().name, list(folders)
+        versions = {name: Version(found[-1]) for name, found in folders.items()}
+        takes_text = {name: "generate_bytes" in v.signatures for name, v in versions.items()}
+        # A page has either images or sentences as its input.
+        self.takes_text = all(takes_text.values())
+        self._versions = {
+            name: version
+            for name, version in versions.items()
+            if takes_text[name] == self.takes_text
+        }
+        if left_out := [name for name in versions if name not in self._versions]:
+            print(f"Note: not on this page, which translates images: {', '.join(left_out)}.")
+        self.title, self.directions = export_dir.resolve().name, list(self._versions)
         version = next(iter(self._versions.values()))
-        self.takes_text = "generate_bytes" in version.signatures
         self.checkpoints = {f"version {version.number}": version.number}
-        self.warnings = read_warnings(self._card())
+        warnings = (read_warnings(card) for card in self._cards())
+        self.warnings = list(dict.fromkeys(itertools.chain.from_iterable(warnings)))
 
     def run(self, value, direction: str, checkpoint: str, seed: int) -> Result:
         version = self._versions[direction or self.directions[0]]
@@ -185,14 +196,18 @@ class ExportSource:
 
     def quality(self) -> str:
         # The sample grid is a file beside the card.
-        return "\n".join(line for line in self._card().splitlines() if not line.startswith("!["))
+        lines = "\n\n".join(self._cards()).splitlines()
+        return "\n".join(line for line in lines if not line.startswith("!["))
 
-    def _card(self) -> str:
-        folder = next(iter(self._versions.values())).folder
-        try:
-            return (golden.extra_folder(folder) / CARD).read_text()
-        except OSError:
-            return "This export has no model card."
+    def _cards(self) -> list[str]:
+        """The model card of each run whose directions these are."""
+        cards = []
+        for version in self._versions.values():
+            try:
+                cards.append((golden.extra_folder(version.folder) / CARD).read_text())
+            except OSError:
+                cards.append(f"{version.folder} has no model card.")
+        return list(dict.fromkeys(cards))
 
 
 def _table(metrics: dict[str, dict[str, float]]) -> str:

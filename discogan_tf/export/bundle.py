@@ -16,7 +16,7 @@ import tensorflow as tf
 from discogan_tf import text
 from discogan_tf.config import Config
 from discogan_tf.data.domains import evenly_spaced, to_input
-from discogan_tf.data.run_images import load_split
+from discogan_tf.data.run_images import load_split, split_of_examples
 from discogan_tf.errors import ConfigError, ExportError
 from discogan_tf.export import card, golden, parity, server_files
 from discogan_tf.export.decoding import encode_images
@@ -49,7 +49,7 @@ from discogan_tf.runs.diagnostics import Diagnostics, replay
 from discogan_tf.runs.metrics_log import read_metrics_log
 from discogan_tf.runs.provenance import read_fits
 
-# Validation images for the golden answers and the sample grid.
+# Examples for the golden answers and the sample grid.
 _GOLDEN = 10
 _CONFIG = "config.cfg"
 _FIT = "fit.txt"
@@ -77,7 +77,7 @@ def export(
     Raises:
       ExportError: if the version exists, a format's packages are missing, or an export's
         outputs differ from its network's. Nothing is left behind then.
-      CheckpointError, DataError, ConfigError: if the run or its validation images are missing.
+      CheckpointError, DataError, ConfigError: if the run or its images are missing.
     """
     other_formats = _other_formats(formats)
     model = create_inference_model(config)
@@ -89,7 +89,7 @@ def export(
             "(--init_from) hold it in their exports"
         )
     warnings = _warnings(model, config, step)
-    inputs = _validation_inputs(model, config)
+    inputs = _example_inputs(model, config)
     signatures, fits = folded_signatures(model), read_fits(Path(config.workdir))
     version = _resolve_version(export_dir, version, tuple(directions))
     print(f"Exporting {config.workdir}, step {step}, to {export_dir} as version {version}.")
@@ -118,8 +118,13 @@ def export(
             (extra / _FIT).write_text(fits.get(directions[display_name].source, "pad"))
         # The folder may hold directions of other runs, which are served as before.
         served = dict.fromkeys([*version_folders(export_dir), *directions])
-        server_files.write_server_files(staging, tuple(served))
+        kept = server_files.write_server_files(staging, tuple(served), export_dir)
         _put_in_place(staging, export_dir, tuple(directions), version)
+        for name in kept:
+            print(
+                f"\nNote: {export_dir / name} was changed since it was written, so it is kept. "
+                f"{name}{server_files.NEW} is the one of this version."
+            )
         for text in warnings:
             print(f"\nWARNING, at the last evaluation up to this checkpoint: {text}")
     finally:
@@ -190,12 +195,14 @@ def _other_formats(formats: tuple[str, ...]) -> list[str]:
     return others
 
 
-def _validation_inputs(model, config: Config) -> dict[str, dict[str, np.ndarray]]:
+def _example_inputs(model, config: Config) -> dict[str, dict[str, np.ndarray]]:
     """Inputs of each generator for validation data: generator -> name -> value."""
-    count = inference_batch_size(config.image_size)
+    count, split = inference_batch_size(config.image_size), split_of_examples(config)
+    if split == "train":
+        print("Note: a domain has no validation images. The examples are training images.")
     batch = {
         stream: to_input(evenly_spaced(domain.images, count)).numpy()
-        for stream, domain in load_split(config, "val").items()
+        for stream, domain in load_split(config, split).items()
     }
     return {
         generator: {name: np.asarray(value) for name, value in inputs.items()}
@@ -210,11 +217,17 @@ def _resolve_version(export_dir: Path, version: int, directions: tuple[str, ...]
         for folder in (export_dir / direction).glob("*")
         if folder.name.isdecimal()
     ]
+    newest = max(existing, default=0)
     if version in existing:
         raise ExportError(
             f"{export_dir} has a version {version}. Give another --version, or none for the next"
         )
-    return version or max(existing, default=0) + 1
+    if 0 < version < newest:
+        raise ExportError(
+            f"{export_dir} has version {newest}, which servers would go on serving. Give a larger "
+            "--version, or none for the next"
+        )
+    return version or newest + 1
 
 
 def folded_signatures(model) -> dict[str, dict[str, Signature]]:

@@ -8,6 +8,7 @@ import numpy as np
 from discogan_tf import images as pixels
 from discogan_tf.config import Config
 from discogan_tf.data.domains import count_images
+from discogan_tf.data.run_images import split_of_examples
 from discogan_tf.export.decoding import MAX_PIXELS
 from discogan_tf.runs.metrics_log import METRICS, is_losses, read_metrics_log
 from discogan_tf.text import LENGTH
@@ -143,9 +144,9 @@ The export holds the generators alone, in float32. {_normalization(config)}
 
 ## How it was measured
 
-Validation metrics at the last evaluation up to this checkpoint (see the project's README):
+Metrics at the last evaluation up to this checkpoint (see the project's README):
 
-{_metrics(Path(config.workdir), step)}
+{metrics_table(Path(config.workdir), step)}
 
 {_warnings(warnings)}
 
@@ -153,7 +154,7 @@ Training losses at the last log up to this checkpoint:
 
 {_losses(Path(config.workdir), step)}
 
-On validation images, which training never saw. Values of an image are in [0, 1]:
+{_measured_on(config)} Values of an image are in [0, 1]:
 
 | | {" | ".join(directions)} |
 |---|{"---|" * len(directions)}
@@ -167,19 +168,31 @@ makes is a plausible image, not an existing object.
 ## Limits
 
 {_limits(config, size, size_multiple)}
-- The sample grid and `assets.extra/golden` hold {_validation_data(config)}. Do not distribute
+- The sample grid and `assets.extra/golden` hold {_examples(config)}. Do not distribute
   the export if you may not distribute them.
 """
 
 
+# By the split of the examples.
+_EXAMPLES = {"val": "validation", "train": "training"}
+
+
+def _measured_on(config: Config) -> str:
+    if split_of_examples(config) == "val":
+        return "On validation images, which training never saw."
+    return "On training images: a domain has no validation images, so new images may do worse."
+
+
 def _grid(config: Config) -> str:
+    kind = _EXAMPLES[split_of_examples(config)]
     if config.domain:
-        return "Validation images, and images generated from their captions"
-    return "Validation images, their translations and reconstructions"
+        return f"{kind.capitalize()} images, and images generated from their captions"
+    return f"{kind.capitalize()} images, their translations and reconstructions"
 
 
-def _validation_data(config: Config) -> str:
-    return "validation images and captions" if config.domain else "validation images"
+def _examples(config: Config) -> str:
+    kind = _EXAMPLES[split_of_examples(config)]
+    return f"{kind} images and captions" if config.domain else f"{kind} images"
 
 
 def _normalization(config: Config) -> str:
@@ -227,7 +240,7 @@ def _losses(workdir: Path, step: int) -> str:
     )
 
 
-def _metrics(workdir: Path, step: int) -> str:
+def metrics_table(workdir: Path, step: int) -> str:
     """The run's metrics at its last evaluation up to `step`, as a table."""
     evaluations = [record for record in read_metrics_log(workdir, step) if METRICS in record]
     if not evaluations:
@@ -238,9 +251,10 @@ def _metrics(workdir: Path, step: int) -> str:
         f"| metric, step {last['step']:,} | {' | '.join(found)} |",
         f"|---|{'---|' * len(found)}",
     ]
-    for metric in next(iter(found.values())):
-        values = " | ".join(f"{values[metric]:.3g}" for values in found.values())
-        lines.append(f"| `{metric}` | {values} |")
+    # Some metrics exist in one direction only, such as those of known colors.
+    for metric in dict.fromkeys(metric for values in found.values() for metric in values):
+        cells = (f"{values[metric]:.3g}" if metric in values else "" for values in found.values())
+        lines.append(f"| `{metric}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -1,9 +1,12 @@
 """Settings for TensorFlow Serving beside an export, and a Docker Compose file that uses them."""
 
+import re
 from pathlib import Path
 
 import tensorflow as tf
 
+# Ending of the name of a file beside the one that a user has changed.
+NEW = ".new"
 # Where the export is mounted in the container.
 _MOUNT = "/models"
 
@@ -63,8 +66,18 @@ services:
 """
 
 
-def write_server_files(folder: Path, directions: tuple[str, ...]) -> None:
-    """Writes models.config, batching.config, monitoring.config and docker-compose.yml."""
+def write_server_files(folder: Path, directions: tuple[str, ...], published: Path) -> list[str]:
+    """Writes models.config, batching.config, monitoring.config and docker-compose.yml.
+
+    Args:
+      folder: Where to.
+      directions: Names of all that is served.
+      published: Folder whose files these replace. Where a user has changed one, it shall stay: the
+        new one gets the ending `NEW`.
+
+    Returns:
+      The names of those.
+    """
     models = "".join(_MODEL.format(name=name, mount=_MOUNT) for name in directions)
     contents = {
         "models.config": _MODELS.format(models=models, mount=_MOUNT),
@@ -72,5 +85,21 @@ def write_server_files(folder: Path, directions: tuple[str, ...]) -> None:
         "monitoring.config": _MONITORING,
         "docker-compose.yml": _COMPOSE.format(mount=_MOUNT, tensorflow=tf.__version__),
     }
+    changed = [name for name in contents if _was_changed(published / name, contents[name])]
     for name, content in contents.items():
-        (folder / name).write_text(content)
+        (folder / (name + NEW if name in changed else name)).write_text(content)
+    return changed
+
+
+def _was_changed(path: Path, content: str) -> bool:
+    """Whether a file is another than this project writes, for whatever models and TensorFlow."""
+    if not path.is_file():
+        return False
+    found = path.read_text(errors="replace")
+
+    def without_what_varies(text: str) -> str:
+        for name in re.findall(r'name: "([^"]*)"', text):
+            text = text.replace(_MODEL.format(name=name, mount=_MOUNT), "")
+        return re.sub(r"\d+\.\d+\.\d+\S*", "", text)
+
+    return without_what_varies(found) != without_what_varies(content)

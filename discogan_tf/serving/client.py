@@ -29,6 +29,8 @@ from discogan_tf.startup import exit_on_errors, silence_startup_logs
 
 # What the exported graph decodes; others are converted before they are sent.
 _SENT_FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
+# In base64 they are 31 MiB, and the server takes 32.
+_MAX_SENT_BYTES = 23 << 20
 _BOTH = "both"
 
 
@@ -65,8 +67,8 @@ def create_client(url: str, timeout_secs: float = 30.0, retries: int = 3) -> Pre
 def read_for_server(path: Path) -> bytes:
     """An image file as the exported graph can decode it.
 
-    Other formats become PNG, and images of too many pixels half as large. A file that is not an
-    image is returned as it is: the server explains what is wrong with it.
+    Other formats become PNG. Images of too many pixels or bytes become half as large, or smaller. A
+    file that is not an image is returned as it is: the server explains what is wrong with it.
 
     Raises:
       OSError: if the file cannot be read.
@@ -78,7 +80,8 @@ def read_for_server(path: Path) -> bytes:
             is_simple = image.format != "GIF" and not (
                 image.format == "WEBP" and getattr(image, "is_animated", False)
             )
-            if is_simple and image.width * image.height <= MAX_SENT_PIXELS:
+            is_small = len(content) <= _MAX_SENT_BYTES
+            if is_simple and is_small and image.width * image.height <= MAX_SENT_PIXELS:
                 return content
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         pass
@@ -88,8 +91,14 @@ def read_for_server(path: Path) -> bytes:
         return content
     if upright.width * upright.height > MAX_SENT_PIXELS:
         upright = upright.reduce(2)
+    while len(file := _png(upright)) > _MAX_SENT_BYTES:
+        upright = upright.reduce(2)
+    return file
+
+
+def _png(image: Image.Image) -> bytes:
     file = io.BytesIO()
-    upright.save(file, "PNG", compress_level=1)
+    image.save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
@@ -152,9 +161,7 @@ def _translate(client: PredictionClient, images: list[Path], values: flags.FlagV
                 refused.append(f"{source}: {error}")
                 continue
             if original:
-                file = io.BytesIO()
-                beside(original, open_upright(translation)).save(file, "PNG")
-                translation = file.getvalue()
+                translation = _png(beside(original, open_upright(translation)))
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(translation)
             tqdm.write(f"{source} -> {target}")

@@ -159,6 +159,15 @@ def test_a_folder_becomes_a_domain_with_captions_in_order(tmp_path, capsys):
     assert "11 left out" not in capsys.readouterr().out
 
 
+def test_a_table_whose_combinations_cannot_be_held_out_says_so(tmp_path, capsys):
+    names = [f"{number}.png" for number in range(12)]
+    _write_images(tmp_path / "shop", names)
+    rows = "".join(f"{name}\tcaption\tBoots\tRed\n" for name in names)
+    (tmp_path / "shop" / "t.tsv").write_text(_HEADER + rows)
+    _prepare(tmp_path, table=tmp_path / "shop" / "t.tsv", val_share=0.3, held_out_share=0.5)
+    assert "no combination is held out" in capsys.readouterr().out
+
+
 def test_the_split_is_the_same_at_every_size(tmp_path):
     names = [f"{number}.png" for number in range(20)]
     _write_images(tmp_path / "shop", names)

@@ -1,8 +1,10 @@
 """Broken and malicious input: each is named, nothing else is lost, no partial result is left."""
 
+import bz2
 import contextlib
 import gzip
 import io
+import lzma
 import os
 import random
 import struct
@@ -160,6 +162,9 @@ def test_a_flipped_byte_is_found_by_the_checksum(tmp_path, good_members):
         (b"", "corrupt or truncated"),
         (b"plain text" * 100, "corrupt or truncated"),
         (bytes(1024), "no usable"),
+        (lzma.compress(b"a tar"), "compressed with xz. Unpack it"),
+        (bz2.compress(b"a tar"), "compressed with bzip2. Unpack it"),
+        (b"PK\x03\x04", "a zip archive. Unpack it"),
     ],
 )
 def test_what_is_no_archive_is_refused(tmp_path, content, words):

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 import requests
+import tensorflow as tf
 from PIL import Image
 
 from discogan_tf.demo.page import _read, _sentence
@@ -116,6 +117,31 @@ def test_an_export_translates_as_its_run(exported):
     np.testing.assert_array_equal(result.original, example)
     assert result.output.dtype == np.uint8 and result.reconstruction is not None
     assert "handbags2shoes" in source.quality() and "![" not in source.quality()
+
+
+def test_directions_of_several_runs_have_all_cards_and_warnings(exported, tmp_path):
+    both = shutil.copytree(exported, tmp_path / "exported")
+    folder = both / "shoes2handbags" / "1"
+    card = folder / "assets.extra" / "MODEL_CARD.md"
+    card.write_text(card.read_text().replace("No warning held", "None held") + "\nAnother run.\n")
+    source = ExportSource(both)
+    assert "No warning held" in source.quality() and "Another run." in source.quality()
+
+
+def test_a_page_translates_what_is_exported_beside_a_text_model(exported, tmp_path, capsys):
+    both = shutil.copytree(exported, tmp_path / "exported")
+
+    class FromText(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+        def generate(self, text):
+            return {"image_bytes": text}
+
+    module = FromText()
+    signatures = {"generate_bytes": module.generate}
+    tf.saved_model.save(module, str(both / "a_sentence" / "1"), signatures)
+    source = ExportSource(both)
+    assert source.directions == ["handbags2shoes", "shoes2handbags"] and not source.takes_text
+    assert "not on this page, which translates images: a_sentence" in capsys.readouterr().out
 
 
 def test_bad_inputs_get_a_message(tmp_path):

@@ -1,6 +1,8 @@
 import dataclasses
 import json
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from discogan_tf import images as pixels
 from discogan_tf.errors import CheckpointError, ConfigError, DataError, ExportError
 from discogan_tf.export import golden, parity
 from discogan_tf.export.bundle import export
+from discogan_tf.export.card import metrics_table
 from discogan_tf.export.versions import Version, version_folders
 from discogan_tf.networks.resnet import ResidualGenerator
 from discogan_tf.training.loop import train
@@ -148,6 +151,8 @@ def test_versions_count_up_and_are_never_overwritten(make_run, tmp_path, monkeyp
     assert "No warning held" in (tmp_path / "exported" / "MODEL_CARD.md").read_text()
     with pytest.raises(ExportError, match="has a version 7"):
         export(config, tmp_path / "exported", version=7)
+    with pytest.raises(ExportError, match="has version 8, which servers would go on serving"):
+        export(config, tmp_path / "exported", version=3)
     folders = version_folders(tmp_path / "exported")
     assert [int(folder.name) for folder in folders["handbags2shoes"]] == [7, 8]
 
@@ -158,6 +163,49 @@ def test_versions_count_up_and_are_never_overwritten(make_run, tmp_path, monkeyp
 
     assert not np.allclose(answer(0), answer(1))  # Of steps 3 and 5.
     assert "version 8" in (tmp_path / "exported" / "MODEL_CARD.md").read_text()
+
+
+def test_the_card_has_metrics_that_only_one_direction_has(tmp_path):
+    """As those of known colors, if one domain is the synthetic sample."""
+    found = {"a2b": {"score": 50}, "b2a": {"score": 60, "ground_truth_color": 0.5}}
+    (tmp_path / "metrics.jsonl").write_text(json.dumps({"step": 4, "metrics": found}) + "\n")
+    table = metrics_table(tmp_path, 4)
+    assert "| `score` | 50 | 60 |" in table and "| `ground_truth_color` |  | 0.5 |" in table
+
+
+def test_without_validation_images_examples_are_training_images(
+    make_run, data_dir, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(parity, "check_parity", lambda *arguments: {})
+    shutil.copytree(data_dir, tmp_path / "data")
+    (file,) = (tmp_path / "data").glob("sample_edges2shoes/photo/*/*/names.json")
+    file.write_text(json.dumps({"train": json.loads(file.read_text())["train"]}))
+    config = make_run(tmp_path / "run", model="gan")
+    config = dataclasses.replace(config, data_dir=str(tmp_path / "data"))
+    export(config, tmp_path / "exported")
+    assert "The examples are training images" in capsys.readouterr().out
+    text = (tmp_path / "exported" / "MODEL_CARD.md").read_text()
+    assert "On training images: " in text and "hold training images" in text
+
+
+def test_files_that_a_user_changed_are_kept(make_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(parity, "check_parity", lambda *arguments: {})
+    config, exported = make_run(tmp_path / "run", model="gan"), tmp_path / "exported"
+    export(config, exported)
+    compose, models = exported / "docker-compose.yml", exported / "models.config"
+    # Of an export that another TensorFlow made.
+    compose.write_text(re.sub(r"\d+\.\d+\.\d+", "2.1.0", compose.read_text()))
+    export(dataclasses.replace(config, name_a="bags"), exported)
+    assert "2.1.0" not in compose.read_text() and "bags2shoes" in models.read_text()
+    capsys.readouterr()
+    for path, change in ((compose, ("# - --enable", "- --enable")), (models, ("/models", "/srv"))):
+        path.write_text(path.read_text().replace(*change))
+    changed = {path: path.read_text() for path in (compose, models)}
+    export(config, exported)
+    printed = capsys.readouterr().out
+    for path, content in changed.items():
+        assert path.read_text() == content and Path(f"{path}.new").is_file()
+        assert f"{path} was changed" in printed
 
 
 def test_directions_of_another_run_are_served_as_before(make_run, tmp_path, monkeypatch):

@@ -19,6 +19,8 @@ def test_verify_replays_and_finds_another_network(exported, tmp_path):
     assert sound.returncode == 0, sound.stderr
     assert "shoes2handbags, version 1" in sound.stdout
     assert "All golden answers match." in sound.stdout
+    absent = _export(f"--verify={copy}", "--version=2")
+    assert absent.returncode == 1 and "has no version 2" in absent.stderr
     # One direction under the other's golden answers.
     shutil.rmtree(copy / "handbags2shoes" / "1" / "assets.extra" / "golden")
     shutil.copytree(

@@ -4,6 +4,8 @@ import base64
 import csv
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -102,6 +104,19 @@ def test_a_query_writes_json_csv_and_a_contact_sheet(photos, make_run, tmp_path,
         # Query, translation and matches, each in a row.
         assert Image.open(tmp_path / "out" / "matches.png").height == 3 * (128 + 4) + 4
     assert "Indexed 12 image(s)" in capsys.readouterr().out
+
+
+def test_names_of_items_need_not_be_text(photos, make_run, tmp_path):
+    folder = tmp_path / "latin"
+    folder.mkdir()
+    for number, photo in enumerate(sorted(photos.rglob("*.*"))[:3]):
+        name = b"/H\xfcte%d" % number + os.fsencode(photo.suffix)
+        shutil.copy(photo, os.fsencode(folder) + name)
+    make_run(tmp_path / "run")
+    assert index(folder, tmp_path / "index", tmp_path / "run", "shoes", "original") == []
+    _item((200, 30, 30)).save(tmp_path / "bag.png")
+    query(tmp_path / "index", tmp_path / "bag.png", 3, tmp_path / "out")
+    assert (tmp_path / "out" / "matches.csv").read_bytes().count(b"H\xfcte") == 3
 
 
 def test_errors_say_what_to_do(photos, make_run, tmp_path):

@@ -232,6 +232,8 @@ def test_sentences_become_images_that_an_export_draws_as_well(runs, tmp_path, ca
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"01_a_red_boot.png", "01_a_red_boot_5.png", "01_a_red_boot_7.png"} <= names
     assert {"between_01_02.png", "between_02_03.png"} <= names and len(names) == 3 * 4 + 2
+    with pytest.raises(ConfigError, match="give two or more"):
+        generate(Path(config.workdir), sentences[:1], tmp_path / "one", interpolate=True)
 
     export(config, tmp_path / "exported", formats=("saved_model", "onnx"))
     folder = tmp_path / "exported/sample_captions/1"

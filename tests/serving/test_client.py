@@ -1,10 +1,13 @@
 """The client: what it sends, and what it makes of any answer."""
 
+import base64
 import contextlib
 import gzip
 import io
 import json
+import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,12 +19,13 @@ import pytest
 from PIL import Image
 
 from discogan_tf.errors import ServingError
+from discogan_tf.serving.app import Limits
 from discogan_tf.serving.client import create_client, read_for_server
 
 
-def _client(*arguments):
+def _client(*arguments, env=None):
     command = [sys.executable, "-m", "discogan_tf.serving.client", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, env=env)
 
 
 def test_client_command(server, tmp_path):
@@ -36,6 +40,13 @@ def test_client_command(server, tmp_path):
     done = _client(*common, image, second, "-o", tmp_path / "several")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "several").iterdir()} == {"bag.png", "other.png"}
+    (tmp_path / "latin").mkdir()
+    strange = os.fsencode(tmp_path / "latin") + b"/H\xfcte.jpg"
+    shutil.copy(image, strange)
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    done = _client(*common, tmp_path / "latin", "-o", tmp_path / "named", env=environment)
+    assert done.returncode == 0 and r"H\udcfcte.png" in done.stdout
+    assert len(list((tmp_path / "named").iterdir())) == 1
     for arguments, reason in (
         ((*common, tmp_path / "absent.jpg"), "absent.jpg"),
         ((*common, __file__, "-o", tmp_path / "x.png"), "not a JPEG, PNG, GIF or WebP"),
@@ -99,6 +110,15 @@ def test_the_client_converts_only_what_the_graph_does_not_read(tmp_path):
             assert image.format == "PNG" and image.size == size, name
             if name != "large.png":
                 assert image.getpixel((0, 0))[0] > 240
+
+
+def test_the_client_makes_files_small_enough_for_the_server(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (3100, 3100, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png", compress_level=0)
+    sent = read_for_server(tmp_path / "noise.png")
+    assert len(base64.b64encode(sent)) < Limits().max_body_bytes
+    with Image.open(io.BytesIO(sent)) as image:
+        assert image.size == (1550, 1550)
 
 
 def _http(body: bytes, status="200 OK", headers="") -> bytes:

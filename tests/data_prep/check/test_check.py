@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from data_prep.check import duplicates
+from data_prep.check import duplicates, examination
 from data_prep.check.measurements import measure
 from data_prep.folder import FolderSource
 from data_prep.prepare import prepare_archive, prepare_images
@@ -134,6 +134,12 @@ def test_mostly_unreadable_is_an_error(tmp_path):
     assert status == 1 and _found(report, "unreadable")[0]["level"] == "error"
 
 
+def test_photos_that_need_a_package_are_unreadable():
+    """And no files that somebody left out on purpose."""
+    for reason in ("if this is a HEIC photo: pip install", "a JPEG of more than 100 scans"):
+        assert examination._UNREADABLE.search(f"IMG_1.heic: {reason}")
+
+
 def test_images_on_both_sides_are_found(tmp_path):
     train, val = _images(tmp_path / "train", 30), _images(tmp_path / "val", 10, first=28)
     noisy = np.asarray(_image(3), int) + np.random.default_rng(0).integers(-3, 4, (96, 96, 3))
@@ -181,6 +187,9 @@ def test_a_mirrored_archive_is_found_before_and_after_it_is_prepared(tmp_path):
     status, report = _check(f"--archive={archive}", cwd=tmp_path)
     (finding,) = _found(report, "is mirrored")
     assert status == 1 and "--photo_side=left" in finding["remedy"]
+    # Of halves of another kind, nothing is known.
+    status, report = _check(f"--archive={archive}", "--drawing=labels", cwd=tmp_path)
+    assert not _found(report, "mirrored")
     prepare_archive(good, tmp_path / "data", _SIZE)
     folder = prepared_folder(tmp_path / "data", "edges2boots/photo", _SIZE)
     for name in ("train", "val"):  # As if an earlier program had taken the wrong half.
