@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import anyio
+import numpy as np
 import prometheus_client as prometheus
 import tensorflow as tf
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from discogan_tf.hardware import inference_batch_size
 from discogan_tf.matching.catalog import Catalog
 from discogan_tf.serving import matching, rest
 from discogan_tf.serving.error_messages import plain_reason
@@ -193,12 +195,27 @@ def _predict(version: Version, body: bytearray, limits: Limits) -> bytes:
             names = ", ".join(sorted(version.signatures))
             raise rest.BadRequest(f"unknown signature {signature!r}; available: {names}")
         inputs = rest.parse_inputs(request, version.inputs(signature), limits.max_batch_size)
-        outputs = version.run(signature, inputs)
+        outputs = run_in_parts(version, signature, inputs)
     except rest.BadRequest as error:
         raise _Refusal(400, str(error)) from error
     except tf.errors.InvalidArgumentError as error:
         raise _Refusal(400, plain_reason(error.message)) from error
     return rest.render(outputs, by_rows="instances" in request)
+
+
+def run_in_parts(
+    version: Version, signature: str, inputs: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """As `Version.run`, of so many images at once as memory is planned for."""
+    shape = next(iter(inputs.values())).shape
+    at_once = inference_batch_size(max(1, *shape[1:3])) if len(shape) == 4 else shape[0]
+    parts = [
+        version.run(
+            signature, {name: value[start : start + at_once] for name, value in inputs.items()}
+        )
+        for start in range(0, shape[0], at_once)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _match(catalog: Catalog, body: bytearray) -> bytes:

@@ -14,6 +14,7 @@ import requests
 from benchmarks.serving_faults import bad_requests, run
 from discogan_tf.errors import ServingError
 from discogan_tf.export import golden
+from discogan_tf.serving.app import run_in_parts
 from discogan_tf.serving.client import create_client
 
 
@@ -30,6 +31,25 @@ def url(server):
 def _post(url, body):
     answer = requests.post(url, json=body, timeout=30)
     return answer.status_code, answer.json()
+
+
+def test_large_images_of_a_request_are_translated_a_few_at_a_time():
+    """62 of 256 pixels fit into a request, and would take four times the planned memory."""
+
+    class Version:
+        def __init__(self):
+            self.counts = []
+
+        def run(self, signature, inputs):
+            self.counts.append(len(inputs["images"]))
+            return {"translated": inputs["images"]}
+
+    for side, counts in ((256, [16, 16, 16, 14]), (64, [62])):
+        version, images = Version(), np.zeros((62, side, side, 1), np.uint8)
+        images[:, 0, 0, 0] = range(62)
+        outputs = run_in_parts(version, "serving_default", {"images": images})
+        assert version.counts == counts
+        np.testing.assert_array_equal(outputs["translated"], images)
 
 
 def test_a_server_gives_the_golden_answers(exported, server):
