@@ -130,7 +130,8 @@ def _predict_each(predict: Callable, signature: str, inputs: dict) -> dict[str, 
         predict(signature, {name: value[i : i + 1] for name, value in inputs.items()})
         for i in range(count)
     ]
-    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+    names = [name for name in answers[0] if all(name in answer for answer in answers)]
+    return {name: np.concatenate([answer[name] for answer in answers]) for name in names}
 
 
 def _level_difference(one: bytes, other: bytes) -> int:
