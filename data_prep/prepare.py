@@ -12,7 +12,7 @@ from data_prep.errors import PreparationError
 from data_prep.folder import FolderSource
 from data_prep.known_sets import pair_form
 from data_prep.limits import LeftOut, Limits, printable
-from data_prep.pairs import PairForm
+from data_prep.pairs import PHOTO, PairForm
 from data_prep.prepared import is_prepared, open_domain, require_name
 from data_prep.unfinished import remove_leftovers
 
@@ -55,13 +55,23 @@ def prepare_archive(
 
 
 def _without_prepared(form: PairForm, name: str, data_dir: Path, image_size: int) -> PairForm:
-    """The halves that are not prepared yet; reports the others."""
+    """The halves that are not prepared yet; reports the others.
+
+    Raises:
+      PreparationError: if one is prepared in another way.
+    """
     missing = tuple(
         half for half in form.halves if not is_prepared(data_dir, f"{name}/{half}", image_size)
     )
     for half in form.halves:
+        domain = f"{name}/{half}"
         if half not in missing:
-            _say_prepared(data_dir, f"{name}/{half}", image_size)
+            options = {"photo_side": form.photo_side} if form.side_is_certain else {}
+            if half != PHOTO:
+                options["thickened"] = form.thickened
+            before = open_domain(data_dir, domain, image_size).preparation
+            _require_options(before, options, domain, image_size, "Give --force to replace it")
+            _say_prepared(data_dir, domain, image_size)
     return dataclasses.replace(form, halves=missing)
 
 
@@ -175,6 +185,21 @@ def prepare_missing(data_dir: str, domains: tuple[str, ...], image_size: int) ->
             prepare_archive(archive, Path(data_dir), image_size, form)
 
 
+def _require_options(
+    before: dict, options: dict, domain: str, image_size: int, remedy: str
+) -> None:
+    differing = [
+        f"{key}={before[key]}, not {value}"
+        for key, value in options.items()
+        if key in before and before[key] != value
+    ]
+    if differing:
+        raise PreparationError(
+            f"{domain} is already prepared at {image_size} pixels, but with "
+            f"{'; '.join(differing)}. {remedy}"
+        )
+
+
 def _is_prepared_like(options: dict, data_dir: Path, domain: str, image_size: int) -> bool:
     """Whether a domain is prepared already; says so.
 
@@ -188,16 +213,8 @@ def _is_prepared_like(options: dict, data_dir: Path, domain: str, image_size: in
     if not is_prepared(data_dir, domain, image_size):
         return False
     before = open_domain(data_dir, domain, image_size).preparation.get("options", {})
-    differing = [
-        f"{key}={before[key]}, not {value}"
-        for key, value in options.items()
-        if key in before and before[key] != value
-    ]
-    if differing:
-        raise PreparationError(
-            f"{domain} is already prepared at {image_size} pixels, but with "
-            f"{'; '.join(differing)}. Give --force to replace it, or another --name"
-        )
+    remedy = "Give --force to replace it, or another --name"
+    _require_options(before, options, domain, image_size, remedy)
     _say_prepared(data_dir, domain, image_size)
     return True
 

@@ -1,6 +1,7 @@
 """CycleGAN's data sets: folders trainA, trainB, testA and testB, in a ZIP archive."""
 
 import contextlib
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,7 +28,11 @@ def unpacked(archive: Path, limits: Limits) -> Iterator[Path]:
       PreparationError: if it is not such an archive, is corrupt, exceeds a limit, or there is no
         space.
     """
-    with unfinished_folder(archive.parent, archive.stem) as unfinished:
+    with contextlib.ExitStack() as stack:
+        try:
+            unfinished = stack.enter_context(unfinished_folder(archive.parent, archive.stem))
+        except OSError as error:
+            raise PreparationError(f"cannot unpack {archive} beside itself: {error}") from error
         folder = unfinished / "unpacked"
         try:
             with zipfile.ZipFile(archive) as opened:
@@ -44,7 +49,9 @@ def unpacked(archive: Path, limits: Limits) -> Iterator[Path]:
                     )
                 folder.mkdir()
                 opened.extractall(folder)  # Within the folder, whatever the names say.
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
+        except (
+            zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError,
+        ) as error:  # fmt: skip
             # RuntimeError: encrypted, or compressed in a way that Python does not know.
             raise PreparationError(
                 f"{archive} is corrupt ({error}). Remove it and download it again"

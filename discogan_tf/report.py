@@ -6,7 +6,6 @@ Exit status: 0 when written, 1 on an error that the message explains.
 """
 
 import platform
-from importlib import metadata
 from pathlib import Path
 
 from absl import app, flags
@@ -120,10 +119,12 @@ def _samples(page, grids: dict) -> str:
 def _environment() -> list[list[str]]:
     import tensorflow as tf
 
+    from discogan_tf.runs.provenance import package_version
+
     devices = ", ".join(device.device_type for device in tf.config.list_physical_devices())
     return [
         ["Python", platform.python_version()],
-        *([package, metadata.version(package)] for package in _PACKAGES),
+        *([package, package_version(package) or "not installed"] for package in _PACKAGES),
         ["system", platform.platform()],
         ["devices", devices],
     ]

@@ -98,7 +98,8 @@ def prepare_captions(
         if source.held_out_share and not held_out:
             print(
                 "Note: no combination is held out. --held_out_combinations needs types and colors "
-                "(--type_column, --color_column), each in several combinations."
+                "(--type_column, --color_column), each in three combinations; of a few "
+                "combinations, a small share may be none."
             )
         captions: dict[str, list[dict]] = {}
         splits = split_images(np.stack(thumbnails), used, source.val_share, held_out)

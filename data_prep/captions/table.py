@@ -208,7 +208,9 @@ def _captions(row: dict, columns: Columns, where: str, left_out: LeftOut) -> lis
     for template in columns.templates:
         cells = {field: _cell(row, field) for field in _fields(template)}
         if all(cells.values()):
-            found.append(template.format_map(cells))
+            # Not `str.format`, to which a dot or a digit in a column's name means something else.
+            parsed = string.Formatter().parse(template)
+            found.append("".join(text + cells.get(field, "") for text, field, _, _ in parsed))
     usable = []
     for caption in found:
         if caption is None:

@@ -22,7 +22,7 @@ from discogan_tf.runs.checkpoints import restore_generators
 # As floats, at 64 pixels, they are half a gigabyte.
 _TRAINING = 10_000
 # Distances between images need two.
-_FEWEST = 2
+FEWEST = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ def usable_split(config: Config) -> str:
     """
     for domain in config.domains.values():
         count = count_images(config.data_dir, domain, config.image_size).get("val", 0)
-        if count < _FEWEST:
+        if count < FEWEST:
             print(f"Note: {domain} has {count} validation image(s). Training images are measured.")
             return "train"
     return "val"
@@ -97,7 +97,7 @@ def load_evaluated_run(
     }
     for domain in config.domains.values():
         count = count_images(config.data_dir, domain, config.image_size).get(split, 0)
-        if count < _FEWEST:
+        if count < FEWEST:
             remedy = ". --split=train measures training images" if split == "val" else ""
             raise DataError(
                 f"{domain} has {count} {split} image(s): nothing can be measured{remedy}"

@@ -12,6 +12,8 @@ from discogan_tf import images as pixels
 from discogan_tf.evaluation import color
 from discogan_tf.evaluation.measurement import Measurement, mean_of
 
+_EXACT = {"color_rgb", "second_color", "second_color_rgb", "two_tone", "pattern"}
+
 
 def measure(
     rows: list[dict], known: list[dict], images: np.ndarray, real: np.ndarray, resamples: int
@@ -32,7 +34,7 @@ def measure(
         of most pixels. References are those of the real images. Nothing, if captions do not say
         the colors exactly.
     """
-    if not all("color_rgb" in row["attributes"] for row in [*rows, *known]):
+    if not all(row["attributes"].keys() >= _EXACT for row in [*rows, *known]):
         return {}
     palette = _palette(known)
     requested = [{row["color"], row["attributes"]["second_color"]} for row in rows]

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from discogan_tf.config import Config
-from discogan_tf.errors import ConfigError
+from discogan_tf.errors import ConfigError, DataError
 
 
 def train_all(runs: dict[str, Config]) -> None:
@@ -19,12 +19,18 @@ def train_all(runs: dict[str, Config]) -> None:
       DataError: if images are missing, which must include validation images.
       DiscoganError, OSError: otherwise as `train`.
     """
-    from discogan_tf.data.domains import load_domain
+    from discogan_tf.data.domains import count_images
+    from discogan_tf.evaluation.evaluated_run import FEWEST
     from discogan_tf.training.loop import train
 
     for config in runs.values():  # To fail now rather than after hours.
         for domain in config.domains.values():
-            load_domain(config.data_dir, domain, "val", config.image_size)
+            count = count_images(config.data_dir, domain, config.image_size).get("val", 0)
+            if count < FEWEST:
+                raise DataError(
+                    f"{domain} has {count} validation image(s), and measurements need {FEWEST}. "
+                    "Prepare it with more, or a larger --val_share"
+                )
         if Path(config.workdir).parent.joinpath("config.cfg").exists():
             raise ConfigError(
                 f"--workdir={Path(config.workdir).parent} holds a run itself. Give another"

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
+# Its version in docker-compose.yml.
+_TENSORFLOW = re.compile(
+    r"(?<=TF_SERVING_TAG:-)[\d.]+(rc\d+)?(?=})|(?<=made the export, )[\d.]+(rc\d+)?(?=\.\n)"
+)
 # Ending of the name of a file beside the one that a user has changed.
 NEW = ".new"
 # Where the export is mounted in the container.
@@ -100,6 +104,6 @@ def _was_changed(path: Path, content: str) -> bool:
     def without_what_varies(text: str) -> str:
         for name in re.findall(r'name: "([^"]*)"', text):
             text = text.replace(_MODEL.format(name=name, mount=_MOUNT), "")
-        return re.sub(r"\d+\.\d+\.\d+\S*", "", text)
+        return _TENSORFLOW.sub("", text)
 
     return without_what_varies(found) != without_what_varies(content)

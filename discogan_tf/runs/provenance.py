@@ -57,7 +57,7 @@ def record(config: Config, first_step: int, num_replicas: int) -> tuple[dict | N
         "first_step": first_step,
         "command": sys.argv,
         "git_commit": _git_commit(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: package_version(name) for name in _PACKAGES},
         "machine": {
             "python": platform.python_version(),
             "system": platform.platform(),
@@ -109,7 +109,8 @@ def _require_same(before: dict, now: dict, config: Config) -> None:
         )
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Of an installed package; None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

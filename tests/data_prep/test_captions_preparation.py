@@ -42,6 +42,12 @@ def test_templates_and_rows_of_one_image_are_merged():
     assert found["2.jpg"].captions == ["Tote"]  # No template with an empty cell.
 
 
+def test_templates_name_columns_whatever_their_names():
+    columns = {"image": "image", "captions": (), "templates": ("{product.color}, {0}",)}
+    found, _ = _read("image\tproduct.color\t0\n1.jpg\tred\tboot\n", **columns)
+    assert found["1.jpg"].captions == ["red, boot"]
+
+
 def test_the_limit_of_fields_is_never_lowered():
     """It is that of the whole process."""
     before = csv.field_size_limit()

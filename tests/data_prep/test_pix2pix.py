@@ -84,6 +84,18 @@ def test_a_prepared_archive_is_left_alone(tmp_path, capsys, good_members):
     assert capsys.readouterr().out.count("already") == 2
 
 
+def test_an_archive_is_not_taken_for_prepared_in_another_way(tmp_path, good_members):
+    path = write_archive(tmp_path, good_members)
+    prepare_archive(path, tmp_path, 32)
+    left = PairForm(photo_side="left", side_is_certain=True)
+    with pytest.raises(
+        PreparationError, match=r"photo_side=right, not left\. Give --force"
+    ):
+        prepare_archive(path, tmp_path, 32, left)
+    with pytest.raises(PreparationError, match=r"edges is already .* thickened=True, not False"):
+        prepare_archive(path, tmp_path, 32, PairForm(thicken_edges=False))
+
+
 def test_prepare_missing_prepares_what_the_run_needs(tmp_path, capsys, good_members):
     write_archive(tmp_path, good_members)
     prepare_missing(str(tmp_path), ("edges2boots/edges", "edges2boots/photo", "absent/photo"), 32)

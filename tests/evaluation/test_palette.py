@@ -45,5 +45,6 @@ def test_patterns_are_of_neither_kind_and_captions_without_exact_colors_of_none(
     rows = [_row("red", pattern="dots"), _row("blue", pattern="dots")]
     images = np.array([_painted(row) for row in rows])
     assert palette.measure(rows, rows, images, images, 0) == {}
-    photos = [{"color": "red", "attributes": {}}]
-    assert palette.measure(photos, photos, images[:1], images[:1], 0) == {}
+    for attributes in ({}, {"color_rgb": "#c81e28"}):
+        photos = [{"color": "red", "attributes": attributes}]
+        assert palette.measure(photos, photos, images[:1], images[:1], 0) == {}

@@ -1,5 +1,7 @@
 import dataclasses
+import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -25,6 +27,22 @@ def runs(tiny_config, monkeypatch):
         )
         for name in ("one", "other")
     }
+
+
+def test_too_few_validation_images_are_reported_before_anything_is_trained(
+    runs, data_dir, tmp_path, monkeypatch
+):
+    called = with_fake_step(monkeypatch, lambda number: fake_losses())
+    shutil.copytree(data_dir, tmp_path / "data")
+    for file in (tmp_path / "data").glob("*/*/*/*/names.json"):
+        names = json.loads(file.read_text())
+        file.write_text(json.dumps(names | {"val": names["val"][:1]}))
+    moved = {
+        k: dataclasses.replace(run, data_dir=str(tmp_path / "data")) for k, run in runs.items()
+    }
+    with pytest.raises(DataError, match="has 1 validation image"):
+        train_all(moved)
+    assert not called
 
 
 def test_each_is_trained_once(runs, monkeypatch, capsys):

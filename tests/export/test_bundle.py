@@ -17,6 +17,7 @@ from discogan_tf.errors import CheckpointError, ConfigError, DataError, ExportEr
 from discogan_tf.export import golden, parity
 from discogan_tf.export.bundle import export
 from discogan_tf.export.card import metrics_table
+from discogan_tf.export.server_files import write_server_files
 from discogan_tf.export.versions import Version, version_folders
 from discogan_tf.networks.resnet import ResidualGenerator
 from discogan_tf.training.loop import train
@@ -194,18 +195,27 @@ def test_files_that_a_user_changed_are_kept(make_run, tmp_path, monkeypatch, cap
     export(config, exported)
     compose, models = exported / "docker-compose.yml", exported / "models.config"
     # Of an export that another TensorFlow made.
-    compose.write_text(re.sub(r"\d+\.\d+\.\d+", "2.1.0", compose.read_text()))
+    compose.write_text(compose.read_text().replace(tf.__version__, "2.1.0"))
     export(dataclasses.replace(config, name_a="bags"), exported)
     assert "2.1.0" not in compose.read_text() and "bags2shoes" in models.read_text()
     capsys.readouterr()
-    for path, change in ((compose, ("# - --enable", "- --enable")), (models, ("/models", "/srv"))):
-        path.write_text(path.read_text().replace(*change))
-    changed = {path: path.read_text() for path in (compose, models)}
+    for path, old, new in (
+        (compose, "# - --enable", "- --enable"), (compose, "127.0.0.1:8501", "0.0.0.0:8501"),
+        (compose, "127.0.0.1:8501:", "127.0.0.1:9501:"),
+        (compose, f"{tf.__version__}}}", f"{tf.__version__}-gpu}}"), (models, "/models", "/srv"),
+    ):  # fmt: skip
+        content = path.read_text()
+        assert old in content
+        path.write_text(content.replace(old, new))
+        write_server_files(tmp_path / "run", ("handbags2shoes", "bags2shoes"), exported)
+        assert (tmp_path / "run" / f"{path.name}.new").is_file(), new
+        (tmp_path / "run" / f"{path.name}.new").unlink()
+        path.write_text(content)
+    compose.write_text(compose.read_text().replace("8501", "9501"))
+    changed = compose.read_text()
     export(config, exported)
-    printed = capsys.readouterr().out
-    for path, content in changed.items():
-        assert path.read_text() == content and Path(f"{path}.new").is_file()
-        assert f"{path} was changed" in printed
+    assert compose.read_text() == changed and Path(f"{compose}.new").is_file()
+    assert f"{compose} was changed" in capsys.readouterr().out
 
 
 def test_directions_of_another_run_are_served_as_before(make_run, tmp_path, monkeypatch):
