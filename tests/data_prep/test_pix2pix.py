@@ -88,9 +88,7 @@ def test_an_archive_is_not_taken_for_prepared_in_another_way(tmp_path, good_memb
     path = write_archive(tmp_path, good_members)
     prepare_archive(path, tmp_path, 32)
     left = PairForm(photo_side="left", side_is_certain=True)
-    with pytest.raises(
-        PreparationError, match=r"photo_side=right, not left\. Give --force"
-    ):
+    with pytest.raises(PreparationError, match=r"photo_side=right, not left\. Give --force"):
         prepare_archive(path, tmp_path, 32, left)
     with pytest.raises(PreparationError, match=r"edges is already .* thickened=True, not False"):
         prepare_archive(path, tmp_path, 32, PairForm(thicken_edges=False))
