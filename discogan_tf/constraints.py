@@ -13,6 +13,13 @@ _OF_TRANSLATORS = (
 )  # fmt: skip
 # What only models of text and images have.
 _OF_TEXT_MODELS = ("text_features", "condition_size", "noise_size", "kl_weight")
+# What only models that make images have.
+_OF_GENERATORS = (
+    "condition_size", "noise_size", "kl_weight", "normalization", "discriminator_normalization",
+    "adversarial_loss", "adversarial_weight", "discriminator_weight", "residual_blocks",
+)  # fmt: skip
+# What only residual networks have.
+_OF_RESNET = ("residual_blocks", "patch_layers")
 
 
 def require_consistent(config) -> None:
@@ -35,10 +42,7 @@ def require_consistent(config) -> None:
         raise ConfigError(
             "--domain: not with --flip or --load_size: captions may say what is where"
         )
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    for name in _OF_TRANSLATORS if config.model in _TEXT_MODELS else _OF_TEXT_MODELS:
-        if getattr(config, name) != defaults[name]:
-            raise ConfigError(f"--{name} has no effect with --model={config.model}: omit it")
+    _require_effective(config)
     if config.architecture == "paper" and config.image_size != 64:
         raise ConfigError(
             f"--architecture=paper is for 64 pixels, not --image_size={config.image_size}"
@@ -93,3 +97,24 @@ def require_consistent(config) -> None:
             f"--learning_rate_decay_steps={config.learning_rate_decay_steps}: must be at most "
             f"--num_steps={config.num_steps}"
         )
+
+
+def _require_effective(config) -> None:
+    """Checks that no setting was changed that the model or its networks do not have."""
+    if config.model not in _TEXT_MODELS:
+        without = {f"--model={config.model}": _OF_TEXT_MODELS}
+        if config.architecture != "resnet":
+            without[f"--architecture={config.architecture}"] = _OF_RESNET
+    else:
+        without = {f"--model={config.model}": _OF_TRANSLATORS}
+        if config.model == "text_encoder":
+            without[f"--model={config.model}"] += _OF_GENERATORS
+        elif not config.stage_1_size:
+            without["--stage_1_size=0"] = ("residual_blocks",)
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    for cause, names in without.items():
+        for name in names:
+            if getattr(config, name) != defaults[name]:
+                raise ConfigError(
+                    f"--{name} has no effect with {cause}: omit it, or give {defaults[name]}"
+                )

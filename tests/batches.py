@@ -6,9 +6,9 @@ import tensorflow as tf
 from discogan_tf import text
 
 # Settings of the models of captioned images.
-CAPTIONED = {"domain": "sample_captions", "text_features": 8, "condition_size": 4, "noise_size": 5}
+CAPTIONED = {"domain": "sample_captions", "text_features": 8}
 TEXT_ENCODER = CAPTIONED | {"model": "text_encoder"}
-STAGE_1 = CAPTIONED | {"model": "stackgan"}
+STAGE_1 = CAPTIONED | {"model": "stackgan", "condition_size": 4, "noise_size": 5}
 STAGE_2 = STAGE_1 | {"stage_1_size": 16, "residual_blocks": 1}
 
 _CAPTIONS = ("red boot", "a blue tote with dots", "one plain loafer in black", "pump")

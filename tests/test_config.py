@@ -47,6 +47,9 @@ def test_a_setting_out_of_range_is_named(setting, value):
         {"model": "stackgan", "domain": "x", "color_weight": 0.3}, {"kl_weight": 0.3},
         {"replay_images": 50, "xla": True}, {"replay_images": 50, "generator_updates_per_step": 2},
         {"stop_when_worse": True, "distribute": "multi_worker"},
+        {"residual_blocks": 9}, {"patch_layers": 3, "architecture": "paper", "image_size": 64},
+        {"noise_size": 50, "model": "text_encoder", "domain": "x"},
+        {"residual_blocks": 9, "model": "stackgan", "domain": "x"},
     ],
 )  # fmt: skip
 def test_settings_that_exclude_each_other_are_named(settings):
