@@ -49,7 +49,17 @@ def _pass_forward(model, batch):
             layer.end_warm_up()
 
 
-@pytest.mark.parametrize("settings", _TRANSLATORS.values(), ids=_TRANSLATORS)
+# The three models have the same generators.
+_SLOW = ("recon_gan", "gan")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(settings, id=name, marks=[pytest.mark.slow] * (name in _SLOW))
+        for name, settings in _TRANSLATORS.items()
+    ],
+)
 def test_an_image_has_one_translation(settings):
     """Alone, among its own kind and among others; and in the pass that updates statistics."""
     model, both = _create(settings)
