@@ -75,7 +75,7 @@ def export(
       The version.
 
     Raises:
-      ExportError: if the version exists, a format's packages are missing, or an export's
+      ExportError: if the version exists or is below the newest, a format's packages are missing, or an export's
         outputs differ from its network's. Nothing is left behind then.
       CheckpointError, DataError, ConfigError: if the run or its images are missing.
     """
@@ -196,7 +196,7 @@ def _other_formats(formats: tuple[str, ...]) -> list[str]:
 
 
 def _example_inputs(model, config: Config) -> dict[str, dict[str, np.ndarray]]:
-    """Inputs of each generator for validation data: generator -> name -> value."""
+    """Inputs of each generator for the examples: generator -> name -> value."""
     count, split = inference_batch_size(config.image_size), split_of_examples(config)
     if split == "train":
         print("Note: a domain has no validation images. The examples are training images.")
