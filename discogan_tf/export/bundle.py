@@ -75,8 +75,8 @@ def export(
       The version.
 
     Raises:
-      ExportError: if the version exists or is below the newest, a format's packages are missing, or an export's
-        outputs differ from its network's. Nothing is left behind then.
+      ExportError: if the version exists or is below the newest, a format's packages are missing, or
+        an export's outputs differ from its network's. Nothing is left behind then.
       CheckpointError, DataError, ConfigError: if the run or its images are missing.
     """
     other_formats = _other_formats(formats)
